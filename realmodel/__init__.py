@@ -1,0 +1,1 @@
+"""The bridge to real checkpoints: the only door to torch, transformers and peft."""

@@ -1,0 +1,36 @@
+"""The Typer application: its commands, and one way to report bad input."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from realmodel.cli.console import stderr
+from theory import InputError
+
+
+class Commands(TyperGroup):
+    """A command group that turns :class:`theory.InputError` into one line and exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; report bad input without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    name="layercard",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which layers should LoRA adapt? Theorems verified, models measured.",
+)
+
+
+@app.callback()
+def layercard() -> None:
+    """Which layers should LoRA adapt? Theorems verified, models measured."""

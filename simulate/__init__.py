@@ -1,0 +1,1 @@
+"""Worlds with known answers, where claims and estimators are checked against truth."""

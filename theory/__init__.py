@@ -1,0 +1,8 @@
+"""The local quadratic model of fine-tuning: statements, bounds and placements, in float64.
+
+Pure functions and frozen dataclasses over NumPy and SciPy. Symbols follow ``docs/theory.md``.
+"""
+
+from theory.errors import InputError
+
+__all__ = ["InputError"]
