@@ -1,0 +1,78 @@
+"""README is executed: Python blocks as doctests, console blocks as commands with their output."""
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+ELLIPSIS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def blocks(language: str) -> list[str]:
+    """Fenced blocks of ``language`` in README."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.M | re.S)
+
+
+def commands(block: str) -> list[tuple[str, str]]:
+    """(command, expected output) pairs of a console block."""
+    parts = re.split(r"^\$ ", block, flags=re.M)[1:]
+    return [(head, tail) for head, _, tail in (part.partition("\n") for part in parts)]
+
+
+def check_output(expected: str, actual: str) -> None:
+    """Fail unless ``actual`` matches ``expected``, where ``...`` stands for anything."""
+    if not doctest.OutputChecker().check_output(expected, actual, ELLIPSIS):
+        pytest.fail(f"README says\n{expected}\nbut the command printed\n{actual}")
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_block(block: str) -> None:
+    example = doctest.DocTestParser().get_doctest(block, {}, "README", "README.md", 0)
+    assert example.examples, "a python block in README must be an executable session (>>>)"
+    result = doctest.DocTestRunner(optionflags=ELLIPSIS).run(example)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"), [pair for block in blocks("console") for pair in commands(block)]
+)
+def test_console_block(command: str, expected: str, tmp_path: Path) -> None:
+    words = shlex.split(command)
+    assert words[0] in {"layercard", "python"}
+    binary = Path(sys.executable).parent / words[0]
+    done = subprocess.run(
+        [str(binary), *words[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    check_output(expected, done.stdout)
+
+
+def test_make_targets_of_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(blocks("bash"))))
+    assert {"demo", "test"} <= named
+    assert not [target for target in named if f"\n{target}:" not in makefile]
+
+
+def test_local_links_of_readme_exist() -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", README)
+    assert links
+    assert not [link for link in links if not (ROOT / link).exists()]
+
+
+def test_check_output_fails_on_a_wrong_answer() -> None:
+    check_output("gain ... nats\n", "gain 0.5 nats\n")
+    with pytest.raises(pytest.fail.Exception):
+        check_output("gain 0.4 nats\n", "gain 0.5 nats\n")
