@@ -5,6 +5,7 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 2
 export MPLBACKEND := Agg
 export HF_HUB_DISABLE_TELEMETRY := 1
+export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: help demo test pytest lint figures bench docs format clean
 
