@@ -3,6 +3,7 @@
 Pure functions and frozen dataclasses over NumPy and SciPy. Symbols follow ``docs/theory.md``.
 """
 
+from theory.block_quadratic import BlockQuadratic
 from theory.errors import InputError
 
-__all__ = ["InputError"]
+__all__ = ["BlockQuadratic", "InputError"]

@@ -1,0 +1,126 @@
+"""A factor ``A = C C'`` of a symmetric positive semi-definite matrix, and what it cost in rank."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.linalg import eigh, lapack, solve_triangular
+
+from theory.arrays import Array, Float64
+from theory.errors import InputError
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class PositiveFactor:
+    """Whitening by ``A = C C'``: ``whiten`` applies ``C^+`` and ``unwhiten`` its transpose.
+
+    ``C`` is the Cholesky factor where ``A`` is numerically positive definite. Otherwise
+    ``C^+ = Lambda^{-1/2} V' S^{-1}`` from the eigendecomposition of the unit-diagonal matrix
+    ``S^{-1} A S^{-1} = V Lambda V'``, zero on the numerical null space, so that
+    ``unwhiten(whiten(b))`` is a generalised inverse applied to ``b``: the pseudo-inverse solution
+    in unit-diagonal coordinates, an exact solution whenever ``b`` lies in the range of ``A``.
+
+    Attributes
+    ----------
+    matrix
+        The Cholesky factor (lower), or ``C^+`` itself when ``kind`` is ``"spectral"``.
+    kind
+        Which of the two ``matrix`` is.
+    condition
+        Condition number of the unit-diagonal matrix (an estimate, within a small factor).
+    rank
+        Numerical rank.
+    reason
+        Empty, or why the pseudo-inverse replaced the inverse.
+    """
+
+    matrix: Float64[Array, "n n"]
+    kind: Literal["cholesky", "spectral"]
+    condition: float
+    rank: int
+    reason: str
+
+    def whiten(self, right: Float64[Array, "n ..."]) -> Float64[Array, "n ..."]:
+        """Apply ``C^+``."""
+        if self.kind == "spectral":
+            return self.matrix @ right
+        return solve_triangular(self.matrix, right, lower=True, check_finite=False)
+
+    def unwhiten(self, right: Float64[Array, "n ..."]) -> Float64[Array, "n ..."]:
+        """Apply the transpose of ``C^+``."""
+        if self.kind == "spectral":
+            return self.matrix.T @ right
+        return solve_triangular(self.matrix, right, lower=True, trans="T", check_finite=False)
+
+    def solve(self, right: Float64[Array, "n ..."]) -> Float64[Array, "n ..."]:
+        """Apply the (generalised) inverse of ``A``."""
+        return self.unwhiten(self.whiten(right))
+
+
+def positive_factor(
+    matrix: Float64[Array, "n n"], name: str = "the matrix", noise: float = 0.0
+) -> PositiveFactor:
+    """Factor a symmetric positive semi-definite matrix.
+
+    Parameters
+    ----------
+    matrix
+        Symmetric, finite.
+    name
+        How errors and reasons call it.
+    noise
+        Relative error already in ``matrix``: eigenvalues of the unit-diagonal matrix below it
+        count as zero.
+
+    Raises
+    ------
+    InputError
+        When an eigenvalue is negative beyond rounding.
+
+    Examples
+    --------
+    >>> factor = positive_factor(np.array([[4.0, 2.0], [2.0, 5.0]]))
+    >>> bool(np.allclose(factor.solve(np.array([1.0, 0.0])), [5 / 16, -2 / 16]))
+    True
+    >>> positive_factor(np.ones((2, 2)), "block 0").reason
+    'block 0 is singular to working precision (rank 1 of 2): pseudo-inverse used'
+    """
+    size = len(matrix)
+    diagonal = matrix.diagonal()
+    if diagonal.min() < 0:
+        at = int(diagonal.argmin())
+        raise InputError(
+            f"{name} is indefinite: diagonal entry {at} is {diagonal[at]:.6g}; curvature must be "
+            "positive semi-definite (use a Gauss-Newton matrix or add a ridge)"
+        )
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    unit = matrix / scale[:, None] / scale
+    cutoff = max(size * EPS, noise)
+    cholesky, info = lapack.dpotrf(unit, lower=1, clean=1)
+    if info == 0:
+        norm = float(np.abs(unit).sum(axis=0).max())
+        reciprocal, _ = lapack.dpocon(cholesky, norm, uplo="L")
+        if reciprocal > cutoff:
+            factor = np.ascontiguousarray(scale[:, None] * cholesky)
+            return PositiveFactor(factor, "cholesky", 1 / float(reciprocal), size, "")
+    values, vectors = eigh(unit, check_finite=False)
+    smallest, largest = float(values[0]), float(max(values[-1], 1.0))
+    if smallest < -max(np.sqrt(EPS), noise) * largest:
+        raise InputError(
+            f"{name} is indefinite: smallest eigenvalue {smallest:.6g} (unit-diagonal scaling); "
+            "the quadratic is unbounded below: use a Gauss-Newton matrix or add a ridge"
+        )
+    cutoff = max(cutoff * largest, -2 * smallest)
+    kept = values > cutoff
+    rank = int(kept.sum())
+    inverse_root = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+    pseudo = (inverse_root[:, None] * vectors.T) / scale
+    condition = largest / float(values[kept].min()) if rank else 1.0
+    reason = (
+        f"{name} is singular to working precision (rank {rank} of {size}): pseudo-inverse used"
+        if rank < size
+        else ""
+    )
+    return PositiveFactor(pseudo, "spectral", condition, rank, reason)
