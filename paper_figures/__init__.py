@@ -1,1 +1,1 @@
-"""Every figure and table: compute, store as JSON with its environment, plot."""
+"""Every figure and table: compute, keep as JSON with its environment, draw; nothing twice."""

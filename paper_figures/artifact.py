@@ -1,0 +1,80 @@
+"""Figures and tables, found by their file: one module each."""
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, Literal
+
+from matplotlib.figure import Figure
+
+from paper_figures import figures, tables
+from paper_figures.preset import Preset
+from paper_figures.step import Data, Step
+from paper_figures.table import Table
+from theory import InputError
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One figure or table.
+
+    Parameters
+    ----------
+    name : str
+        Name of its module.
+    kind : "figure" or "table"
+        What it is.
+    title : str
+        First line of the module's docstring.
+    inputs : callable
+        Steps that it needs, for a preset.
+    compute : callable
+        From the data of these steps to the data that is drawn or tabulated.
+    show : callable
+        From that data to a Matplotlib figure or a :class:`Table`.
+    """
+
+    name: str
+    kind: Literal["figure", "table"]
+    title: str
+    inputs: Callable[[Preset], dict[str, Step]]
+    compute: Callable[..., Data]
+    show: Callable[[Data], Figure | Table]
+
+    def step(self, preset: Preset) -> Step:
+        """The computation behind it."""
+        return Step(f"{self.kind}-{self.name}", self.compute, needs=self.inputs(preset))
+
+
+@cache
+def artifacts() -> dict[str, Artifact]:
+    """All figures, then all tables, by name."""
+    found: dict[str, Artifact] = {}
+    for package, kind, show in ((figures, "figure", "plot"), (tables, "table", "tabulate")):
+        for info in pkgutil.iter_modules(package.__path__):
+            module: Any = import_module(f"{package.__name__}.{info.name}")
+            found[info.name] = Artifact(
+                name=info.name,
+                kind=kind,  # type: ignore[arg-type]
+                title=module.__doc__.splitlines()[0].rstrip("."),
+                inputs=module.inputs,
+                compute=module.compute,
+                show=getattr(module, show),
+            )
+    return found
+
+
+def select(names: list[str]) -> tuple[Artifact, ...]:
+    """The named artifacts, or all.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown.
+    """
+    known = artifacts()
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"unknown figure or table {unknown[0]!r}; choose from {', '.join(known)}")
+    return tuple(known[name] for name in dict.fromkeys(names)) if names else tuple(known.values())

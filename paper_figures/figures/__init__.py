@@ -1,0 +1,1 @@
+"""One figure per module: ``inputs(preset)``, ``compute(...)`` and ``plot(data)``."""

@@ -1,0 +1,120 @@
+"""How much to compute and on what: the embedded default, local checkpoints, the paper's size."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from theory import InputError
+
+EMBEDDED = "embedded:"
+"""Prefix of the sources inside the repository: checkpoints and generated tasks."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Models, tasks and sample sizes.
+
+    Parameters
+    ----------
+    name : str
+        demo, mini or paper.
+    models : tuple of str
+        Checkpoints: hub ids, local folders, or ``embedded:NAME``.
+    data : tuple of str
+        Task files, or ``embedded:NAME``.
+    worlds : int
+        Random problems per setting of a simulated sweep.
+    num_samples : int
+        Examples of each task that the statistics are taken over.
+    directions : int
+        Gauss-Newton directions per module.
+    device, dtype : str
+        Where and in what precision the models run.
+    seed : int
+        Seed of every draw.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    data: tuple[str, ...]
+    worlds: int
+    num_samples: int
+    directions: int
+    device: str = "cpu"
+    dtype: str | None = None
+    seed: int = 0
+
+    def with_sources(self, models: tuple[str, ...], data: tuple[str, ...], seed: int) -> "Preset":
+        """The same preset with another seed, and other checkpoints and files if any are given."""
+        return replace(self, models=models or self.models, data=data or self.data, seed=seed)
+
+
+def label(source: str) -> str:
+    """Short name of a checkpoint or a data file.
+
+    Examples
+    --------
+    >>> label("Qwen/Qwen3-8B"), label("embedded:gpt2"), label("/data/webnlg/dev.json.gz")
+    ('Qwen3-8B', 'gpt2', 'webnlg')
+    """
+    if source.startswith(EMBEDDED):
+        return source.removeprefix(EMBEDDED)
+    path = Path(source)
+    return path.parent.name if path.suffixes and path.parent.name else path.name
+
+
+def preset(name: str) -> Preset:
+    """The preset called ``name``.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}; choose from {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+_SHARED = Path("../shared")
+
+PRESETS = {
+    "demo": Preset(
+        name="demo",
+        models=("embedded:gpt2", "embedded:qwen3"),
+        data=("embedded:demo",),
+        worlds=200,
+        num_samples=128,
+        directions=2,
+    ),
+    "mini": Preset(
+        name="mini",
+        models=(str(_SHARED / "models/gpt2-mini"), str(_SHARED / "models/qwen3-mini")),
+        data=(
+            str(_SHARED / "data/dart/dart-v1.1.1-full-dev.json.gz"),
+            str(_SHARED / "data/e2e/valid.txt.gz"),
+            str(_SHARED / "data/webnlg/dev.json.gz"),
+        ),
+        worlds=1000,
+        num_samples=512,
+        directions=4,
+    ),
+    "paper": Preset(
+        name="paper",
+        models=(
+            "openai-community/gpt2-medium",
+            "openai-community/gpt2-large",
+            "Qwen/Qwen3-8B",
+            "meta-llama/Llama-3.1-8B",
+        ),
+        data=(
+            str(_SHARED / "data/dart/dart-v1.1.1-full-dev.json.gz"),
+            str(_SHARED / "data/e2e/valid.txt.gz"),
+            str(_SHARED / "data/webnlg/dev.json.gz"),
+        ),
+        worlds=10000,
+        num_samples=2048,
+        directions=4,
+        device="cuda",
+        dtype="bfloat16",
+    ),
+}

@@ -1,0 +1,1 @@
+"""Measurements shared by figures and tables: each computed once and kept."""

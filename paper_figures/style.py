@@ -1,0 +1,99 @@
+"""The one style: column widths, colour-blind-safe colours, vector fonts, and small helpers."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLUMN = 3.3
+"""Width of one column of the paper, in inches."""
+TEXT = 6.9
+"""Width of the whole text, in inches."""
+
+# Okabe & Ito (2008), without yellow, which is too faint for lines on white.
+BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+GREY = "#7F7F7F"
+CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SEQUENTIAL = "cividis"
+DIVERGING = "RdBu_r"
+
+_PARAMETERS: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "mathtext.fontset": "dejavusans",
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.2,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.borderaxespad": 0.3,
+    "axes.prop_cycle": cycler(color=CYCLE),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.4,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.2,
+    "patch.linewidth": 0.6,
+    "errorbar.capsize": 1.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "figure.dpi": 200,
+    "savefig.dpi": 200,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """Draw inside ``with style():`` to get the style, whatever the user's own settings are."""
+    return matplotlib.style.context(["default", _PARAMETERS])
+
+
+def panels(
+    rows: int, columns: int, *, width: float, height: float, **options: object
+) -> tuple[Figure, "np.ndarray[tuple[int, int], np.dtype[np.object_]]"]:
+    """A figure of ``width`` x ``height`` inches and its axes, always two-dimensional.
+
+    Examples
+    --------
+    >>> figure, axes = panels(1, 2, width=COLUMN, height=2.0)
+    >>> axes.shape
+    (1, 2)
+    """
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)  # type: ignore[call-overload]
+
+
+def letter(axes: Sequence[Axes]) -> None:
+    """Put (a), (b), ... before the titles."""
+    for index, axis in enumerate(axes):
+        axis.set_title(f"({chr(97 + index)}) {axis.get_title('left')}".rstrip(), loc="left")

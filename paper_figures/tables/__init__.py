@@ -1,0 +1,1 @@
+"""One table per module: ``inputs(preset)``, ``compute(...)`` and ``tabulate(data)``."""
