@@ -1,0 +1,120 @@
+"""A placement as the arguments of ``peft.LoraConfig``, with full module names."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from theory import InputError
+
+
+class Adaptable(Protocol):
+    """What the export needs to know of a module."""
+
+    @property
+    def name(self) -> str:
+        """Full name in the model."""
+        ...
+
+    @property
+    def layer(self) -> int:
+        """Index of its transformer block."""
+        ...
+
+    @property
+    def transposed(self) -> bool:
+        """Whether the weight is stored (in, out), as GPT-2's ``Conv1D`` does."""
+        ...
+
+
+def lora_config_arguments(
+    layers: Iterable[int],
+    modules: Iterable[Adaptable],
+    rank: int,
+    alpha: float | None = None,
+    *,
+    ranks: Mapping[str, int] | None = None,
+    dropout: float = 0.0,
+) -> dict[str, Any]:
+    """Arguments of ``peft.LoraConfig`` that adapt every module of the chosen layers.
+
+    Full module names are the safe export: ``layers_to_transform`` ignores indices that do not
+    exist, and a short pattern may match a neighbour.
+
+    Parameters
+    ----------
+    layers : iterable of int
+        Block indices.
+    modules : iterable of AdaptedModule or ModuleProfile
+        All modules of the model that can be adapted.
+    rank : int
+        LoRA rank of every module that ``ranks`` does not name.
+    alpha : float, optional
+        ``lora_alpha``; twice the rank by default.
+    ranks : mapping of str to int, optional
+        Rank by full module name; 0 leaves the module out. ``alpha_pattern`` keeps
+        ``alpha / rank`` as it is, so that a module's scale does not move with its rank.
+    dropout : float
+        ``lora_dropout``.
+
+    Returns
+    -------
+    dict
+        JSON types only; ``peft.LoraConfig(**result)`` works.
+
+    Raises
+    ------
+    InputError
+        If no module is left, a layer has none, a rank is not at least 1, or ``ranks`` names a
+        module outside the placement.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> table = [SimpleNamespace(name=f"h.{i}.fc", layer=i, transposed=False) for i in range(4)]
+    >>> chosen = lora_config_arguments([1, 3], table, rank=8, ranks={"h.3.fc": 2})
+    >>> chosen["target_modules"], chosen["r"], chosen["rank_pattern"], chosen["alpha_pattern"]
+    (['h.1.fc', 'h.3.fc'], 8, {'h.3.fc': 2}, {'h.3.fc': 4})
+    """
+    wanted = sorted(set(layers))
+    alpha = 2.0 * rank if alpha is None else float(alpha)
+    if rank < 1 or not alpha > 0:
+        raise InputError(f"rank {rank} must be at least 1 and alpha {alpha} positive")
+    table = list(modules)
+    missing = [layer for layer in wanted if layer not in {module.layer for module in table}]
+    if missing:
+        known = sorted({module.layer for module in table})
+        raise InputError(f"layers {missing} have no module to adapt; known layers: {known}")
+    own = {module.name: rank for module in table if module.layer in wanted}
+    for name, value in (ranks or {}).items():
+        if name not in own:
+            raise InputError(f"rank given for {name!r}, which is not in layers {wanted}")
+        if value < 0:
+            raise InputError(f"rank {value} of {name!r} must not be negative")
+        own[name] = value
+    own = {name: value for name, value in own.items() if value > 0}
+    if not own:
+        raise InputError(f"layers {wanted} leave no module to adapt")
+    common = Counter(own.values()).most_common(1)[0][0] if rank not in own.values() else rank
+    scale = alpha / rank
+    differing = {name: value for name, value in own.items() if value != common}
+    return {
+        "r": common,
+        "lora_alpha": _whole(scale * common),
+        "target_modules": list(own),
+        "rank_pattern": differing,
+        "alpha_pattern": {name: _whole(scale * value) for name, value in differing.items()},
+        "lora_dropout": float(dropout),
+        "bias": "none",
+        "fan_in_fan_out": any(module.transposed for module in table if module.name in own),
+        "task_type": "CAUSAL_LM",
+    }
+
+
+def ranks_of(arguments: Mapping[str, Any]) -> dict[str, int]:
+    """Rank by module name that a set of arguments asks for."""
+    pattern: Mapping[str, int] = arguments["rank_pattern"]
+    return {name: int(pattern.get(name, arguments["r"])) for name in arguments["target_modules"]}
+
+
+def _whole(value: float) -> int | float:
+    return int(value) if value == int(value) else value
