@@ -3,25 +3,20 @@
 Pure functions and frozen dataclasses over NumPy and SciPy. Symbols follow ``docs/theory.md``.
 """
 
+from theory.additivity import Additivity, additivity
 from theory.block_quadratic import BlockQuadratic
-from theory.cross_fit import CrossFit, cross_fitted_norm
 from theory.errors import InputError
-from theory.linear_adapter import LinearAdapter
-from theory.norm_budget import BudgetedGain, budgeted_gain
-from theory.residual_norm import kronecker_residual_norm, projected_residual_norm
-from theory.spectrum import Spectrum
-from theory.step_budget import StepBudget
+from theory.theorem import Assumption, Bound, Theorem, Verification
+from theory.theorems import THEOREMS
 
 __all__ = [
+    "THEOREMS",
+    "Additivity",
+    "Assumption",
     "BlockQuadratic",
-    "BudgetedGain",
-    "CrossFit",
+    "Bound",
     "InputError",
-    "LinearAdapter",
-    "Spectrum",
-    "StepBudget",
-    "budgeted_gain",
-    "cross_fitted_norm",
-    "kronecker_residual_norm",
-    "projected_residual_norm",
+    "Theorem",
+    "Verification",
+    "additivity",
 ]

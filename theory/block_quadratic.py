@@ -105,10 +105,10 @@ class BlockQuadratic:
         residual: Array,
         sizes: Sequence[int],
     ) -> "BlockQuadratic":
-        """Build the model of ``||residual - jacobian theta||^2 / 2`` (constant dropped).
+        """Build the model of ``||residual - jacobian theta||^2 / 2``, constant dropped.
 
-        ``jacobian`` has shape (n, p), ``residual`` (n,). The gain is ``||P_S residual||^2 / 2``: the part of the residual in the span of the
-        columns of the layers ``S``.
+        ``jacobian`` has shape (n, p), ``residual`` (n,). The gain of layers ``S`` is
+        ``||P_S residual||^2 / 2``, the part of the residual in the span of their columns.
 
         Examples
         --------
@@ -240,6 +240,11 @@ class BlockQuadratic:
         """Largest condition number of a layer's block, each scaled to unit diagonal."""
         return max(factor.condition for factor in self._block_factors)
 
+    @property
+    def noise(self) -> float:
+        """Rounding error that whitening leaves in ``M``: about ``eps`` times :attr:`condition`."""
+        return max(self.gradient.size * EPS, 4 * EPS * self.condition)
+
     def _factor(self, layers: tuple[int, ...]) -> PositiveFactor:
         if len(layers) == self.layers:
             return self._joint_factor
@@ -251,10 +256,7 @@ class BlockQuadratic:
         return self._factor_of(self.whitened_coupling)
 
     def _factor_of(self, M: Array) -> PositiveFactor:
-        # Whitening leaves an error of about eps * condition in M: below it nothing is known.
-        return positive_factor(
-            np.eye(len(M)) + M, "the curvature between layers", noise=4 * EPS * self.condition
-        )
+        return positive_factor(np.eye(len(M)) + M, "the curvature between layers", self.noise)
 
     @cached_property
     def reasons(self) -> tuple[str, ...]:
