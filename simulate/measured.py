@@ -1,0 +1,111 @@
+"""Coupling measured on a real model, read from a saved quadratic (.npz) or card (.json)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from theory import BlockQuadratic, InputError
+from theory.arrays import Array, Float64
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured coupling, and the measured target where the file holds it.
+
+    Parameters
+    ----------
+    coupling : (p, p)
+        Whitened coupling M, or one signed number for each pair of layers.
+    sizes
+        Size of each layer's block.
+    target : (p,), optional
+        Whitened gradient u.
+    source
+        Name of the file.
+    """
+
+    coupling: Float64[Array, "p p"]
+    sizes: tuple[int, ...]
+    target: Float64[Array, " p"] | None
+    source: str
+
+    @property
+    def strength(self) -> float:
+        """Rho = ||M||_2."""
+        return float(np.linalg.norm(self.coupling, 2))
+
+    @property
+    def alignment(self) -> float | None:
+        """Tau = u'Mu / u'u; None where the file holds no target."""
+        if self.target is None:
+            return None
+        u = self.target
+        return float(u @ self.coupling @ u / (u @ u))
+
+
+def read_measured(path: str | Path) -> Measured:
+    """Read a saved :class:`theory.BlockQuadratic` or a card's JSON.
+
+    A JSON file holds ``whitened_coupling`` or ``coupling`` as a square list of lists, at the top
+    level or under ``quadratic``, and may hold ``sizes`` and ``whitened_gradient`` beside it.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, or holds no square symmetric finite coupling.
+
+    Notes
+    -----
+    Provenance: extension.
+
+    Examples
+    --------
+    >>> read_measured("absent.npz")
+    Traceback (most recent call last):
+    theory.errors.InputError: measured coupling: no file absent.npz
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"measured coupling: no file {path}")
+    if path.suffix == ".npz":
+        quadratic = BlockQuadratic.load(path)
+        return Measured(
+            quadratic.whitened_coupling,
+            tuple(quadratic.sizes),
+            quadratic.whitened_gradient,
+            path.name,
+        )
+    try:
+        record = json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is neither .npz nor JSON: {error}") from None
+    return _from_record(record, path)
+
+
+def _from_record(record: object, path: Path) -> Measured:
+    entries = record if isinstance(record, dict) else {}
+    if isinstance(entries.get("quadratic"), dict):
+        entries = entries["quadratic"]
+    values = entries.get("whitened_coupling", entries.get("coupling"))
+    try:
+        coupling = np.array(values, dtype=np.float64)
+        sizes = tuple(int(size) for size in entries.get("sizes", [1] * len(coupling)))
+        target = entries.get("whitened_gradient")
+        u = None if target is None else np.array(target, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{path} holds no coupling matrix under 'whitened_coupling'") from None
+    square = coupling.ndim == 2 and coupling.shape == (sum(sizes), sum(sizes))
+    if not square or not np.isfinite(coupling).all() or not np.allclose(coupling, coupling.T):
+        raise InputError(
+            f"{path}: the coupling has shape {coupling.shape}; it must be a finite symmetric "
+            f"matrix of size {sum(sizes)}"
+        )
+    if u is not None and u.shape != (len(coupling),):
+        raise InputError(f"{path}: the whitened gradient has shape {u.shape}")
+    end = 0
+    for size in sizes:
+        coupling[end : end + size, end : end + size] = 0.0
+        end += size
+    return Measured(coupling, sizes, u, path.name)
