@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -140,7 +141,7 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
         config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
     except Exception as error:
         raise InputError(f"checkpoint {source!r} cannot be read: {_one_line(error)}") from error
-    known = type(config) in AutoModelForCausalLM._model_mapping
+    known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
     if not known and not (trust_remote_code and hasattr(config, "auto_map")):
         raise InputError(
             f"checkpoint {source!r}: {config.model_type!r} is not a causal language model "
