@@ -10,9 +10,16 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # Derandomised everywhere by default, so that a red run is red again; HYPOTHESIS_PROFILE=explore
 # draws anew.
-_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("ci", derandomize=True, max_examples=50, **_COMMON)
-settings.register_profile("explore", max_examples=500, **_COMMON)
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "explore", settings.get_profile("ci"), derandomize=False, max_examples=500
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

@@ -1,6 +1,7 @@
 """A factor ``A = C C'`` of a symmetric positive semi-definite matrix, and what it cost in rank."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,7 @@ class PositiveFactor:
     Attributes
     ----------
     matrix
-        The Cholesky factor (lower), or ``C^+`` itself when ``kind`` is ``"spectral"``.
+        The Cholesky factor, in the lower triangle, or ``C^+`` when ``kind`` is ``"spectral"``.
     kind
         Which of the two ``matrix`` is.
     condition
@@ -53,6 +54,14 @@ class PositiveFactor:
         if self.kind == "spectral":
             return self.matrix.T @ right
         return solve_triangular(self.matrix, right, lower=True, trans="T", check_finite=False)
+
+    @cached_property
+    def inverse_root(self) -> Float64[Array, "n n"]:
+        """``C^+`` as a matrix."""
+        if self.kind == "spectral":
+            return self.matrix
+        inverse, _ = lapack.dtrtri(self.matrix, lower=1)
+        return np.tril(inverse)
 
     def solve(self, right: Float64[Array, "n ..."]) -> Float64[Array, "n ..."]:
         """Apply the (generalised) inverse of ``A``."""
@@ -96,15 +105,17 @@ def positive_factor(
             "positive semi-definite (use a Gauss-Newton matrix or add a ridge)"
         )
     scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    unit = matrix / scale[:, None] / scale
+    unit = matrix / scale[:, None] / scale if (scale != 1).any() else matrix
     cutoff = max(size * EPS, noise)
-    cholesky, info = lapack.dpotrf(unit, lower=1, clean=1)
+    # LAPACK wants columns: of a symmetric matrix the transpose is the same, at no cost.
+    cholesky, info = lapack.dpotrf(unit.T, lower=1, clean=0)
     if info == 0:
         norm = float(np.abs(unit).sum(axis=0).max())
         reciprocal, _ = lapack.dpocon(cholesky, norm, uplo="L")
         if reciprocal > cutoff:
-            factor = np.ascontiguousarray(scale[:, None] * cholesky)
-            return PositiveFactor(factor, "cholesky", 1 / float(reciprocal), size, "")
+            if unit is not matrix:
+                cholesky *= scale[:, None]
+            return PositiveFactor(cholesky, "cholesky", 1 / float(reciprocal), size, "")
     values, vectors = eigh(unit, check_finite=False)
     smallest, largest = float(values[0]), float(max(values[-1], 1.0))
     if smallest < -max(np.sqrt(EPS), noise) * largest:

@@ -57,7 +57,7 @@ class Problems(Family):
         H = C @ (np.eye(p) + M) @ C.swapaxes(1, 2)
         shape = (1,) * p if sizes is None else tuple(sizes)
         return cls(
-            gradient=np.einsum("nij,nj->ni", C, u),
+            gradient=apply(C, u),
             curvature=(H + H.swapaxes(1, 2)) / 2,
             sizes=shape,
             tuned=tuple(range(len(shape))) if tuned is None else tuple(tuned),
@@ -105,8 +105,7 @@ class Problems(Family):
     @cached_property
     def factor(self) -> Float64[Array, "n p p"]:
         """Cholesky factor ``C`` of ``D``."""
-        factor: Array = np.linalg.cholesky(self.blocks)
-        return factor
+        return float64(np.linalg.cholesky(self.blocks))
 
     @cached_property
     def whitened_gradient(self) -> Float64[Array, "n p"]:
@@ -116,8 +115,8 @@ class Problems(Family):
     @cached_property
     def whitened_coupling(self) -> Float64[Array, "n p p"]:
         """``C^{-1} E C^{-T}``."""
-        half: Array = np.linalg.solve(self.factor, self.interaction)
-        full: Array = np.linalg.solve(self.factor, half.swapaxes(1, 2))
+        half = np.linalg.solve(self.factor, self.interaction)
+        full = float64(np.linalg.solve(self.factor, half.swapaxes(1, 2)))
         return (full + full.swapaxes(1, 2)) / 2
 
     @cached_property
@@ -145,7 +144,7 @@ class Problems(Family):
     @cached_property
     def energy(self) -> Float64[Array, " n"]:
         """``sum_l Res_l^2 = g' D^{-1} g``."""
-        return np.einsum("ni,ni->n", self.gradient, solve(self.blocks, self.gradient))
+        return inner(self.gradient, solve(self.blocks, self.gradient))
 
     @cached_property
     def theta_joint(self) -> Float64[Array, "n p"]:
@@ -177,13 +176,11 @@ class Problems(Family):
 
     def value(self, theta: Array) -> Array:
         """``Q(theta)``, shape (n,)."""
-        quadratic = np.einsum("ni,nij,nj->n", theta, self.curvature, theta)
-        return np.einsum("ni,ni->n", self.gradient, theta) + 0.5 * quadratic
+        return inner(self.gradient, theta) + 0.5 * inner(theta, apply(self.curvature, theta))
 
     def norm(self, theta: Array) -> Array:
         """``||theta||_D``, shape (n,)."""
-        square = np.einsum("ni,nij,nj->n", theta, self.blocks, theta)
-        return np.sqrt(np.maximum(square, 0.0))
+        return np.sqrt(np.maximum(inner(theta, apply(self.blocks, theta)), 0.0))
 
     def keep(self, theta: Array, coordinates: list[int]) -> Array:
         """``theta`` with every other coordinate set to zero."""
@@ -194,22 +191,36 @@ class Problems(Family):
     @cached_property
     def tolerance(self) -> Float64[Array, " n"]:
         """Relative rounding error: ``c eps condition``, more where small differences are taken."""
-        values = np.abs(np.linalg.eigvalsh(self.curvature))
+        values = np.abs(float64(np.linalg.eigvalsh(self.curvature)))
         with np.errstate(all="ignore"):
             condition = values.max(axis=1) / values.min(axis=1)
-            amplification = np.minimum(self.rho, 1.0) ** 2
-            return 16 * self.dimension * EPS * condition / amplification
+            amplification = np.clip(self.rho, 1e-3, 1.0) ** -2.0
+        return float64(16 * self.dimension * EPS * condition * amplification)
+
+
+def float64(values: ArrayLike) -> Array:
+    """Give NumPy's answer the type that it has."""
+    return np.asarray(values, dtype=np.float64)
+
+
+def apply(matrices: Array, vectors: Array) -> Array:
+    """Stacked matrix-vector products, shape (n, p)."""
+    return float64(np.einsum("nij,nj->ni", matrices, vectors))
+
+
+def inner(left: Array, right: Array) -> Array:
+    """Stacked inner products, shape (n,)."""
+    return float64(np.einsum("ni,ni->n", left, right))
 
 
 def solve(matrices: Array, vectors: Array) -> Array:
     """Solve stacked systems with one right-hand side each."""
-    solutions: Array = np.linalg.solve(matrices, vectors[..., None])
-    return solutions[..., 0]
+    return float64(np.linalg.solve(matrices, vectors[..., None])[..., 0])
 
 
 def spectrum_ends(matrices: Array) -> tuple[Array, Array]:
     """Extreme eigenvalues of stacked symmetric matrices."""
-    values: Array = np.linalg.eigvalsh(matrices)
+    values = float64(np.linalg.eigvalsh(matrices))
     return values[:, 0], values[:, -1]
 
 
@@ -235,7 +246,7 @@ def _opposed(rng: np.random.Generator, layer: IntArray) -> Array:
 def _banded(rng: np.random.Generator, layer: IntArray) -> Array:
     """Coupling that decays with the distance of the layers."""
     decay = np.exp(-rng.uniform(0.3, 1.5) * np.abs(layer[:, None] - layer))
-    return decay * rng.standard_normal((len(layer), len(layer)))
+    return float64(decay * rng.standard_normal((len(layer), len(layer))))
 
 
 PATTERNS: tuple[Callable[[np.random.Generator, IntArray], Array], ...] = (
