@@ -1,0 +1,83 @@
+"""``layercard simulate``: run one experiment on worlds with known answers."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table as RichTable
+
+from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from simulate.experiments import EXPERIMENTS, experiment
+from simulate.table import Table
+
+
+def simulate(
+    name: Annotated[str | None, typer.Argument(help="Experiment; omit to list them.")] = None,
+    worlds: Annotated[
+        int | None, typer.Option(help="Worlds at each point of the grid.", min=1)
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; -1 for one for each core.")] = -1,
+    dask: Annotated[
+        str | None, typer.Option(help="Run on the Dask cluster at this address instead.")
+    ] = None,
+    card: Annotated[
+        list[Path] | None,
+        typer.Option(help="Saved card or quadratic of a real model, drawn beside the worlds."),
+    ] = None,
+    seed: Seed = 0,
+    output_dir: OutputDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a simulator experiment: prints its table, writes rows (JSON) and a figure.
+
+    A run that was killed continues where it stopped when it is started again.
+    """
+    if name is None:
+        _list(as_json)
+        return
+    chosen = experiment(name)
+    folder = output_dir or Path("out") / "simulate"
+    journal = folder / f"{name}.jsonl"
+    with progress() as bar:
+        task = bar.add_task(chosen.title, total=None)
+        table = chosen(
+            seed=seed,
+            worlds=worlds,
+            workers=workers,
+            dask=dask,
+            journal=journal,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            cards=card or (),
+        )
+    from simulate.drawing import save_figure
+
+    table.save(folder / f"{name}.json")
+    save_figure(chosen, table, folder / f"{name}.png")
+    save_figure(chosen, table, folder / f"{name}.pdf")
+    journal.unlink()
+    summary = chosen.summarise(table)
+    emit(summary.record(), _render(summary), as_json=as_json)
+    stderr.print(f"rows: {folder / name}.json   figure: {folder / name}.png, .pdf", soft_wrap=True)
+
+
+def _list(as_json: bool) -> None:
+    table = RichTable("experiment", "question", box=None, pad_edge=False)
+    for found in EXPERIMENTS.values():
+        table.add_row(found.name, found.question)
+    emit({found.name: found.question for found in EXPERIMENTS.values()}, table, as_json=as_json)
+
+
+def _render(table: Table) -> RichTable:
+    rich = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
+    for name in table.columns:
+        numeric = all(isinstance(row[name], int | float | None) for row in table.rows)
+        rich.add_column(name, justify="right" if numeric else "left", min_width=len(name))
+    for row in table.rows:
+        rich.add_row(*(_cell(value) for value in row.values()))
+    return rich
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
