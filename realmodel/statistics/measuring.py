@@ -1,0 +1,44 @@
+"""Put a model into the state in which it is measured, and back."""
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+
+@contextmanager
+def measuring(model: Any, *, gradient_checkpointing: bool = False) -> Iterator[None]:
+    """Dropout off, weights frozen (gradients start at the measured modules), state restored.
+
+    With ``gradient_checkpointing`` the blocks alone are put in training mode, which is where
+    transformers recomputes activations; the dropouts inside stay off.
+    """
+    training = {name: module.training for name, module in model.named_modules()}
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    switch = gradient_checkpointing and not model.is_gradient_checkpointing
+    model.eval()
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    if switch:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    if gradient_checkpointing:
+        for module in model.modules():
+            if _recomputes(module):
+                module.training = True
+    try:
+        yield
+    finally:
+        if switch:
+            model.gradient_checkpointing_disable()
+        for name, module in model.named_modules():
+            module.training = training[name]
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+
+
+def _recomputes(module: nn.Module) -> bool:
+    return bool(getattr(module, "gradient_checkpointing", False)) and (
+        "GradientCheckpointingLayer" in {base.__name__ for base in inspect.getmro(type(module))}
+    )

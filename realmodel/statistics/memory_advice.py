@@ -1,0 +1,29 @@
+"""Turn running out of memory into one line that names the option to use."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from theory import InputError
+
+
+@contextmanager
+def memory_advice(stage: str, batch_size: int) -> Iterator[None]:
+    """Re-raise an out-of-memory error of any device as :class:`theory.InputError`."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise InputError(_advice(stage, batch_size)) from error
+    except RuntimeError as error:
+        if "allocate memory" not in str(error):
+            raise
+        raise InputError(_advice(stage, batch_size)) from error
+
+
+def _advice(stage: str, batch_size: int) -> str:
+    smaller = f"--batch-size {batch_size // 2}, " if batch_size > 1 else ""
+    return (
+        f"out of memory in the {stage} stage: try {smaller}--partitions (modules in groups), "
+        "--offload cpu or disk, or --groups 2 (fewer gradients kept); --estimate shows the sizes"
+    )

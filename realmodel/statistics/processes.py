@@ -1,0 +1,36 @@
+"""Data parallelism over the processes of ``torchrun``."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+
+def active() -> bool:
+    """Whether a process group with more than one process is up."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def place() -> tuple[int, int]:
+    """Rank and number of processes; (0, 1) when there is one."""
+    return (dist.get_rank(), dist.get_world_size()) if active() else (0, 1)
+
+
+def sum_over_processes(tensors: Iterable[torch.Tensor]) -> None:
+    """Replace each tensor by its sum over all processes, in place."""
+    on_gpu = dist.get_backend() == "nccl"
+    for tensor in tensors:
+        if on_gpu and not tensor.is_cuda:
+            moved = tensor.cuda()
+            dist.all_reduce(moved)
+            tensor.copy_(moved)
+        else:
+            dist.all_reduce(tensor)
+
+
+def gather(record: Any) -> list[Any]:
+    """The records of all processes, in the order of their ranks."""
+    records: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(records, record)
+    return records
