@@ -45,8 +45,8 @@ def cross_fitted_norm(
     second_moment: Float64[Array, "d d"],
     output_moment: Float64[Array, "m m"] | None = None,
     *,
-    ridge: float = 0.0,
-    output_ridge: float = 0.0,
+    ridge: float | int = 0.0,
+    output_ridge: float | int = 0.0,
 ) -> CrossFit:
     """Estimate ``Res^2`` from the gradients of separate sequences.
 

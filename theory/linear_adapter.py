@@ -60,8 +60,8 @@ class LinearAdapter:
         second_moment: Float64[Array, "d d"],
         output_moment: Float64[Array, "m m"] | None = None,
         *,
-        ridge: float = 0.0,
-        output_ridge: float = 0.0,
+        ridge: float | int = 0.0,
+        output_ridge: float | int = 0.0,
     ) -> "LinearAdapter":
         """Build from ``Grad``, ``Sigma`` and, for the Kronecker form, ``Gamma``."""
         outputs = None

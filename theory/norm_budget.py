@@ -32,7 +32,7 @@ class BudgetedGain:
     adapter: Float64[Array, "m d"]
 
 
-def budgeted_gain(adapter: LinearAdapter, budget: float) -> BudgetedGain:
+def budgeted_gain(adapter: LinearAdapter, budget: float | int) -> BudgetedGain:
     """Maximise the decrease of the loss over ``||A||_F <= budget``.
 
     With eigenvalues ``L_i`` and gradient coefficients ``c_i`` the maximiser has

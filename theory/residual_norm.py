@@ -9,7 +9,7 @@ def projected_residual_norm(
     second_moment: Float64[Array, "d d"],
     *,
     rank: int | None = None,
-    ridge: float = 0.0,
+    ridge: float | int = 0.0,
 ) -> float:
     """``Res = ||Grad Sigma^{-1/2}||_F``: how much of the residual a linear adapter can remove.
 
@@ -61,8 +61,8 @@ def kronecker_residual_norm(
     output_moment: Float64[Array, "m m"],
     *,
     rank: int | None = None,
-    ridge: float = 0.0,
-    output_ridge: float = 0.0,
+    ridge: float | int = 0.0,
+    output_ridge: float | int = 0.0,
 ) -> float:
     """``||Gamma^{-1/2} Grad Sigma^{-1/2}||_F``: the residual norm seen from the loss.
 

@@ -50,7 +50,10 @@ class Spectrum:
 
     @classmethod
     def from_moment(
-        cls, second_moment: Float64[Array, "d d"], ridge: float = 0.0, name: str = "second_moment"
+        cls,
+        second_moment: Float64[Array, "d d"],
+        ridge: float | int = 0.0,
+        name: str = "second_moment",
     ) -> "Spectrum":
         """Diagonalise a second moment; eigenvalues within its rounding noise count as zero.
 

@@ -45,7 +45,7 @@ class StepBudget:
     step_size: float
 
     @classmethod
-    def of(cls, adapter: LinearAdapter, step_size: float | None = None) -> "StepBudget":
+    def of(cls, adapter: LinearAdapter, step_size: float | int | None = None) -> "StepBudget":
         """With ``step_size``, or the largest one that is safe, ``1/lambda_max``."""
         largest = float(adapter.curvature.max())
         return cls(adapter, step_size if step_size is not None else 1.0 / (largest or 1.0))
@@ -79,7 +79,7 @@ class StepBudget:
         """:meth:`gain` after 0, 1, .. ``steps`` steps."""
         return np.array([self.gain(t) for t in range(steps + 1)])
 
-    def steps_to(self, fraction: float = 0.9) -> int:
+    def steps_to(self, fraction: float | int = 0.9) -> int:
         """Fewest steps that reach ``fraction`` of the full gain ``1/2 Res^2``.
 
         Raises
