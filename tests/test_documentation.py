@@ -1,4 +1,4 @@
-"""README is executed: Python blocks as doctests, console blocks as commands with their output."""
+"""README and documentation are executed: Python blocks as sessions, console blocks as commands."""
 
 import doctest
 import os
@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").rglob("*.md")))
 ELLIPSIS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-def blocks(language: str) -> list[str]:
-    """Fenced blocks of ``language`` in README."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.M | re.S)
+def blocks(language: str, page: Path = README) -> list[str]:
+    """Fenced blocks of ``language`` in a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.M | re.S)
+
+
+def sessions(page: Path) -> str:
+    """All Python blocks of a page: one session."""
+    return "\n".join(blocks("python", page))
 
 
 def commands(block: str) -> list[tuple[str, str]]:
@@ -29,19 +35,21 @@ def commands(block: str) -> list[tuple[str, str]]:
 def check_output(expected: str, actual: str) -> None:
     """Fail unless ``actual`` matches ``expected``, where ``...`` stands for anything."""
     if not doctest.OutputChecker().check_output(expected, actual, ELLIPSIS):
-        pytest.fail(f"README says\n{expected}\nbut the command printed\n{actual}")
+        pytest.fail(f"the page says\n{expected}\nbut the command printed\n{actual}")
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_python_block(block: str) -> None:
-    example = doctest.DocTestParser().get_doctest(block, {}, "README", "README.md", 0)
-    assert example.examples, "a python block in README must be an executable session (>>>)"
+@pytest.mark.parametrize("page", [page for page in PAGES if sessions(page)], ids=lambda p: p.stem)
+def test_python_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert all(">>>" in block for block in blocks("python", page)), "write sessions (>>>)"
+    example = doctest.DocTestParser().get_doctest(sessions(page), {}, page.name, str(page), 0)
     result = doctest.DocTestRunner(optionflags=ELLIPSIS).run(example)
     assert result.failed == 0
 
 
 @pytest.mark.parametrize(
-    ("command", "expected"), [pair for block in blocks("console") for pair in commands(block)]
+    ("command", "expected"),
+    [pair for page in PAGES for block in blocks("console", page) for pair in commands(block)],
 )
 def test_console_block(command: str, expected: str, tmp_path: Path) -> None:
     words = shlex.split(command)
