@@ -1,0 +1,1 @@
+"""Does a score predict what fine-tuning gains? Scores against realised gains."""
