@@ -5,7 +5,6 @@ and writes a checkpoint folder in transformers format with ``training.json`` bes
 """
 
 import json
-import os
 import platform
 import time
 from dataclasses import asdict
@@ -18,6 +17,7 @@ import transformers
 import typer
 
 from realmodel.batches import encode, padding_id
+from realmodel.card.atomic import write_atomically
 from realmodel.cli.console import OutputDir, Seed, progress
 from realmodel.demo import miniature
 from realmodel.demo.generator import examples
@@ -132,15 +132,8 @@ def train(
             "tokenizers": tokenizers.__version__,
         },
     }
-    write_json(folder / "training.json", record)
+    write_atomically(folder / "training.json", json.dumps(record, allow_nan=False) + "\n")
     return record
-
-
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write to a temporary file and rename, so that no half file is left."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-    os.replace(partial, path)
 
 
 def main(
