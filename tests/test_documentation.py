@@ -75,7 +75,7 @@ def test_make_targets_of_readme_exist() -> None:
 
 
 def test_local_links_of_readme_exist() -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", README)
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", README.read_text())
     assert links
     assert not [link for link in links if not (ROOT / link).exists()]
 
