@@ -1,0 +1,215 @@
+"""The Layer Card: what was measured on one model and one task, in one file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from realmodel.card.additivity_record import additivity_record
+from realmodel.card.atomic import write_atomically
+from realmodel.card.coupling import Coupling, coupling
+from realmodel.card.device_costs import DeviceCosts
+from realmodel.card.profile import LayerProfile, ModuleProfile
+from realmodel.card.replicates import Replicates
+from realmodel.card.schema import FORMAT, VERSION, parse_card
+from theory import BlockQuadratic, InputError
+
+
+@dataclass(frozen=True)
+class LayerCard:
+    """Everything that placements, bounds, figures and exports need, without the model.
+
+    Attributes
+    ----------
+    model : mapping
+        ``source``, ``digest``, ``architecture``, ``dtype``, ``layers``, ``parameters``.
+    data : mapping
+        ``source``, ``digest``, ``examples``, ``tokens``, ``completion_tokens``, ``loss``.
+    options : mapping
+        How it was measured: ``seed``, ``directions``, ``rank``, ``alpha``, ``ridge`` and so on.
+    versions : mapping of str
+        Packages and platform.
+    modules : tuple of ModuleProfile
+    layers : tuple of LayerProfile
+        Ascending in their block index; a *position* below is an index into this tuple.
+    quadratic : theory.BlockQuadratic
+        Local model of the loss (nats per completion token), one block per layer.
+    costs : DeviceCosts
+    created : str
+        Time of measurement, ISO 8601, UTC.
+    replicates : Replicates or None
+        Jackknife replicates of ``quadratic``; beside the card in ``quadratic.npz``.
+    measured : tuple of mapping
+        Fine-tuning runs on this model and task, where ``layercard finetune`` has run.
+    """
+
+    model: Mapping[str, Any]
+    data: Mapping[str, Any]
+    options: Mapping[str, Any]
+    versions: Mapping[str, str]
+    modules: tuple[ModuleProfile, ...]
+    layers: tuple[LayerProfile, ...]
+    quadratic: BlockQuadratic
+    costs: DeviceCosts
+    created: str
+    replicates: Replicates | None = None
+    measured: tuple[Mapping[str, Any], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Check that the sections speak of the same layers."""
+        indices = [profile.layer for profile in self.layers]
+        if not indices or indices != sorted(set(indices)):
+            raise InputError(f"layers must be ascending and not empty, got {indices}")
+        blocks, priced = len(self.quadratic.sizes), len(self.costs.time.per_layer)
+        if not len(indices) == blocks == priced:
+            raise InputError(
+                f"{len(indices)} layers, {blocks} blocks and {priced} costs do not agree"
+            )
+        named = [name for profile in self.layers for name in profile.modules]
+        if sorted(named) != sorted(profile.name for profile in self.modules):
+            raise InputError("the layers' modules are not the modules of the card")
+
+    @cached_property
+    def coupling(self) -> Coupling:
+        """Interaction between layers."""
+        return coupling(self.quadratic)
+
+    @cached_property
+    def additivity(self) -> dict[str, Any]:
+        """Bounds on the joint gain of all layers, paper form and signed form."""
+        return additivity_record(self.quadratic)
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Block index of each position."""
+        return tuple(profile.layer for profile in self.layers)
+
+    def positions(self, layers: tuple[int, ...]) -> tuple[int, ...]:
+        """Positions of block indices; refuses those that the card does not have."""
+        where = {layer: position for position, layer in enumerate(self.indices)}
+        missing = [layer for layer in layers if layer not in where]
+        if missing:
+            raise InputError(
+                f"layers {missing} are not on the card: it has {self.indices[0]}"
+                f"..{self.indices[-1]} ({len(where)} layers)"
+            )
+        return tuple(where[layer] for layer in layers)
+
+    def modules_of(self, layers: tuple[int, ...]) -> tuple[str, ...]:
+        """Full names of the adapted linears of the block indices ``layers``."""
+        return tuple(
+            name for position in self.positions(layers) for name in self.layers[position].modules
+        )
+
+    def gain_error(self, positions: tuple[int, ...]) -> float | None:
+        """Jackknife standard error of the joint gain of ``positions``, nats per token."""
+        return None if self.replicates is None else self.replicates.gain_error(positions)
+
+    def with_measured(self, *runs: Mapping[str, Any]) -> "LayerCard":
+        """The card with fine-tuning results added."""
+        return replace(self, measured=(*self.measured, *runs))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The card's JSON mapping (docs/layer_card.md)."""
+        quadratic = self.quadratic
+        everything = tuple(range(len(self.layers)))
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "created": self.created,
+            "model": dict(self.model),
+            "data": dict(self.data),
+            "options": dict(self.options),
+            "versions": dict(self.versions),
+            "layers": [profile.to_dict() for profile in self.layers],
+            "modules": [profile.to_dict() for profile in self.modules],
+            "coupling": self.coupling.to_dict(),
+            "additivity": self.additivity | {"gain_error": self.gain_error(everything)},
+            "quadratic": {
+                "layers": list(self.indices),
+                "sizes": [int(size) for size in quadratic.sizes],
+                "gradient": quadratic.gradient.tolist(),
+                "curvature": quadratic.curvature.tolist(),
+                "whitened_gradient": quadratic.whitened_gradient.tolist(),
+                "whitened_coupling": quadratic.whitened_coupling.tolist(),
+                "replicates": None if self.replicates is None else self.replicates.digest,
+            },
+            "costs": self.costs.to_dict(),
+            "measured": [dict(run) for run in self.measured],
+        }
+
+    def to_json(self) -> str:
+        """The card as JSON text."""
+        try:
+            return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        except ValueError as error:
+            raise InputError(f"the card holds a number that JSON has not: {error}") from error
+
+    def save(self, path: str | Path) -> Path:
+        """Write ``path`` (JSON) and, with replicates, ``quadratic.npz`` beside it."""
+        path = Path(path)
+        text = self.to_json()
+        parse_card(text, str(path))
+        if self.replicates is not None:
+            write_atomically(path.parent / "quadratic.npz", self.replicates.to_bytes())
+        return write_atomically(path, text)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LayerCard":
+        """Read a card.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, is not JSON, is no card, is of a newer version, or holds
+            values that the schema or the quadratic refuses.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read the card {str(path)!r}: {error}") from error
+        card = cls.from_dict(parse_card(text, str(path)), source=str(path))
+        digest = parse_card(text, str(path))["quadratic"]["replicates"]
+        replicates = Replicates.load(path.parent / "quadratic.npz", digest)
+        return replace(card, replicates=replicates)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], source: str = "card") -> "LayerCard":
+        """Rebuild from a mapping that the schema accepts."""
+        try:
+            quadratic = BlockQuadratic(
+                np.asarray(record["quadratic"]["gradient"], dtype=np.float64),
+                np.asarray(record["quadratic"]["curvature"], dtype=np.float64),
+                tuple(record["quadratic"]["sizes"]),
+            )
+            return cls(
+                model=record["model"],
+                data=record["data"],
+                options=record["options"],
+                versions=record["versions"],
+                modules=tuple(ModuleProfile.from_dict(row) for row in record["modules"]),
+                layers=tuple(LayerProfile.from_dict(row) for row in record["layers"]),
+                quadratic=quadratic,
+                costs=DeviceCosts.from_dict(record["costs"]),
+                created=record["created"],
+                measured=tuple(record["measured"]),
+            )
+        except ValueError as error:
+            raise InputError(f"{source!r} is not a consistent card: {error}") from error
+
+    def to_markdown(self) -> str:
+        """The card as Markdown with YAML front matter, like a model card."""
+        from realmodel.card.markdown import markdown
+
+        return markdown(self)
+
+    def to_html(self) -> str:
+        """The card as one page that needs nothing else."""
+        from realmodel.card.page import page
+
+        return page(self)

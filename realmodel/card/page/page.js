@@ -1,0 +1,281 @@
+"use strict";
+const card = JSON.parse(document.getElementById("card").textContent);
+const by = (id) => document.getElementById(id);
+const layers = card.layers.map((row) => row.layer);
+const dense = layers.length > 16;
+let kind = card.kinds[0].name;
+let at = 0;
+
+/* ---------- words ---------- */
+function number(x) {
+  if (x === null || x === undefined) return "—";
+  const size = Math.abs(x);
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return x.toExponential(1).replace("e+", "e");
+  return String(Number(x.toPrecision(3)));
+}
+function amount(x, unit) {
+  const scaled = (steps) => {
+    for (const [size, name] of steps) if (Math.abs(x) >= size) return `${number(x / size)} ${name}`;
+    return `${number(x / steps.at(-1)[0])} ${steps.at(-1)[1]}`;
+  };
+  if (unit.startsWith("seconds")) return scaled([[1, "s"], [1e-3, "ms"], [1e-6, "µs"]]);
+  if (unit.startsWith("bytes")) return scaled([[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]]);
+  if (unit.startsWith("operations")) return scaled([[1e12, "TFLOP"], [1e9, "GFLOP"], [1e6, "MFLOP"], [1, "FLOP"]]);
+  return scaled([[1e6, "M"], [1e3, "k"], [1, ""]]).trim();
+}
+const percent = (x) => `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)}%`;
+const list = (own) => own.length === 1 ? `layer ${own[0]}` : `layers ${own.slice(0, -1).join(", ")} and ${own.at(-1)}`;
+
+/* ---------- drawing ---------- */
+function draw(parent, name, attributes, text) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  parent.append(node);
+  return node;
+}
+function element(parent, name, text, attributes = {}) {
+  const node = document.createElement(name);
+  if (text !== undefined && text !== null) node.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  parent.append(node);
+  return node;
+}
+function ticks(low, high, count) {
+  const raw = (high - low) / count || 1;
+  const base = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((m) => m * base).find((s) => s >= raw);
+  const found = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + step * 1e-9; value += step) found.push(value);
+  return found;
+}
+
+/* ---------- the choice ---------- */
+const points = () => card.fronts[kind];
+const half = (point) => point.gain_error === null ? null : 1.96 * point.gain_error;
+
+function frontChart() {
+  const svg = by("front");
+  svg.querySelectorAll(":not(title)").forEach((node) => node.remove());
+  const own = points();
+  const unit = card.kinds.find((item) => item.name === kind);
+  const left = 52, right = 548, top = 12, bottom = 256;
+  const costs = own.map((p) => p.costs[kind]);
+  const whole = card.whole;
+  const x0 = Math.min(...costs, 0), x1 = Math.max(...costs, whole.costs[kind]) * 1.02 || 1;
+  const y1 = Math.max(whole.gain, ...own.map((p) => p.gain + (half(p) || 0))) * 1.06 || 1;
+  const x = (cost) => left + (right - left) * (cost - x0) / (x1 - x0 || 1);
+  const y = (gain) => bottom - (bottom - top) * Math.max(gain, 0) / y1;
+  for (const value of ticks(0, y1, 4)) {
+    draw(svg, "line", { x1: left, x2: right, y1: y(value), y2: y(value), class: "axis" });
+    draw(svg, "text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value));
+  }
+  for (const value of ticks(x0, x1, 5)) {
+    draw(svg, "text", { x: x(value), y: bottom + 18, "text-anchor": "middle" }, amount(value, unit.unit));
+  }
+  draw(svg, "text", { x: (left + right) / 2, y: bottom + 38, "text-anchor": "middle" }, unit.axis);
+  draw(svg, "line", { x1: left, x2: right, y1: y(whole.gain), y2: y(whole.gain), class: "ceiling" });
+  if (own.every((p) => half(p) !== null)) {
+    const upper = own.map((p) => `${x(p.costs[kind])},${y(p.gain + half(p))}`);
+    const lower = own.map((p) => `${x(p.costs[kind])},${y(p.gain - half(p))}`).reverse();
+    draw(svg, "polygon", { points: [...upper, ...lower].join(" "), class: "band" });
+  }
+  draw(svg, "polyline", { points: own.map((p) => `${x(p.costs[kind])},${y(p.gain)}`).join(" "), class: "front" });
+  own.forEach((p, i) => {
+    const dot = draw(svg, "circle", { cx: x(p.costs[kind]), cy: y(p.gain), r: i === at ? 8 : 4, class: i === at ? "point on" : "point" });
+    dot.addEventListener("click", () => choose(i));
+    draw(dot, "title", {}, `${list(p.layers)}: gain ${number(p.gain)}, ${amount(p.costs[kind], unit.unit)}`);
+  });
+  svg.append(svg.querySelectorAll("circle")[at]);
+  by("front-label").textContent = `Pareto front of gain against ${unit.axis}: ${own.length} placements, ` +
+    `gain from ${number(own[0].gain)} to ${number(own.at(-1).gain)} nats per token`;
+  by("front-unit").textContent = "nats per token";
+}
+
+function configuration(point) {
+  const modules = card.layers.filter((row) => point.layers.includes(row.layer)).flatMap((row) => row.modules);
+  return { ...card.lora, target_modules: modules };
+}
+
+function show() {
+  const own = points(), point = own[at], whole = card.whole;
+  const unit = card.kinds.find((item) => item.name === kind);
+  const slider = by("budget");
+  slider.max = own.length - 1;
+  slider.value = at;
+  const share = whole.costs[kind] > 0 ? point.costs[kind] / whole.costs[kind] : 1;
+  const budget = `${amount(point.costs[kind], unit.unit)}, ${percent(share)} of adapting every layer`;
+  by("budget-text").textContent = budget;
+  by("gain").textContent = number(point.gain);
+  const spread = half(point);
+  by("interval").textContent = (spread === null
+    ? "No interval: the card holds no replicates. "
+    : `95% sampling interval ${number(Math.max(point.gain - spread, 0))} to ${number(point.gain + spread)}. `) +
+    `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.`;
+  const chosen = `Adapt ${list(point.layers)}.`;
+  by("chosen").textContent = chosen;
+  slider.setAttribute("aria-valuetext", `${budget}. ${chosen} Predicted gain ${number(point.gain)} nats per token`);
+  by("strip").querySelectorAll("li").forEach((cell, i) => {
+    const on = point.layers.includes(layers[i]);
+    cell.classList.toggle("on", on);
+    cell.setAttribute("aria-label", `layer ${layers[i]}${on ? ", chosen" : ""}`);
+  });
+  const tiles = by("tiles");
+  tiles.replaceChildren();
+  for (const item of card.tiles) {
+    const tile = element(tiles, "div", null, { class: "tile" });
+    element(tile, "dt", item.title);
+    element(tile, "dd", amount(point.costs[item.name], item.unit));
+    const all = whole.costs[item.name];
+    element(tile, "dd", all > 0 ? `${percent(point.costs[item.name] / all)} of all layers` : "no cost");
+  }
+  by("config").textContent = JSON.stringify(configuration(point), null, 2);
+  by("copied").textContent = "";
+  document.querySelectorAll("[data-layer]").forEach((node) =>
+    node.classList.toggle("on", point.layers.includes(Number(node.dataset.layer))));
+  frontChart();
+}
+function choose(i) { at = i; show(); }
+
+/* The smallest budget with 80% of the gain of every layer: where most people should start. */
+function start() {
+  const own = points();
+  const found = own.findIndex((p) => p.gain >= 0.8 * card.whole.gain);
+  choose(found < 0 ? own.length - 1 : found);
+}
+
+/* ---------- profiles ---------- */
+function profile(item) {
+  const values = card.layers.map((row) => row[item.name]);
+  const known = values.filter((v) => v !== null && (!item.log || v > 0));
+  if (known.length === 0) return;
+  const errors = item.error ? card.layers.map((row) => row[item.error]) : values.map(() => null);
+  const figure = element(by("profiles"), "figure");
+  const caption = element(figure, "figcaption");
+  element(caption, "h3", item.title, { title: item.help });
+  element(caption, "span", item.unit + (item.log ? ", log scale" : ""), { class: "small quiet" });
+  const svg = draw(figure, "svg", { viewBox: "0 0 320 132", role: "img" });
+  const best = values.indexOf(known.reduce((a, b) => (b > a ? b : a)));
+  draw(svg, "title", {}, `${item.title} by layer: largest ${number(values[best])} at layer ${layers[best]}, ` +
+    `smallest ${number(known.reduce((a, b) => (b < a ? b : a)))}`);
+  const left = 38, right = 318, top = 8, bottom = 112;
+  const high = Math.max(...values.map((v, i) => (v ?? 0) + (errors[i] ?? 0))) * (item.log ? 1 : 1.04) || 1;
+  const low = item.log ? 10 ** Math.floor(Math.log10(Math.min(...known))) / 1.0001 : 0;
+  const scale = (v) => item.log ? Math.log10(v / low) / Math.log10(high / low) : v / high;
+  const y = (v) => bottom - (bottom - top) * Math.max(scale(v), 0);
+  let marks = ticks(0, high, 3);
+  if (item.log) {
+    const decades = Math.log10(high / low);
+    const step = Math.max(1, Math.ceil(decades / 3));
+    marks = [];
+    for (let e = Math.ceil(Math.log10(low) - 1e-3); e <= Math.log10(high) + 1e-9; e += step) marks.push(10 ** e);
+  }
+  for (const value of marks) {
+    draw(svg, "line", { x1: left, x2: right, y1: y(value), y2: y(value), class: "axis" });
+    draw(svg, "text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, number(value));
+  }
+  const width = (right - left) / layers.length;
+  values.forEach((value, i) => {
+    const x = left + i * width;
+    if (i % Math.ceil(layers.length / 12) === 0) draw(svg, "text", { x: x + width / 2, y: bottom + 15, "text-anchor": "middle" }, layers[i]);
+    if (value === null || (item.log && value <= 0)) return;
+    const bar = draw(svg, "rect", { x: x + width * 0.12, width: width * 0.76, y: y(value), height: Math.max(bottom - y(value), 0.5), rx: Math.min(2, width / 4), class: "bar", "data-layer": layers[i] });
+    const error = errors[i];
+    draw(bar, "title", {}, `layer ${layers[i]}: ${number(value)}${error === null ? "" : ` ± ${number(error)}`}`);
+    if (error) draw(svg, "line", { x1: x + width / 2, x2: x + width / 2, y1: y(value - error), y2: y(value + error), class: "error" });
+  });
+}
+
+/* ---------- coupling ---------- */
+const MATRICES = {
+  signed_matrix: {
+    text: "Blue: redundant, the two layers offer the same improvement, so adapt one. Orange: synergistic, together they gain more than apart. Near white: independent.",
+    low: "synergistic", high: "redundant", signed: true,
+  },
+  matrix: {
+    text: "Cosine of the smallest angle between what two layers can change: 1 means that some change of one is a change of the other.",
+    low: "0", high: "1", signed: false,
+  },
+};
+function shade(value, limit, signed) {
+  const t = Math.min(Math.abs(value) / limit, 1);
+  const end = signed && value < 0 ? [196, 98, 16] : [11, 98, 196];
+  const mix = end.map((c) => Math.round(247 + (c - 247) * t));
+  return { colour: `rgb(${mix.join(",")})`, dark: t > 0.55 };
+}
+function heat() {
+  const name = document.querySelector("input[name=matrix]:checked").value;
+  const about = MATRICES[name], matrix = card.coupling[name];
+  const limit = about.signed ? Math.max(1e-9, ...matrix.flat().map(Math.abs)) : 1;
+  const table = by("heat");
+  table.querySelectorAll("thead, tbody").forEach((node) => node.remove());
+  table.classList.toggle("dense", dense);
+  const head = element(element(table, "thead"), "tr");
+  element(head, "td", null);
+  const every = Math.ceil(layers.length / 18);
+  layers.forEach((layer, i) => element(head, "th", i % every ? "" : layer, { scope: "col", "data-layer": layer }));
+  const body = element(table, "tbody");
+  matrix.forEach((row, i) => {
+    const line = element(body, "tr");
+    element(line, "th", i % every ? "" : layers[i], { scope: "row", "data-layer": layers[i] });
+    row.forEach((value, j) => {
+      const text = i === j ? `layer ${layers[i]}, itself` :
+        `layers ${layers[i]} and ${layers[j]}: strength ${number(card.coupling.matrix[i][j])}, ` +
+        `along the gradient ${number(card.coupling.signed_matrix[i][j])} ` +
+        (Math.abs(card.coupling.signed_matrix[i][j]) < 0.05 ? "(near independent)" : card.coupling.signed_matrix[i][j] > 0 ? "(redundant)" : "(synergistic)");
+      const cell = element(line, "td", i === j ? "" : (Math.round(100 * value) / 100).toFixed(2).replace("0.", "."), { "aria-label": text, tabindex: i === 0 && j === 0 ? 0 : -1 });
+      if (i !== j) {
+        const { colour, dark } = shade(value, limit, about.signed);
+        cell.style.background = colour;
+        cell.style.color = dark ? "#fff" : "#16202c";
+      }
+      const tell = () => { by("readout").textContent = text[0].toUpperCase() + text.slice(1) + "."; };
+      cell.addEventListener("mouseenter", tell);
+      cell.addEventListener("focus", tell);
+      cell.addEventListener("keydown", (event) => {
+        const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+        const next = move && body.rows[i + move[0]]?.querySelectorAll("td")[j + move[1]];
+        if (!next) return;
+        event.preventDefault();
+        cell.tabIndex = -1;
+        next.tabIndex = 0;
+        next.focus();
+      });
+    });
+  });
+  by("matrix-text").textContent = about.text;
+  const legend = by("legend");
+  legend.replaceChildren();
+  element(legend, "span", about.signed ? `${about.low} −${number(limit)}` : about.low);
+  const ramp = (signs) => signs.map((v) => shade(v, 1, about.signed).colour).join(",");
+  element(legend, "i").style.background = `linear-gradient(90deg,${ramp(about.signed ? [-1, -0.5, 0, 0.5, 1] : [0, 0.5, 1])})`;
+  element(legend, "span", about.signed ? `${about.high} ${number(limit)}` : about.high);
+}
+
+/* ---------- start ---------- */
+layers.forEach((layer) => element(by("strip"), "li", layer));
+by("strip").classList.toggle("dense", layers.length > 40);
+card.profiles.forEach(profile);
+heat();
+start();
+by("budget").addEventListener("input", (event) => choose(Number(event.target.value)));
+document.querySelectorAll("input[name=kind]").forEach((input) =>
+  input.addEventListener("change", () => { kind = input.value; start(); }));
+document.querySelectorAll("input[name=matrix]").forEach((input) =>
+  input.addEventListener("change", () => { heat(); show(); }));
+by("copy").addEventListener("click", async () => {
+  const text = by("config").textContent;
+  let done = false;
+  try {
+    await navigator.clipboard.writeText(text);
+    done = true;
+  } catch {
+    const area = element(document.body, "textarea", null, { readonly: "" });
+    area.value = text;
+    area.select();
+    done = document.execCommand("copy");
+    area.remove();
+    by("copy").focus();
+  }
+  by("copied").textContent = done ? "Copied." : "Select the text and copy it by hand.";
+});

@@ -1,0 +1,59 @@
+"""The card on a terminal."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from realmodel.card.notes import notes
+from realmodel.card.numbers import number
+
+if TYPE_CHECKING:
+    from realmodel.card.layer_card import LayerCard
+
+SHOWN = {
+    "gain": "gain alone",
+    "residual_norm": "residual norm",
+    "residual_norm_cross_fitted": "cross-fitted",
+    "gradient_norm": "gradient norm",
+    "activation_energy": "activation energy",
+    "effective_rank": "effective rank",
+    "condition_number": "condition",
+    "steps_to_90": "steps to 90%",
+}
+
+
+def table(card: "LayerCard") -> RenderableType:
+    """Layers with their main measures, then one line per bound."""
+    rows = Table(
+        title=f"{card.model['source']} on {card.data['source']}",
+        caption=(
+            f"gain in nats per completion token (loss before: {number(card.data['loss'])}), within "
+            f"{card.options['directions']} directions per module; ± one standard error"
+        ),
+    )
+    rows.add_column("layer", justify="right")
+    rows.add_column("", no_wrap=True)
+    for name in SHOWN.values():
+        rows.add_column(name, justify="right")
+    best = max((profile.measures.gain or 0.0) for profile in card.layers)
+    for profile in card.layers:
+        gain = profile.measures.gain or 0.0
+        cells = [number(getattr(profile.measures, name)) for name in SHOWN]
+        if profile.measures.gain_error is not None:
+            cells[0] += f" ± {number(profile.measures.gain_error)}"
+        rows.add_row(str(profile.layer), _bar(gain / best if best > 0 else 0.0), *cells)
+    lines = [Text(f"• {note.text}", style="yellow" if note.void else "") for note in notes(card)]
+    return Group(rows, Padding(Group(*lines), (1, 0, 0, 0)))
+
+
+def _bar(share: float, width: int = 8) -> str:
+    """A horizontal bar.
+
+    >>> _bar(1.0, 2), _bar(0.0, 2)
+    ('██', '  ')
+    """
+    full = round(share * width)
+    return "█" * full + " " * (width - full)

@@ -1,0 +1,61 @@
+"""Placements that no other beats in both gain and cost."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from realmodel.card.layer_card import LayerCard
+from theory.pareto_front import pareto_front
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """One placement on the Pareto front.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Block indices, ascending.
+    gain : float
+        Predicted, nats per completion token.
+    gain_error : float or None
+        Its jackknife standard error; ``None`` where the card has no replicates.
+    costs : dict
+        Of :meth:`realmodel.card.DeviceCosts.record`.
+    """
+
+    layers: tuple[int, ...]
+    gain: float
+    gain_error: float | None
+    costs: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON mapping."""
+        return {
+            "layers": list(self.layers),
+            "gain": self.gain,
+            "gain_error": self.gain_error,
+            "costs": self.costs,
+        }
+
+
+def front_point(card: LayerCard, positions: tuple[int, ...]) -> FrontPoint:
+    """The record of one placement, given by positions."""
+    return FrontPoint(
+        layers=tuple(card.indices[position] for position in positions),
+        gain=card.quadratic.gain(positions),
+        gain_error=card.gain_error(positions),
+        costs=card.costs.record(positions),
+    )
+
+
+def frontier(card: LayerCard, kind: str) -> tuple[FrontPoint, ...]:
+    """Pareto front of predicted gain against one of the card's costs, cheapest first.
+
+    Parameters
+    ----------
+    card : LayerCard
+    kind : str
+        Name of a cost: ``time``, ``memory``, ``serving`` or ``parameters``.
+    """
+    found = pareto_front(card.quadratic, card.costs.of(kind))
+    return tuple(front_point(card, placement.layers) for placement in found)

@@ -1,0 +1,170 @@
+"""Which layers to adapt under a budget, the next best, and what is known about both."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from realmodel.card.additivity_record import additivity_record
+from realmodel.card.layer_card import LayerCard
+from realmodel.placement.budget import Budget
+from realmodel.placement.frontier import FrontPoint, front_point, frontier
+from realmodel.placement.rank_plan import RankPlan, rank_plan
+from theory import InputError
+from theory.additive_search import additive_within_budget
+from theory.budget_search import search_within_budget
+from theory.exact_search import exact_search
+from theory.greedy import greedy
+from theory.placement import Placement
+from theory.top_k import top_k
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The answer of :func:`place`; layers are block indices, gains nats per completion token.
+
+    Attributes
+    ----------
+    budget : Budget
+    best, runner_up : FrontPoint
+        ``runner_up`` is ``None`` where the budget admits one set alone.
+    margin, margin_error : float or None
+        Gain of ``best`` over ``runner_up`` and its paired jackknife standard error.
+    front : tuple of FrontPoint
+        Pareto front in the objective's cost.
+    bounds : dict
+        ``theory.additivity`` of the chosen layers.
+    guarantee : tuple of str
+        What is known about the choice, and which bounds are void.
+    ranks : RankPlan or None
+    """
+
+    budget: Budget
+    best: FrontPoint
+    runner_up: FrontPoint | None
+    margin: float | None
+    margin_error: float | None
+    front: tuple[FrontPoint, ...]
+    bounds: dict[str, Any]
+    guarantee: tuple[str, ...]
+    ranks: RankPlan | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON mapping."""
+        return {
+            "objective": self.budget.objective,
+            "budget": self.budget.value,
+            "budget_text": self.budget.text,
+            "placement": self.best.to_dict(),
+            "runner_up": None if self.runner_up is None else self.runner_up.to_dict(),
+            "margin": self.margin,
+            "margin_error": self.margin_error,
+            "front": [point.to_dict() for point in self.front],
+            "bounds": self.bounds,
+            "guarantee": list(self.guarantee),
+            "ranks": None if self.ranks is None else self.ranks.to_dict(),
+        }
+
+
+def place(
+    card: LayerCard,
+    *,
+    objective: str,
+    budget: str,
+    layers: Sequence[int] | None = None,
+    allocate_ranks: bool = False,
+) -> Choice:
+    """Choose the layers with the largest joint gain within a budget.
+
+    Parameters
+    ----------
+    card : LayerCard
+    objective : {"gain", "time", "memory", "serving"}
+        What the budget limits: the number of layers, or one of the costs.
+    budget : str
+        ``4`` layers, ``60%`` of what adapting every layer costs, or an amount such as ``80ms``.
+    layers : sequence of int, optional
+        Block indices to choose from; all by default.
+    allocate_ranks : bool
+        Move rank between the chosen modules at the same number of parameters.
+
+    Raises
+    ------
+    InputError
+        A budget that cannot be read or admits no layer, or layers that the card does not have.
+    """
+    limit = Budget.parse(objective, budget, card.costs)
+    candidates = (
+        tuple(range(len(card.layers)))
+        if layers is None
+        else card.positions(tuple(sorted(set(layers))))
+    )
+    if not candidates:
+        raise InputError("no layer to choose from: name at least one")
+    best = _best(card, limit, candidates)
+    others = [
+        _best(card, limit, rest)
+        for left_out in best.layers
+        if (rest := tuple(at for at in candidates if at != left_out)) and _admits(card, limit, rest)
+    ]
+    runner_up = max(others, key=lambda placement: placement.gain, default=None)
+    chosen = front_point(card, best.layers)
+    return Choice(
+        budget=limit,
+        best=chosen,
+        runner_up=None if runner_up is None else front_point(card, runner_up.layers),
+        margin=None if runner_up is None else best.gain - runner_up.gain,
+        margin_error=None
+        if runner_up is None or card.replicates is None
+        else card.replicates.gain_error(best.layers, runner_up.layers),
+        front=frontier(card, "time" if objective == "gain" else objective),
+        bounds=additivity_record(card.quadratic, best.layers),
+        guarantee=_guarantee(card, limit, best, candidates),
+        ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
+    )
+
+
+def _best(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> Placement:
+    if limit.objective == "gain":
+        if limit.value > len(candidates):
+            raise InputError(
+                f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers"
+            )
+        return exact_search(card.quadratic, int(limit.value), candidates=candidates)
+    cost = card.costs.of(limit.objective)
+    return search_within_budget(card.quadratic, limit.value, cost, candidates=candidates)
+
+
+def _admits(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> bool:
+    if limit.objective == "gain":
+        return limit.value <= len(candidates)
+    cost = card.costs.of(limit.objective)
+    return min(cost.first(layer) for layer in candidates) <= limit.value
+
+
+def _guarantee(
+    card: LayerCard, limit: Budget, best: Placement, candidates: tuple[int, ...]
+) -> tuple[str, ...]:
+    """What the search guarantees, and what cheaper rules under the same budget would have given."""
+    lines = [f"{best.guarantee.statement}; on the quadratic model, not on the trained network"]
+    for name, other in _rivals(card, limit, candidates):
+        share = other.gain / best.gain if best.gain > 0 else 1.0
+        layers = ", ".join(str(card.indices[at]) for at in other.layers)
+        lines.append(
+            f"{name}: layers {layers} reach {share:.1%} of it; {other.guarantee.statement}"
+        )
+    return tuple(lines)
+
+
+def _rivals(
+    card: LayerCard, limit: Budget, candidates: tuple[int, ...]
+) -> Iterator[tuple[str, Placement]]:
+    if limit.objective == "gain":
+        size = int(limit.value)
+        yield "greedy", greedy(card.quadratic, size, candidates=candidates)
+        yield "largest residual norms", top_k(card.quadratic, size, candidates=candidates)
+    else:
+        cost = card.costs.of(limit.objective)
+        yield (
+            "largest sum of single gains",
+            additive_within_budget(card.quadratic, limit.value, cost, candidates=candidates),
+        )
