@@ -249,6 +249,10 @@ class BlockQuadratic:
         at = self.coordinates(layers)
         return self._factor_of(self.whitened_coupling[np.ix_(at, at)])
 
+    def solve_between(self, layers: Sequence[int], right: Array) -> Array:
+        """Apply ``(I + M_SS)^{-1}`` to whitened vectors on the coordinates of ``layers``."""
+        return self._factor(self.select(layers)).solve(right)
+
     @cached_property
     def _joint_factor(self) -> PositiveFactor:
         return self._factor_of(self.whitened_coupling)
@@ -325,7 +329,7 @@ class BlockQuadratic:
         chosen = self.select(layers)
         at = self.coordinates(chosen)
         v = np.zeros_like(self.gradient)
-        v[at] = -self._factor(chosen).solve(self.whitened_gradient[at])
+        v[at] = -self.solve_between(chosen, self.whitened_gradient[at])
         return self._unwhiten(v)
 
     def separate_minimiser(self) -> Float64[Array, " p"]:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theory.arrays import Array, Float64, IntArray
+from theory.arrays import Array, BoolArray, Float64, IntArray
 from theory.block_quadratic import BlockQuadratic
 from theory.positive_factor import EPS
 from theory.theorem import Family
@@ -100,12 +100,30 @@ class Problems(Family):
         """``E = H - D``."""
         return self.curvature - self.blocks
 
+    @cached_property
+    def blocks_range(self) -> tuple[Array, Array]:
+        """Extreme eigenvalues of ``D``, shapes (n,)."""
+        return spectrum_ends(self.blocks)
+
+    @cached_property
+    def spectrum(self) -> Float64[Array, "n p"]:
+        """Eigenvalues of ``H``."""
+        return float64(np.linalg.eigvalsh(self.curvature))
+
+    @property
+    def positive(self) -> BoolArray:
+        """Where ``H > 0``."""
+        return self.spectrum[:, 0] > 0
+
     # ------------------------------------------------------------------ whitened
 
     @cached_property
     def factor(self) -> Float64[Array, "n p p"]:
-        """Cholesky factor ``C`` of ``D``."""
-        return float64(np.linalg.cholesky(self.blocks))
+        """Cholesky factor ``C`` of ``D``; a root of ``|D|`` where an example breaks ``D > 0``."""
+        if (self.blocks_range[0] > 0).all():
+            return float64(np.linalg.cholesky(self.blocks))
+        values, vectors = np.linalg.eigh(self.blocks)
+        return float64(vectors * np.sqrt(np.abs(values))[:, None])
 
     @cached_property
     def whitened_gradient(self) -> Float64[Array, "n p"]:
@@ -147,6 +165,11 @@ class Problems(Family):
         return inner(self.gradient, solve(self.blocks, self.gradient))
 
     @cached_property
+    def energy_tuned(self) -> Float64[Array, " n"]:
+        """``sum_{l in S} Res_l^2``."""
+        return inner(self.gradient, self.keep(solve(self.blocks, self.gradient), self.inside))
+
+    @cached_property
     def theta_joint(self) -> Float64[Array, "n p"]:
         """``theta_glob = -H^{-1} g``."""
         return -solve(self.curvature, self.gradient)
@@ -166,7 +189,7 @@ class Problems(Family):
 
     @cached_property
     def gain(self) -> Float64[Array, " n"]:
-        """``G(all)``."""
+        """``G(all)``: the decrease at the stationary point, which ``H > 0`` makes the largest."""
         return -self.value(self.theta_joint)
 
     @cached_property
@@ -191,7 +214,7 @@ class Problems(Family):
     @cached_property
     def tolerance(self) -> Float64[Array, " n"]:
         """Relative rounding error: ``c eps condition``, more where small differences are taken."""
-        values = np.abs(float64(np.linalg.eigvalsh(self.curvature)))
+        values = np.abs(self.spectrum)
         with np.errstate(all="ignore"):
             condition = values.max(axis=1) / values.min(axis=1)
             amplification = np.clip(self.rho, 1e-3, 1.0) ** -2.0

@@ -9,30 +9,24 @@ from theory.theorem import Assumption, Bound, Theorem
 
 def _tight() -> Problems:
     """Two scalar layers, ``u`` along each eigenvector of ``M``."""
-    M = np.array([[0.0, 0.3], [0.3, 0.0]])
-    return Problems.from_whitened(M, [[1.0, 1.0], [1.0, -1.0]])
+    return Problems.from_whitened([[0.0, 0.3], [0.3, 0.0]], [[1.0, 1.0], [1.0, -1.0]])
 
 
 def _violated() -> Problems:
     """Six redundant layers: ``H > 0`` and ``rho = 2.5``, where the upper side says nothing."""
-    M = (np.ones((6, 6)) - np.eye(6)) / 2
-    return Problems.from_whitened(M, np.ones(6))
+    return Problems.from_whitened((np.ones((6, 6)) - np.eye(6)) / 2, np.ones(6))
 
 
 THEOREM = Theorem[Problems](
     id="1b",
     title="Joint gain within a factor of the sum of gains",
     provenance="reconstruction",
-    statement=r"\frac{1}{1+\rho} \le \frac{G(\text{all})}{\frac12\sum_l \mathrm{Res}_l^2}"
+    statement=r"\frac{1}{1+\rho} \le \frac{G(\mathrm{all})}{\frac12\sum_l \mathrm{Res}_l^2}"
     r" \le \frac{1}{1-\rho}",
-    assumptions=(Assumption[Problems](r"\rho < 1", lambda p: p.rho < 1),),
+    assumptions=(Assumption(r"\rho < 1", lambda p: p.rho < 1),),
     bounds=(
-        Bound[Problems](
-            "upper", "upper", lambda p: p.gain, gain_upper, lambda p: (p.rho, p.energy)
-        ),
-        Bound[Problems](
-            "lower", "lower", lambda p: p.gain, gain_lower, lambda p: (p.rho, p.energy)
-        ),
+        Bound("upper", "upper", lambda p: p.gain, gain_upper, lambda p: (p.rho, p.energy)),
+        Bound("lower", "lower", lambda p: p.gain, gain_lower, lambda p: (p.rho, p.energy)),
     ),
     tight_example=_tight,
     violated_example=_violated,
