@@ -194,6 +194,11 @@ def _digest(source: str, model: Any) -> str:
     if not folder.is_dir():
         commit = getattr(model.config, "_commit_hash", None)
         return f"commit:{commit}" if commit else model_digest(model)
+    return folder_digest(folder)
+
+
+def folder_digest(folder: Path) -> str:
+    """Digest of a local checkpoint's configuration and weight files."""
     digest = hashlib.sha256()
     for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))]:
         digest.update(path.name.encode())
