@@ -79,7 +79,7 @@ def invented_name(rng: np.random.Generator, ending: str) -> str:
 
 
 def build_world() -> tuple[tuple[Town, ...], tuple[Animal, ...]]:
-    """The fixed world: 96 towns and the animals."""
+    """The fixed world: 96 towns (two share a name, as towns do) and the animals."""
     rng = np.random.default_rng(WORLD_SEED)
     rivers = [invented_name(rng, one(rng, RIVER_ENDINGS)) for _ in range(24)]
     towns = tuple(
