@@ -76,7 +76,7 @@ class Bound(Generic[P]):
             gap = quantity - value if self.side == "lower" else value - quantity
             if self.side == "equal":
                 gap = -np.abs(gap)
-            slack = np.where(scale > 0, gap / scale, 0.0)
+            slack = np.where(scale == 0, 0.0, gap / scale)
             small, large = (value, quantity) if self.side == "lower" else (quantity, value)
             if self.side == "equal":
                 small, large = np.minimum(small, large), np.maximum(small, large)

@@ -24,7 +24,7 @@ def _instance(inner: float, rho: float, spare: float) -> Problems:
 
 def _tight() -> Problems:
     """``rho_S`` below ``rho^2``, and above it."""
-    low, high = _instance(0.1, 0.6, 0.0), _instance(0.36, 0.6, 0.5)
+    low, high = _instance(0.1, 0.6, 0.0), _instance(0.64, 0.8, 0.7)
     return Problems(
         gradient=np.concatenate([low.gradient, high.gradient]),
         curvature=np.concatenate([low.curvature, high.curvature]),
