@@ -21,8 +21,8 @@ class Preset:
         Checkpoints: hub ids, local folders, or ``embedded:NAME``.
     data : tuple of str
         Task files, or ``embedded:NAME``.
-    worlds : int
-        Random problems per setting of a simulated sweep.
+    repeats : float
+        Simulated worlds at each setting, as a multiple of what each experiment has by default.
     num_samples : int
         Examples of each task that the statistics are taken over.
     directions : int
@@ -36,7 +36,7 @@ class Preset:
     name: str
     models: tuple[str, ...]
     data: tuple[str, ...]
-    worlds: int
+    repeats: float
     num_samples: int
     directions: int
     device: str = "cpu"
@@ -81,8 +81,8 @@ PRESETS = {
     "demo": Preset(
         name="demo",
         models=("embedded:gpt2", "embedded:qwen3"),
-        data=("embedded:demo",),
-        worlds=200,
+        data=("embedded:weather", "embedded:harbour", "embedded:train"),
+        repeats=1.0,
         num_samples=128,
         directions=2,
     ),
@@ -94,7 +94,7 @@ PRESETS = {
             str(_SHARED / "data/e2e/valid.txt.gz"),
             str(_SHARED / "data/webnlg/dev.json.gz"),
         ),
-        worlds=1000,
+        repeats=3.0,
         num_samples=512,
         directions=4,
     ),
@@ -111,7 +111,7 @@ PRESETS = {
             str(_SHARED / "data/e2e/valid.txt.gz"),
             str(_SHARED / "data/webnlg/dev.json.gz"),
         ),
-        worlds=10000,
+        repeats=30.0,
         num_samples=2048,
         directions=4,
         device="cuda",

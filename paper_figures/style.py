@@ -1,11 +1,10 @@
 """The one style: column widths, colour-blind-safe colours, vector fonts, and small helpers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib.style
-import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -79,8 +78,8 @@ def style() -> AbstractContextManager[None]:
 
 
 def panels(
-    rows: int, columns: int, *, width: float, height: float, **options: object
-) -> tuple[Figure, "np.ndarray[tuple[int, int], np.dtype[np.object_]]"]:
+    rows: int, columns: int, *, width: float, height: float, **options: Any
+) -> tuple[Figure, Any]:
     """A figure of ``width`` x ``height`` inches and its axes, always two-dimensional.
 
     Examples
@@ -90,10 +89,10 @@ def panels(
     (1, 2)
     """
     figure = Figure(figsize=(width, height))
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)  # type: ignore[call-overload]
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def letter(axes: Sequence[Axes]) -> None:
+def letter(axes: Iterable[Axes]) -> None:
     """Put (a), (b), ... before the titles."""
     for index, axis in enumerate(axes):
         axis.set_title(f"({chr(97 + index)}) {axis.get_title('left')}".rstrip(), loc="left")

@@ -1,0 +1,104 @@
+"""Layer profiles: residual norm, activation energy and gradient norm over tasks, two models."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from paper_figures.preset import Preset
+from paper_figures.step import Data, Step
+from paper_figures.steps.card import cards
+from paper_figures.style import CYCLE, MARKERS, TEXT, letter, panels
+
+CAPTION = (
+    "Layerwise profiles over tasks for two models (rows). Left: projected residual norm, "
+    "cross-fitted, with one jackknife standard error over sequences; a hollow marker on the axis "
+    "says that the estimate of the squared norm is not positive. Middle: activation energy, "
+    "the trace of the inputs' second moment, summed over a layer's distinct inputs. Right: "
+    "Frobenius norm of the mean gradient."
+)
+QUANTITIES = {
+    "residual_norm": r"residual norm ($\sqrt{\mathrm{nats}}$)",
+    "activation_energy": r"activation energy $E\|h\|^2$",
+    "gradient_norm": "gradient norm (nats / unit weight)",
+}
+
+
+def inputs(preset: Preset) -> dict[str, Step]:
+    """Cards of the first two models on every task."""
+    return cards(preset, preset.models[:2])
+
+
+def compute(**measured: Data) -> Data:
+    """The three profiles of each card."""
+    return {"profiles": [_profile(**item) for item in measured.values()]}
+
+
+def _profile(model: str, task: str, card: Data) -> Data:
+    squared = [layer["residual_squared_cross_fitted"] for layer in card["layers"]]
+    error = [layer["residual_squared_error"] for layer in card["layers"]]
+    norm = [None if s is None or s <= 0 else float(np.sqrt(s)) for s in squared]
+    return {
+        "model": model,
+        "task": task,
+        "layer": [layer["layer"] for layer in card["layers"]],
+        "residual_norm": norm,
+        "residual_norm_low": [_root(s, e, -1) for s, e in zip(squared, error, strict=True)],
+        "residual_norm_high": [_root(s, e, 1) for s, e in zip(squared, error, strict=True)],
+        "activation_energy": [layer["activation_energy"] for layer in card["layers"]],
+        "gradient_norm": [layer["gradient_norm"] for layer in card["layers"]],
+    }
+
+
+def _root(square: float | None, error: float | None, sign: int) -> float | None:
+    """End of the interval of one standard error, on the scale of the norm."""
+    if square is None or error is None:
+        return None
+    return float(np.sqrt(max(square + sign * error, 0.0)))
+
+
+def plot(data: Data) -> Figure:
+    """One row for each model, one column for each quantity."""
+    profiles = data["profiles"]
+    models = list(dict.fromkeys(item["model"] for item in profiles))
+    tasks = list(dict.fromkeys(item["task"] for item in profiles))
+    figure, axes = panels(len(models), 3, width=TEXT, height=0.5 + 1.5 * len(models))
+    for row, model in enumerate(models):
+        for column, (quantity, unit) in enumerate(QUANTITIES.items()):
+            axis = axes[row, column]
+            for profile in (item for item in profiles if item["model"] == model):
+                _draw(axis, profile, quantity, tasks.index(profile["task"]))
+            axis.set_title(model if column == 0 else "")
+            axis.set_ylabel(unit)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if column == 0:
+                axis.set_ylim(bottom=0)
+            else:
+                axis.set_yscale("log")
+            if row == len(models) - 1:
+                axis.set_xlabel("layer")
+    letter(axes.flat)
+    handles, labels = axes[0, 1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(tasks))
+    return figure
+
+
+def _draw(axis: Axes, profile: dict[str, Any], quantity: str, index: int) -> None:
+    colour, layers = CYCLE[index], profile["layer"]
+    value = np.array(profile[quantity], dtype=float)
+    axis.plot(layers, value, color=colour, marker=MARKERS[index], label=profile["task"])
+    if quantity == "residual_norm":
+        low, high = (np.array(profile[f"{quantity}_{end}"], dtype=float) for end in ("low", "high"))
+        axis.fill_between(layers, low, high, color=colour, alpha=0.18, lw=0)
+        absent = [layer for layer, item in zip(layers, value, strict=True) if np.isnan(item)]
+        axis.plot(
+            absent,
+            [0.0] * len(absent),
+            ls="",
+            marker=MARKERS[index],
+            mfc="white",
+            mec=colour,
+            clip_on=False,
+        )

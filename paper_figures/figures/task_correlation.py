@@ -1,0 +1,85 @@
+"""Do tasks agree on the layers? Rank correlation of residual norms, one family per triangle."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import spearmanr
+
+from paper_figures.preset import Preset
+from paper_figures.step import Data, Step
+from paper_figures.steps.card import cards
+from paper_figures.style import COLUMN, DIVERGING, GREY, panels
+
+CAPTION = (
+    "Spearman correlation between tasks of the layers' ranking by residual norm (cross-fitted), "
+    "one model family in each triangle. Small print: standard deviation over 400 redraws of "
+    "every norm from its jackknife error, which says how much of a low correlation is noise."
+)
+REDRAWS = 400
+
+
+def inputs(preset: Preset) -> dict[str, Step]:
+    """Cards of one model of each of two families on every task."""
+    return cards(preset, (preset.models[0], preset.models[-1 if len(preset.models) == 2 else 2]))
+
+
+def compute(**measured: Data) -> Data:
+    """One matrix of correlations and one of their spread for each model."""
+    models = list(dict.fromkeys(item["model"] for item in measured.values()))
+    tasks = list(dict.fromkeys(item["task"] for item in measured.values()))
+    return {"tasks": tasks, "families": [_family(m, tasks, measured) for m in models]}
+
+
+def _family(model: str, tasks: list[str], measured: dict[str, Data]) -> Data:
+    layers = {
+        item["task"]: item["card"]["layers"] for item in measured.values() if item["model"] == model
+    }
+    value, error = (
+        np.array([[layer[name] for layer in layers[task]] for task in tasks], dtype=float)
+        for name in ("residual_squared_cross_fitted", "residual_squared_error")
+    )
+    rng = np.random.default_rng(0)
+    draws = [_spearman(value + error * rng.standard_normal(value.shape)) for _ in range(REDRAWS)]
+    return {
+        "model": model,
+        "layers": value.shape[1],
+        "correlation": _spearman(value).tolist(),
+        "spread": np.std(draws, axis=0).tolist(),
+    }
+
+
+def _spearman(rows: np.ndarray) -> np.ndarray:
+    """Correlation of every two rows' ranks."""
+    return np.array([[spearmanr(a, b).statistic for b in rows] for a in rows])
+
+
+def plot(data: Data) -> Figure:
+    """Lower triangle: first family; upper triangle: second."""
+    tasks = data["tasks"]
+    lower, upper = data["families"][0], data["families"][-1]
+    size = len(tasks)
+    figure, axes = panels(1, 1, width=COLUMN, height=2.75)
+    axis = axes[0, 0]
+    below = np.tril(np.ones((size, size), dtype=bool), -1)
+    above = below.T
+    value = np.where(below, lower["correlation"], np.where(above, upper["correlation"], np.nan))
+    spread = np.where(below, lower["spread"], upper["spread"])
+    image = axis.imshow(value, cmap=DIVERGING, vmin=-1, vmax=1)
+    for i in range(size):
+        for j in range(size):
+            if i == j:
+                continue
+            dark = abs(value[i, j]) > 0.6
+            text = f"{value[i, j]:.2f}\n±{spread[i, j]:.2f}"
+            axis.text(
+                j, i, text, ha="center", va="center", color="white" if dark else "black", size=6.2
+            )
+    axis.plot([-0.5, size - 0.5], [-0.5, size - 0.5], color=GREY, lw=0.6)
+    axis.grid(visible=False)
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    axis.set_xticks(range(size), tasks, rotation=30 if size > 3 else 0)
+    axis.set_yticks(range(size), tasks)
+    axis.set_title(f"above: {upper['model']}")
+    axis.set_xlabel(f"below: {lower['model']}", loc="left")
+    figure.colorbar(image, ax=axis, shrink=0.8, pad=0.02).set_label("rank correlation of layers")
+    return figure

@@ -1,0 +1,57 @@
+"""What each layer costs to train and to serve, and what depth alone costs."""
+
+from typing import Any
+
+from paper_figures.preset import Preset
+from paper_figures.step import Data, Step
+from paper_figures.steps.card import cards
+from paper_figures.table import Column, Table
+
+CAPTION = (
+    "Cost of adapting one layer alone, by the model base + per-depth (L - lowest layer) + own "
+    "cost: one training step, bytes kept for backward, trainable parameters, and what an unmerged "
+    "adapter adds to a decoded token. Shares are of adapting every layer. Training is cheap at the "
+    "top because backward stops at the lowest adapted layer; serving cost goes by the count."
+)
+KINDS = ("time", "memory", "serving", "parameters")
+
+
+def inputs(preset: Preset) -> dict[str, Step]:
+    """One card of each model: costs do not depend on the task."""
+    first = {step.options["model"]: (key, step) for key, step in reversed(_all(preset))}
+    return dict(first[model] for model in preset.models)
+
+
+def _all(preset: Preset) -> list[tuple[str, Step]]:
+    return list(cards(preset, preset.models).items())
+
+
+def compute(**measured: Data) -> Data:
+    """One row for each model and layer."""
+    return {"rows": [row for item in measured.values() for row in _rows(**item)]}
+
+
+def _rows(model: str, task: str, card: Data) -> list[dict[str, Any]]:
+    from realmodel.card import DeviceCosts
+
+    costs = DeviceCosts.from_dict(card["costs"])
+    return [
+        {"model": model, "layer": layer["layer"], "unit": costs.unit("time")}
+        | costs.record([position])
+        for position, layer in enumerate(card["layers"])
+    ]
+
+
+def tabulate(data: Data) -> Table:
+    """Each cost, and its share of adapting every layer."""
+    heading = {
+        "time": "step time",
+        "memory": "memory (bytes)",
+        "serving": "serving, per token",
+        "parameters": "parameters",
+    }
+    columns = [Column("model", "model"), Column("layer", "layer"), Column("unit", "unit of time")]
+    for kind in KINDS:
+        columns.append(Column(kind, heading[kind], ".3g"))
+        columns.append(Column(f"{kind}_share", "share", ".0%"))
+    return Table(CAPTION, tuple(columns), tuple(data["rows"]))
