@@ -9,6 +9,13 @@ from theory.errors import InputError
 from theory.linear_adapter import LinearAdapter
 from theory.spectrum import Spectrum
 
+Scalars = Array | float
+
+
+def estimand(residual_norm: Scalars) -> Scalars:
+    """3e: the mean of the cross-fitted estimate is ``Res^2`` itself."""
+    return residual_norm**2
+
 
 @dataclass(frozen=True)
 class CrossFit:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from theory.adapter_gain import best_gain, rank_gain
 from theory.arrays import Array, Float64
 from theory.errors import InputError
 from theory.spectrum import Spectrum
@@ -151,7 +152,9 @@ class LinearAdapter:
 
     def best_gain(self, rank: int | None = None) -> float:
         """``1/2 Res^2``: the largest decrease of the loss, in the loss's unit (nats)."""
-        return 0.5 * self.residual_norm(rank) ** 2
+        if rank is None:
+            return float(best_gain(self.residual_norm()))
+        return float(rank_gain(self.singular_values, self._rank(rank)))
 
     def factors(self, rank: int) -> tuple[Float64[Array, "m r"], Float64[Array, "r d"]]:
         """LoRA factors ``B (m, r)``, ``A (r, d)`` whose product is :meth:`best` at this rank.

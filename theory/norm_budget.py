@@ -9,6 +9,18 @@ from theory.arrays import Array, Float64
 from theory.errors import InputError
 from theory.linear_adapter import LinearAdapter
 
+Scalars = Array | float
+
+
+def best_norm_lower(residual_norm: Scalars, largest: Scalars) -> Scalars:
+    """4b: the unconstrained best adapter has ``||A||_F >= Res / sqrt(lambda_max)``."""
+    return residual_norm / np.sqrt(largest)
+
+
+def budgeted_gain_upper(budget: Scalars, slope: Scalars) -> Scalars:
+    """4b: with ``||A||_F <= budget`` the gain is at most ``budget ||Grad||_F``."""
+    return budget * slope
+
 
 @dataclass(frozen=True)
 class BudgetedGain:
@@ -62,7 +74,7 @@ def budgeted_gain(adapter: LinearAdapter, budget: float | int) -> BudgetedGain:
     c, Lam = adapter.coefficients, adapter.curvature
     c = np.where(Lam > 0, c, 0.0)
     slope = float(np.linalg.norm(c))
-    bound = min(adapter.best_gain(), budget * slope)
+    bound = min(adapter.best_gain(), float(budgeted_gain_upper(budget, slope)))
     newton = adapter.best()
     if np.linalg.norm(newton) <= budget:
         return BudgetedGain(adapter.best_gain(), bound, 0.0, newton)

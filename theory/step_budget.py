@@ -8,6 +8,33 @@ from theory.arrays import Array, Float64
 from theory.errors import InputError
 from theory.linear_adapter import LinearAdapter
 
+Scalars = Array | float
+
+
+def finished_share(rate: Scalars, steps: int) -> Scalars:
+    """``1 - (1 - eta lambda)^{2 T}`` for ``rate = eta lambda`` in [0, 1], exact for tiny rates."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(steps > 0, -np.expm1(2 * steps * np.log1p(-np.minimum(rate, 1.0))), 0.0)
+
+
+def steps_gain_upper(step_size: Scalars, steps: int, slope: Scalars) -> Scalars:
+    """4c: after ``T`` steps the gain is at most ``eta T ||Grad||_F^2``."""
+    return step_size * steps * slope**2
+
+
+def steps_gain_upper_by_residual(
+    step_size: Scalars, steps: int, largest: Scalars, residual_norm: Scalars
+) -> Scalars:
+    """4c: hence at most ``eta T lambda_max Res^2``."""
+    return step_size * steps * largest * residual_norm**2
+
+
+def steps_gain_lower(
+    step_size: Scalars, steps: int, smallest: Scalars, residual_norm: Scalars
+) -> Scalars:
+    """4c: at least ``Res^2 / 2 (1 - (1 - eta lambda_min)^{2 T})`` if ``eta lambda_max <= 1``."""
+    return 0.5 * residual_norm**2 * finished_share(step_size * smallest, steps)
+
 
 @dataclass(frozen=True)
 class StepBudget:
@@ -59,11 +86,8 @@ class StepBudget:
                 f"got {self.step_size}"
             )
 
-    def _finished(self, steps: int) -> Float64[Array, "m d"]:
-        """``1 - (1 - eta lambda)^{2T}``, exact for tiny ``eta lambda``."""
-        x = np.minimum(self.step_size * self.adapter.curvature, 1.0)
-        with np.errstate(divide="ignore"):
-            return -np.expm1(2.0 * steps * np.log1p(-x)) if steps > 0 else np.zeros_like(x)
+    def _finished(self, steps: int) -> Array:
+        return np.asarray(finished_share(self.step_size * self.adapter.curvature, steps))
 
     def gain(self, steps: int) -> float:
         """``1/2 sum c_i^2/lambda_i (1 - (1 - eta lambda_i)^{2 steps})``."""
@@ -73,7 +97,8 @@ class StepBudget:
 
     def bound(self, steps: int) -> float:
         """``eta T ||Grad||_F^2``, never below :meth:`gain`."""
-        return self.step_size * steps * float(np.linalg.norm(self.adapter.gradient)) ** 2
+        slope = float(np.linalg.norm(self.adapter.gradient))
+        return float(steps_gain_upper(self.step_size, steps, slope))
 
     def curve(self, steps: int) -> Float64[Array, " t"]:
         """:meth:`gain` after 0, 1, .. ``steps`` steps."""
