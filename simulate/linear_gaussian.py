@@ -74,19 +74,40 @@ class LinearGaussianWorld:
         """Population quadratic, in closed form."""
         return self.moments.quadratic
 
-    def sample(self, n: int, rng: Generator) -> Sample:
-        """Draw ``n`` independent tokens.
+    def sample(
+        self, n: int, rng: Generator, *, sequence: int = 1, dependence: float = 0.0
+    ) -> Sample:
+        """Draw ``n`` tokens, in sequences whose tokens resemble each other.
+
+        Parameters
+        ----------
+        n
+            Number of tokens, a multiple of ``sequence``.
+        rng
+            Source of the tokens.
+        sequence
+            Tokens of a sequence; sequences are independent.
+        dependence
+            Correlation, in [0, 1), of features and of noise between two tokens of a sequence.
 
         Raises
         ------
         InputError
-            If ``n`` is below 1.
+            If ``n`` is not a positive multiple of ``sequence``, or ``dependence`` out of range.
         """
-        if n < 1:
-            raise InputError(f"n is {n}: draw at least one token")
-        h = rng.standard_normal((n, len(self.factor))) @ self.factor.T
-        noise = self.noise * rng.standard_normal((n, self.moments.outputs))
-        return Sample(h, h @ self.optimum.T + noise, self.moments.sizes)
+        if sequence < 1 or n < 1 or n % sequence:
+            raise InputError(
+                f"n is {n}: draw at least one token, and whole sequences of {sequence}"
+            )
+        if not 0.0 <= dependence < 1.0:
+            raise InputError(f"dependence is {dependence}: give a correlation from 0 to below 1")
+        p, m = len(self.factor), self.moments.outputs
+        z = rng.standard_normal((n, p + m))
+        if dependence > 0.0:
+            common = np.repeat(rng.standard_normal((n // sequence, p + m)), sequence, axis=0)
+            z = np.sqrt(dependence) * common + np.sqrt(1.0 - dependence) * z
+        h = z[:, :p] @ self.factor.T
+        return Sample(h, h @ self.optimum.T + self.noise * z[:, p:], self.moments.sizes)
 
 
 def linear_gaussian_world(

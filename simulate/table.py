@@ -87,7 +87,9 @@ class Table:
         return list(dict.fromkeys(row[name] for row in self.rows))
 
     def group(
-        self, keys: Iterable[str], **reductions: tuple[str, Callable[["Table"], float | int | None]]
+        self,
+        keys: Iterable[str],
+        **reductions: tuple[str, Callable[["Table"], float | int | str | None]],
     ) -> "Table":
         """One row for each combination of ``keys``, with (meaning, function) of its rows."""
         keys = tuple(keys)

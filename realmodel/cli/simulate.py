@@ -70,8 +70,13 @@ def _list(as_json: bool) -> None:
 def _render(table: Table) -> RichTable:
     rich = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
     for name in table.columns:
+        cells = [_cell(row[name]) for row in table.rows]
         numeric = all(isinstance(row[name], int | float | None) for row in table.rows)
-        rich.add_column(name, justify="right" if numeric else "left", min_width=len(name))
+        rich.add_column(
+            name.replace("_", " "),  # spaces let a narrow terminal wrap the heading
+            justify="right" if numeric else "left",
+            min_width=max(map(len, cells), default=0),
+        )
     for row in table.rows:
         rich.add_row(*(_cell(value) for value in row.values()))
     return rich

@@ -1,0 +1,142 @@
+"""Rules that choose layers: regret against the exact optimum, and what their guarantees say."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.random import Generator
+
+from simulate.drawing import BLUE, GREEN, GREY, ORANGE, SKY
+from simulate.experiment import Experiment
+from simulate.journal import Row
+from simulate.linear_gaussian import linear_gaussian_world
+from simulate.placement_rules import RULES
+from simulate.sweep import Point
+from simulate.table import Table
+from theory.exact_search import exact_search
+from theory.greedy import greedy
+from theory.top_k import top_k
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+else:
+    Figure = Any
+
+LAYERS, SIZE = 16, 4
+COMPARED = ("random", "uniform", "residual", "greedy", "exact")
+STRENGTHS = {1: (0.2, 0.5, 1.0, 1.5, 2.0, 2.5), -1: (0.2, 0.4, 0.6, 0.8, 0.9, 0.97)}
+
+
+def measure(point: Point, rng: Generator) -> list[Row]:
+    """Every rule on one world at every strength."""
+    seed = int(rng.integers(2**63))
+    rows: list[Row] = []
+    for strength in STRENGTHS[point["sign"]]:
+        quadratic = linear_gaussian_world(
+            np.random.default_rng(seed),
+            layers=LAYERS,
+            dimension=2,
+            coupling="exponential",
+            sign=point["sign"],
+            strength=strength,
+        ).quadratic
+        best = exact_search(quadratic, SIZE)
+        guaranteed = {
+            "residual": top_k(quadratic, SIZE).guarantee,
+            "greedy": greedy(quadratic, SIZE).guarantee,
+            "exact": best.guarantee,
+        }
+        for rule in COMPARED:
+            layers = RULES[rule](quadratic, SIZE, rng)
+            promise = guaranteed.get(rule)
+            rows.append(
+                {
+                    **point,
+                    "strength": strength,
+                    "rule": rule,
+                    "layers": list(layers),
+                    "fraction": quadratic.gain(layers) / best.gain,
+                    "signed_guarantee": promise and promise.fraction,
+                    "paper_guarantee": promise and promise.paper_fraction,
+                }
+            )
+    return rows
+
+
+def summarise(table: Table) -> Table:
+    """Mean and worst share of the best gain, and the mean guarantee."""
+
+    def mean(name: str) -> Any:
+        def reduce(part: Table) -> float | None:
+            missing = part.rows[0][name] is None
+            return None if missing else float(part.column(name).mean())
+
+        return (table.columns[name], reduce)
+
+    return table.group(
+        ("sign", "strength", "rule"),
+        mean_fraction=("mean share of the best gain", mean("fraction")[1]),
+        worst_fraction=(
+            "smallest share of the best gain",
+            lambda part: float(part.column("fraction").min()),
+        ),
+        signed_guarantee=mean("signed_guarantee"),
+        paper_guarantee=mean("paper_guarantee"),
+        violations=(
+            "worlds in which a guarantee failed",
+            lambda part: sum(
+                row["signed_guarantee"] is not None
+                and row["fraction"] < row["signed_guarantee"] - 1e-9
+                for row in part.rows
+            ),
+        ),
+    )
+
+
+def draw(table: Table, figure: Figure) -> None:
+    """Share of the best gain against coupling, by rule, with the guarantees dashed."""
+    panels = figure.subplots(1, 2, sharey=True)
+    summary = summarise(table)
+    styles = {
+        "greedy": (BLUE, "greedy"),
+        "residual": (ORANGE, "top-k by residual norm"),
+        "uniform": (GREEN, "uniform"),
+        "random": (SKY, "random"),
+    }
+    for axes, sign in zip(panels, (1, -1), strict=True):
+        for rule, (color, label) in styles.items():
+            part = summary.where(rule=rule, sign=sign)
+            x = part.column("strength")
+            axes.plot(x, part.column("mean_fraction"), "o-", ms=3, color=color, label=label)
+            if rule in ("greedy", "residual"):
+                axes.plot(x, part.column("signed_guarantee"), "--", lw=1, color=color)
+        axes.axhline(1.0, color=GREY, lw=0.8)
+        axes.set(
+            title="Positive coupling" if sign == 1 else "Negative coupling",
+            xlabel=r"coupling $\rho$",
+            ylim=(0.0, 1.05),
+        )
+    panels[0].set_ylabel("share of the best gain\n(dashed: guaranteed)")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+
+
+EXPERIMENT = Experiment(
+    name="choice",
+    title=f"Choosing {SIZE} of {LAYERS} layers",
+    question="How much of the best gain does each rule reach, and what did its guarantee promise?",
+    columns={
+        "sign": "sign of the coupling",
+        "world": "index of the draw",
+        "strength": "rho",
+        "rule": "placement rule",
+        "layers": "its choice",
+        "fraction": "its gain / the best gain",
+        "signed_guarantee": "guaranteed share, signed form; none for rules without one",
+        "paper_guarantee": "guaranteed share by rho alone; 0 at rho >= 1",
+    },
+    grid=({"sign": 1}, {"sign": -1}),
+    measure=measure,
+    worlds=40,
+    summarise=summarise,
+    draw=draw,
+)
