@@ -1,0 +1,84 @@
+"""``layercard verify``: every theorem on random problems, in front of the user."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from simulate.verification import Report
+
+
+def verify(
+    problems: Annotated[
+        int, typer.Option(help="Random problems, split over their kinds.", min=1)
+    ] = 10_000,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 for one for each core.")] = -1,
+    dask: Annotated[
+        str | None, typer.Option(help="Run on the Dask cluster at this address instead.")
+    ] = None,
+    seed: Seed = 0,
+    output_dir: OutputDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every theorem on random problems; exit with 1 if one is violated.
+
+    Each theorem is also checked on its tight example, which attains its constants, and on its
+    broken example, which drops an assumption and must break a bound.
+    """
+    from simulate import verification
+
+    with progress() as bar:
+        task = bar.add_task("verify", total=None)
+        report = verification.verify(
+            problems,
+            seed,
+            workers=jobs,
+            dask=dask,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if output_dir is not None:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        path = output_dir / "verification.json"
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(report.record(), indent=2, allow_nan=False) + "\n")
+        temporary.replace(path)
+        stderr.print(f"report: {path}", soft_wrap=True)
+    emit(report.record(), table(report), as_json=as_json)
+    for theorem, key in report.failures:
+        stderr.print(
+            f"{theorem} is violated on draw(np.random.default_rng({list(key)}), ..)", soft_wrap=True
+        )
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def table(report: Report) -> Table:
+    """One line per theorem."""
+    checked = sum(row.outcome.problems for row in report.rows)
+    rendered = Table(
+        title=f"{len(report.rows)} theorems, {report.problems} random problems (seed "
+        f"{report.seed}), {checked} checks: {'passed' if report.passed else 'FAILED'}"
+    )
+    for name in ("", "theorem", "provenance"):
+        rendered.add_column(name)
+    for name in ("problems", "violations", "smallest slack", "tightest ratio"):
+        rendered.add_column(name, justify="right")
+    for name in ("tight", "needed"):
+        rendered.add_column(name)
+    for row in report.rows:
+        outcome = row.outcome
+        rendered.add_row(
+            outcome.theorem,
+            row.title,
+            row.provenance,
+            str(outcome.problems),
+            str(outcome.violations),
+            f"{outcome.smallest_slack:.1e}" if outcome.problems else "-",
+            f"{outcome.tightest_ratio:.6f}",
+            "yes" if row.tight else "NO",
+            "yes" if row.needed else "NO",
+            style=None if row.passed else "red",
+        )
+    return rendered
