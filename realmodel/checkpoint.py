@@ -220,5 +220,12 @@ def model_digest(model: Any) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
+def identified(checkpoint_or_model: Checkpoint | Any) -> tuple[Any, str]:
+    """The model and its digest, from a checkpoint or from a bare model."""
+    if isinstance(checkpoint_or_model, Checkpoint):
+        return checkpoint_or_model.model, checkpoint_or_model.digest
+    return checkpoint_or_model, model_digest(checkpoint_or_model)
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__

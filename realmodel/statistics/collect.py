@@ -10,7 +10,7 @@ import torch
 
 from realmodel.architectures import AdaptedModule, ModuleTable
 from realmodel.batches import EncodedExample
-from realmodel.checkpoint import Checkpoint, model_digest
+from realmodel.checkpoint import Checkpoint, identified
 from realmodel.statistics import processes
 from realmodel.statistics.accuracy import accuracy_check
 from realmodel.statistics.measuring import measuring
@@ -100,10 +100,7 @@ def collect_statistics(
         loss that is not finite.
     """
     table = modules.modules if isinstance(modules, ModuleTable) else tuple(modules)
-    model, digest = checkpoint_or_model, ""
-    if isinstance(checkpoint_or_model, Checkpoint):
-        model, digest = checkpoint_or_model.model, checkpoint_or_model.digest
-    digest = digest or model_digest(model)
+    model, digest = identified(checkpoint_or_model)
     layers = sorted({module.layer for module in table})
     _check(encoded, table, batch_size, layers, partitions, offload, work_dir)
     together = processes.active() and shard is None
@@ -126,7 +123,7 @@ def collect_statistics(
     folder = None if work_dir is None else Path(work_dir) / f"shard-{index}-of-{shards}"
     identity = {"model": digest, "options": asdict(options), "part": asdict(part)}
     per_partition = -(-len(layers) // partitions)
-    finished: list[Mapping[str, torch.Tensor]] = []
+    finished: list[Any] = []
     running = RunningSums(())
     accuracy: dict[str, Any] = {}
     with (
@@ -149,14 +146,15 @@ def collect_statistics(
                 saved = SavedRun(
                     folder / f"partition-{number}.safetensors", {**identity, "modules": names}
                 )
-            done = saved.restore(running, model.device) if saved else 0
+            stored = saved.restore() if saved else None
+            done = running.resume(*stored, device=model.device) if stored else 0
             for position in range(done, len(plan)):
                 planned = plan[position]
                 batch = planned.padded(encoded, padding_side, model.device)
                 running.add(model, batch, group=planned.group, seed=seed)
                 last = position + 1 == len(plan)
                 if saved and (last or (position + 1) % save_every == 0):
-                    saved.store(running, position + 1)
+                    saved.store(running.tensors, running.counts, position + 1)
                 if progress is not None:
                     progress(number * len(plan) + position + 1, partitions * len(plan))
             _check_reached(running)
@@ -170,7 +168,7 @@ def collect_statistics(
         part = Part(part.data, 0, 1)
     return Statistics(
         modules=table,
-        sums=ChainMap(*[dict(sums) if isinstance(sums, dict) else sums for sums in finished]),
+        sums=ChainMap(*finished),
         model=digest,
         options=options,
         parts=(part,),

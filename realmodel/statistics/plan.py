@@ -1,7 +1,7 @@
 """Which sequences go into which batch: fixed by the data and the options, never by timing."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -37,11 +37,12 @@ def plan_batches(
     groups: int,
     batch_size: int,
     shard: tuple[int, int] = (0, 1),
+    among: Collection[int] | None = None,
 ) -> tuple[PlannedBatch, ...]:
     """Batches of one group each, sequences of similar length together.
 
     Sequence i belongs to group ``i % groups`` and to shard ``(i // groups) % shards``, so that
-    shards hold all groups and add up.
+    shards hold all groups and add up. With ``among``, only these places take part.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The sums of one partition of the modules while batches stream through."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -81,6 +81,31 @@ class RunningSums:
         self.tokens[group] += len(targets)
         self.sequences[group] += len(mask)
         self.losses[group] += loss.item()
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """Positions, tokens, sequences and losses, for JSON."""
+        return {
+            "positions": self.positions,
+            "tokens": self.tokens,
+            "sequences": self.sequences,
+            "losses": self.losses,
+        }
+
+    def resume(
+        self,
+        tensors: Mapping[str, torch.Tensor],
+        counts: Mapping[str, Any],
+        done: int,
+        *,
+        device: torch.device,
+    ) -> int:
+        """Continue from stored sums; returns ``done``."""
+        target = self.device or device
+        self.tensors = {name: tensor.to(target) for name, tensor in tensors.items()}
+        self.positions, self.losses = counts["positions"], counts["losses"]
+        self.tokens, self.sequences = counts["tokens"], counts["sequences"]
+        return done
 
     def _see(self, module: AdaptedModule, hidden: torch.Tensor, grad: torch.Tensor) -> None:
         gradients = self._rows(module, grad)

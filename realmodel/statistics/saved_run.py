@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from realmodel.statistics.running_sums import RunningSums
 from realmodel.statistics.tensor_file import TensorFile, write_tensors
 from theory import InputError
 
@@ -21,20 +20,15 @@ class SavedRun:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self.path, self.identity = path, dict(identity)
 
-    def store(self, running: RunningSums, done: int) -> None:
-        """Replace the file by the sums after ``done`` batches."""
-        record = {
-            "run": self.identity,
-            "done": done,
-            "positions": running.positions,
-            "tokens": running.tokens,
-            "sequences": running.sequences,
-            "losses": running.losses,
-        }
-        write_tensors(self.path, running.tensors, record)
+    def store(
+        self, tensors: Mapping[str, torch.Tensor], counts: Mapping[str, Any], done: int
+    ) -> None:
+        """Replace the file by the sums and counts after ``done`` batches."""
+        record = {"run": self.identity, "done": done, "counts": dict(counts)}
+        write_tensors(self.path, tensors, record)
 
-    def restore(self, running: RunningSums, device: torch.device) -> int:
-        """Fill ``running`` from the file and return the batches done; 0 without a file.
+    def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], int] | None:
+        """Sums, counts and batches done; None when nothing was stored yet.
 
         Raises
         ------
@@ -42,19 +36,13 @@ class SavedRun:
             If the file is damaged or belongs to another model, data, or set of options.
         """
         if not self.path.exists():
-            return 0
+            return None
         file = TensorFile(self.path)
-        saved = file.manifest
-        if saved.get("run") != self.identity:
-            stored = saved.get("run", {})
-            differing = [key for key in self.identity if stored.get(key) != self.identity[key]]
+        stored = file.manifest.get("run", {})
+        differing = [key for key in self.identity if stored.get(key) != self.identity[key]]
+        if differing:
             raise InputError(
                 f"{str(self.path)!r} belongs to a run with another {', '.join(differing)}: "
                 "choose another folder or remove it"
             )
-        target = running.device or device
-        running.tensors = {name: tensor.to(target) for name, tensor in file.items()}
-        running.positions = saved["positions"]
-        running.tokens, running.sequences = saved["tokens"], saved["sequences"]
-        running.losses = saved["losses"]
-        return int(saved["done"])
+        return dict(file), file.manifest["counts"], int(file.manifest["done"])
