@@ -1,4 +1,4 @@
-"""Every theorem on random problems, over processes or a cluster: the same numbers on any of them."""
+"""Every theorem on random problems, over processes or a cluster, with the same numbers on any."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass

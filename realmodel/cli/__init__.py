@@ -1,8 +1,11 @@
 """The ``layercard`` command line: one file per command; torch is imported only where needed."""
 
-from realmodel.cli import doctor, figures, simulate, verify
+from realmodel.cli import card, demo, doctor, figures, place, simulate, verify
 from realmodel.cli.application import app
 
+app.command("card")(card.card)
+app.command("place")(place.place)
+app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("simulate")(simulate.simulate)
 app.command("figures", context_settings=figures.SETTINGS, add_help_option=False)(figures.figures)

@@ -4,6 +4,7 @@ import json
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.table import Table
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
@@ -59,26 +60,25 @@ def table(report: Report) -> Table:
     checked = sum(row.outcome.problems for row in report.rows)
     rendered = Table(
         title=f"{len(report.rows)} theorems, {report.problems} random problems (seed "
-        f"{report.seed}), {checked} checks: {'passed' if report.passed else 'FAILED'}"
+        f"{report.seed}), {checked} checks: {'passed' if report.passed else 'FAILED'}",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
     )
-    for name in ("", "theorem", "provenance"):
-        rendered.add_column(name)
-    for name in ("problems", "violations", "smallest slack", "tightest ratio"):
-        rendered.add_column(name, justify="right")
-    for name in ("tight", "needed"):
-        rendered.add_column(name)
+    rendered.add_column("", no_wrap=True)
+    rendered.add_column("theorem, provenance")
+    for name in ("prob-\nlems", "viola-\ntions", "smallest\nslack", "tightest\nratio"):
+        rendered.add_column(name, justify="right", no_wrap=True)
+    rendered.add_column("tight,\nneeded", no_wrap=True)
     for row in report.rows:
         outcome = row.outcome
         rendered.add_row(
             outcome.theorem,
-            row.title,
-            row.provenance,
+            f"{row.title}, {row.provenance}",
             str(outcome.problems),
             str(outcome.violations),
             f"{outcome.smallest_slack:.1e}" if outcome.problems else "-",
             f"{outcome.tightest_ratio:.6f}",
-            "yes" if row.tight else "NO",
-            "yes" if row.needed else "NO",
+            f"{'yes' if row.tight else 'NO'}, {'yes' if row.needed else 'NO'}",
             style=None if row.passed else "red",
         )
     return rendered
