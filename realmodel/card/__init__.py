@@ -3,7 +3,19 @@
 from realmodel.card.device_costs import DeviceCosts
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.measures import Measures
+from realmodel.card.options import CardOptions
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.card.replicates import Replicates
 
-__all__ = ["DeviceCosts", "LayerCard", "LayerProfile", "Measures", "ModuleProfile", "Replicates"]
+from realmodel.card.build import build_card  # isort: skip  (needs the names above)
+
+__all__ = [
+    "CardOptions",
+    "DeviceCosts",
+    "LayerCard",
+    "LayerProfile",
+    "Measures",
+    "ModuleProfile",
+    "Replicates",
+    "build_card",
+]

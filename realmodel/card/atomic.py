@@ -1,8 +1,11 @@
 """Files appear whole or not at all."""
 
+import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from theory import InputError
 
@@ -40,3 +43,8 @@ def write_atomically(path: Path, data: str | bytes) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def write_json(path: str | Path, record: Mapping[str, Any]) -> Path:
+    """Write a JSON record atomically; NaN and infinity are refused."""
+    return write_atomically(Path(path), json.dumps(record, indent=2, allow_nan=False) + "\n")

@@ -84,13 +84,13 @@ class BlockStatistics:
                 )
         union = _joined(self.inputs.values())
         if union.smallest == 0:
-            why["condition_number"] = f"singular second moment: {union.reason or 'with a ridge'}"
+            why["condition_number"] = "the second moment is singular"
         return Measures(
             gain=gain,
             gain_error=gain_error,
             residual_norm=float(np.sqrt(self.residual)),
             residual_norm_rank=float(np.sqrt(self.at_rank)),
-            residual_norm_cross_fitted=np.sqrt(squared) if squared and squared > 0 else None,
+            residual_norm_cross_fitted=float(np.sqrt(squared)) if squared and squared > 0 else None,
             residual_squared_cross_fitted=squared,
             residual_squared_error=error,
             residual_norm_activation=float(np.sqrt(self.activation)),

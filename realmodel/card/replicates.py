@@ -60,6 +60,12 @@ class Replicates:
         count = len(gains)
         return float(np.sqrt((count - 1) / count * np.sum((gains - gains.mean()) ** 2)))
 
+    def single_errors(self) -> Float64[Array, " layers"]:
+        """Standard errors of the gains of single layers, nats per token."""
+        gains = np.array([0.5 * quadratic.residual_norms**2 for quadratic in self.quadratics])
+        count = len(gains)
+        return np.sqrt((count - 1) / count * np.sum((gains - gains.mean(axis=0)) ** 2, axis=0))
+
     def _gains(self, positions: tuple[int, ...]) -> Float64[Array, " R"]:
         return np.array([quadratic.gain(positions) for quadratic in self.quadratics])
 

@@ -138,6 +138,15 @@ def calibrated_costs(
     )
 
 
+def random_batch(model: Any, tokens: int, *, length: int = 64, seed: int = 0) -> Batch:
+    """Random token ids of about ``tokens`` tokens in all: what a step costs does not ask which."""
+    length = min(length, tokens, int(getattr(model.config, "max_position_embeddings", length)))
+    rows = max(tokens // length, 1)
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(int(model.config.vocab_size), (rows, length), generator=generator)
+    return Batch(ids, torch.ones_like(ids), ids, torch.arange(rows))
+
+
 def _by_layer(modules: Sequence[AdaptedModule]) -> dict[int, list[AdaptedModule]]:
     table: dict[int, list[AdaptedModule]] = {}
     for module in sorted(modules, key=lambda module: module.layer):

@@ -1,0 +1,190 @@
+"""Measure a Layer Card: statistics, Gauss-Newton, costs, profiles."""
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from realmodel.architectures import ModuleTable, find_modules
+from realmodel.batches import EncodedExample, batches, encode, padding_id
+from realmodel.card.device_costs import DeviceCosts
+from realmodel.card.layer_card import LayerCard
+from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
+from realmodel.card.options import CardOptions
+from realmodel.card.profiles import profiles
+from realmodel.checkpoint import Checkpoint
+from realmodel.datasets import Example
+from realmodel.gauss_newton import gauss_newton, select_directions
+from realmodel.placement.calibration import calibrated_costs, counted_costs
+from realmodel.statistics import collect_statistics
+from realmodel.statistics.plan import data_digest
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage, how much of it is done, and of how much."""
+
+CALIBRATION_SEQUENCES = 4
+
+
+def build_card(
+    checkpoint: Checkpoint,
+    examples: Sequence[Example],
+    options: CardOptions | None = None,
+    *,
+    source: str = "examples",
+    work_dir: str | Path | None = None,
+    progress: Progress | None = None,
+) -> LayerCard:
+    """Measure one model on one task.
+
+    Directions are chosen on one half of the sequences and the quadratic is measured on the other,
+    so that the gain is not overstated by the choice.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Loaded with eager attention.
+    examples : sequence of Example
+        The task.
+    options : CardOptions, optional
+    source : str
+        Where the examples come from, for the record.
+    work_dir : path, optional
+        Folder of intermediate sums; a killed run started again with the same input continues.
+    progress : callable, optional
+
+    Returns
+    -------
+    LayerCard
+
+    Raises
+    ------
+    InputError
+        No example, an example that does not fit the window, modules that cannot be measured,
+        options out of range, not enough memory.
+    """
+    options = options or CardOptions()
+    tell: Progress = progress or (lambda stage, done, total: None)
+    model = checkpoint.model
+    table = find_modules(model, options.modules)
+    window = options.max_length or _window(model)
+    encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    statistics = collect_statistics(
+        checkpoint,
+        encoded,
+        table,
+        batch_size=options.batch_size,
+        partitions=options.partitions,
+        offload=options.offload,
+        work_dir=work_dir,
+        seed=options.seed,
+        progress=lambda done, total: tell("statistics", done, total),
+    )
+    directions = select_directions(
+        statistics, k=options.directions, ridge=options.ridge, seed=options.seed
+    )
+    measured = gauss_newton(
+        checkpoint,
+        encoded,
+        table,
+        directions,
+        batch_size=options.batch_size,
+        curvature_sequences=options.curvature_samples,
+        damping=options.damping,
+        work_dir=work_dir,
+        progress=lambda done, total: tell("Gauss-Newton", done, total),
+    )
+    costs = _costs(checkpoint, table, encoded, options, tell)
+    replicates = replicates_by_layer(measured)
+    done = [0]
+
+    def step() -> None:
+        done[0] += 1
+        tell("profiles", done[0], len(table.modules))
+
+    modules, layers = profiles(
+        statistics,
+        rank=options.rank,
+        ridge=options.ridge,
+        module_gains=module_gains(measured),
+        layer_gains=layer_gains(measured, replicates),
+        progress=step,
+    )
+    return LayerCard(
+        model={
+            "source": checkpoint.source,
+            "digest": checkpoint.digest,
+            "architecture": checkpoint.architecture,
+            "dtype": checkpoint.dtype,
+            "layers": len(layers),
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "modules": table.origin,
+            "excluded": dict(table.excluded),
+        },
+        data={
+            "source": source,
+            "digest": data_digest(encoded),
+            "examples": len(encoded),
+            "left_out": len(examples) - len(encoded),
+            "tokens": statistics.positions,
+            "completion_tokens": statistics.tokens,
+            "loss": statistics.loss,
+            "max_length": window,
+        },
+        options=_options(options)
+        | {
+            "measured_on": dict(measured.metadata),
+            "groups": statistics.options.groups,
+            "accuracy": dict(statistics.accuracy),
+        },
+        versions=versions(),
+        modules=modules,
+        layers=layers,
+        quadratic=measured.by_layer(),
+        costs=costs,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        replicates=replicates,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Packages that decide the numbers, and the platform."""
+    packages = ("layercard", "numpy", "scipy", "torch", "transformers", "peft")
+    found = {name: version(name) for name in packages}
+    return found | {"python": platform.python_version(), "platform": platform.platform()}
+
+
+def _options(options: CardOptions) -> dict[str, Any]:
+    record = asdict(options)
+    record["modules"] = None if options.modules is None else list(options.modules)
+    record["alpha"] = 2.0 * options.rank if options.alpha is None else options.alpha
+    return record
+
+
+def _window(model: Any) -> int:
+    return int(getattr(model.config, "max_position_embeddings", 2048))
+
+
+def _costs(
+    checkpoint: Checkpoint,
+    table: ModuleTable,
+    encoded: Sequence[EncodedExample],
+    options: CardOptions,
+    tell: Progress,
+) -> DeviceCosts:
+    chosen = encoded[: min(CALIBRATION_SEQUENCES, options.batch_size)]
+    if not options.calibrate:
+        tokens = sum(len(example.input_ids) for example in chosen)
+        return counted_costs(checkpoint.model, table.modules, rank=options.rank, tokens=tokens)
+    (batch,) = batches(chosen, batch_size=len(chosen), pad_id=padding_id(checkpoint.tokenizer))
+    done = [0]
+
+    def step() -> None:
+        done[0] += 1
+        tell("costs", done[0], 6)
+
+    return calibrated_costs(
+        checkpoint.model, table.modules, batch, rank=options.rank, progress=step
+    )

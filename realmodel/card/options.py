@@ -1,0 +1,67 @@
+"""How a card is measured."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from theory import InputError
+
+
+@dataclass(frozen=True)
+class CardOptions:
+    """Options of :func:`build_card`; recorded on the card.
+
+    Parameters
+    ----------
+    directions : int
+        Rank-1 directions per module in which the quadratic is exact.
+    rank : int
+        LoRA rank that costs, exports and the rank-limited residual norm are for.
+    alpha : float or None
+        ``lora_alpha``; twice the rank by default.
+    ridge : float
+        Share of the mean eigenvalue added to ``Sigma`` and ``Gamma`` before they are inverted.
+    damping : float
+        Added to the diagonal of the Gauss-Newton curvature.
+    batch_size : int
+        Sequences per pass.
+    max_length : int or None
+        Longest sequence in tokens; the model's window by default.
+    too_long : {"error", "skip"}
+        What to do with a longer one.
+    modules : tuple of str or None
+        Patterns of the modules to measure; the architecture's by default.
+    curvature_samples : int
+        Sequences that the curvature is measured on; its sampling error is far smaller than the
+        gradient's.
+    partitions, offload
+        Memory against time in the pass over the data.
+    calibrate : bool
+        Measure time, memory and latency on this device; otherwise count operations.
+    seed : int
+    """
+
+    directions: int = 4
+    rank: int = 8
+    alpha: float | None = None
+    ridge: float = 1e-3
+    damping: float = 0.0
+    batch_size: int = 8
+    max_length: int | None = None
+    too_long: Literal["error", "skip"] = "error"
+    modules: tuple[str, ...] | None = None
+    curvature_samples: int = 64
+    partitions: int = 1
+    offload: Literal["none", "cpu", "disk"] = "none"
+    calibrate: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for name in ("directions", "rank", "batch_size", "curvature_samples", "partitions"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("ridge", "damping"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.alpha is not None and not self.alpha > 0:
+            raise InputError(f"alpha must be positive, got {self.alpha}")

@@ -1,0 +1,216 @@
+"""``layercard place``: from a card and a budget to layers, and to a configuration that works."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from realmodel.cli.console import AsJson, OutputDir, Seed, emit, stderr
+from theory import InputError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from realmodel.card import LayerCard
+    from realmodel.placement import Choice
+
+
+class Objective(StrEnum):
+    """What the budget limits."""
+
+    gain = "gain"
+    time = "time"
+    memory = "memory"
+    serving = "serving"
+
+
+def place(
+    card: Annotated[Path, typer.Argument(help="card.json, written by layercard card.")],
+    objective: Annotated[
+        Objective,
+        typer.Option(help="What the budget limits: gain takes a number of layers."),
+    ] = Objective.gain,
+    budget: Annotated[
+        str,
+        typer.Option(help="4 layers, 60% of adapting every layer, or an amount: 80ms, 1.5GB."),
+    ] = "4",
+    layers: Annotated[
+        str | None, typer.Option(help="Layers to choose from, such as 0-5,8; all by default.")
+    ] = None,
+    rank_allocation: Annotated[
+        bool,
+        typer.Option("--rank-allocation", help="Move rank to where it gains most."),
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Where the card's checkpoint is now, if it moved.")
+    ] = None,
+    export: Annotated[
+        str, typer.Option(help="Formats: json, python, axolotl, peft; comma-separated.")
+    ] = "json,python,axolotl,peft",
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Measure the costs again, on this machine."),
+    ] = False,
+    output_dir: OutputDir = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the layers to adapt under a budget.
+
+    Prints the placement, the runner-up, the Pareto front and what is guaranteed. With
+    --output-dir it also writes the configuration, after the model has confirmed it.
+    """
+    from realmodel.card import LayerCard
+    from realmodel.export import lora_config_arguments, write_exports
+    from realmodel.placement import place as choose
+    from realmodel.placement.card_model import card_model
+
+    measured = LayerCard.load(card)
+    if calibrate:
+        measured = _calibrated(measured, model, seed)
+    choice = choose(
+        measured,
+        objective=objective.value,
+        budget=budget,
+        layers=None if layers is None else parse_layers(layers),
+        allocate_ranks=rank_allocation,
+    )
+    arguments = lora_config_arguments(
+        choice.best.layers,
+        measured.modules,
+        measured.options["rank"],
+        measured.options["alpha"],
+        ranks=None if choice.ranks is None else choice.ranks.ranks,
+    )
+    record = choice.to_dict() | {"lora_config": arguments, "model": dict(measured.model)}
+    written: tuple[Path, ...] = ()
+    if output_dir is not None:
+        from realmodel.card.atomic import write_json
+
+        skeleton = card_model(measured, model)
+        formats = [name.strip() for name in export.split(",") if name.strip()]
+        source = model or measured.model["source"]
+        written = write_exports(
+            output_dir, arguments, skeleton, dict(measured.model) | {"source": source}, formats
+        )
+        written += (write_json(output_dir / "placement.json", record),)
+    emit(record, render(measured, choice), as_json=as_json)
+    for path in written:
+        stderr.print(f"wrote {path}", soft_wrap=True)
+
+
+def parse_layers(text: str) -> tuple[int, ...]:
+    """Read ``0-5,8``.
+
+    >>> parse_layers("0-2,8")
+    (0, 1, 2, 8)
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        ends = part.strip().split("-")
+        if not all(end.isdigit() for end in ends) or len(ends) > 2:
+            raise InputError(f"layers {text!r}: write indices and ranges, such as 0-5,8")
+        found += range(int(ends[0]), int(ends[-1]) + 1)
+    if not found:
+        raise InputError(f"layers {text!r} name no layer")
+    return tuple(dict.fromkeys(found))
+
+
+def _calibrated(card: "LayerCard", model: str | None, seed: int) -> "LayerCard":
+    from dataclasses import replace
+
+    from realmodel.architectures import AdaptedModule
+    from realmodel.checkpoint import load_checkpoint
+    from realmodel.placement.calibration import calibrated_costs, random_batch
+    from realmodel.placement.card_model import check_digest, check_model
+
+    checkpoint = load_checkpoint(model or card.model["source"])
+    check_model(card, checkpoint.model, checkpoint.source)
+    check_digest(card, checkpoint.digest, checkpoint.source)
+    modules = [
+        AdaptedModule(
+            row.name,
+            row.layer,
+            row.kind,
+            row.in_features,
+            row.out_features,
+            row.input_group,
+            row.transposed,
+        )
+        for row in card.modules
+    ]
+    batch = random_batch(checkpoint.model, card.costs.tokens, seed=seed)
+    costs = calibrated_costs(checkpoint.model, modules, batch, rank=card.options["rank"])
+    return replace(card, costs=costs)
+
+
+def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
+    """The choice as tables."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from realmodel.card.numbers import amount, number
+
+    def row(name: str, point: Any) -> list[str]:
+        error = "" if point.gain_error is None else f" ± {number(1.96 * point.gain_error)}"
+        costs = [
+            f"{amount(point.costs[kind], card.costs.unit(kind))} "
+            f"({100 * point.costs[f'{kind}_share']:.0f}%)"
+            for kind in card.costs.KINDS
+        ]
+        layers = ", ".join(str(layer) for layer in point.layers)
+        return [name, layers, f"{number(point.gain)}{error}", *costs]
+
+    chosen = Table(
+        title=f"{card.model['source']}: largest gain within {choice.budget.text}",
+        caption="gain in nats per completion token, ± 95% sampling interval; shares are of "
+        "adapting every layer",
+    )
+    heads = ("", "layers", "gain", "time per step", "memory", "serving per token", "parameters")
+    for head in heads:
+        chosen.add_column(head)
+    chosen.add_row(*row("placement", choice.best), style="bold")
+    if choice.runner_up is not None:
+        chosen.add_row(*row("runner-up", choice.runner_up))
+    front = Table(title="Pareto front")
+    for head in heads[1:]:
+        front.add_column(head)
+    for point in choice.front:
+        front.add_row(*row("", point)[1:], style="bold" if point == choice.best else "")
+    lines = [*choice.guarantee, *_bounds(choice)]
+    if choice.margin is not None and choice.margin_error is not None:
+        word = "is" if choice.margin > 1.96 * choice.margin_error else "is not"
+        lines.append(
+            f"the placement {word} distinguishable from the runner-up on this sample: margin "
+            f"{number(choice.margin)} ± {number(1.96 * choice.margin_error)}"
+        )
+    if choice.ranks is not None:
+        lines.append(
+            f"ranks moved at {choice.ranks.parameters} parameters (uniform: "
+            f"{choice.ranks.uniform_parameters}): {number(choice.ranks.gain_ratio)} times the sum "
+            "of the modules' gains, without coupling"
+        )
+    notes = [Text(f"• {line}") for line in lines]
+    return Group(chosen, front, Padding(Group(*notes), (1, 0, 0, 0)))
+
+
+def _bounds(choice: "Choice") -> list[str]:
+    from realmodel.card.numbers import number
+
+    bounds = choice.bounds
+    upper, signed = bounds["upper"], bounds["signed_upper"]
+    paper = (
+        f"void above, for rho = {number(bounds['coupling'])} is not below 1"
+        if upper is None
+        else f"at most {number(upper)}"
+    )
+    return [
+        f"joint gain of these layers {number(bounds['gain'])}, sum of their single gains "
+        f"{number(bounds['sum_of_gains'])}",
+        f"paper's form (reconstruction, 1b): at least {number(bounds['lower'])}, {paper}",
+        f"signed form (extension, 1f): between {number(bounds['signed_lower'])} and "
+        f"{'no bound' if signed is None else number(signed)}",
+    ]
