@@ -134,7 +134,8 @@ class BlockQuadratic:
             The file is missing, is not such a file, or holds an invalid quadratic.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # Opened here: NumPy leaves a cut archive open.
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 return cls(stored["gradient"], stored["curvature"], tuple(stored["sizes"].tolist()))
         except InputError:
             raise
@@ -241,7 +242,7 @@ class BlockQuadratic:
     @property
     def noise(self) -> float:
         """Rounding error that whitening leaves in ``M``: about ``eps`` times :attr:`condition`."""
-        return max(len(self.gradient) * EPS, 4 * EPS * self.condition)
+        return EPS * max(len(self.gradient), self.condition)
 
     def _factor(self, layers: tuple[int, ...]) -> PositiveFactor:
         if len(layers) == self.layers:
@@ -386,7 +387,7 @@ def _finite(values: Array, name: str, axes: int) -> Array:
     array = np.array(values, dtype=np.float64)
     if array.ndim != axes or array.size == 0:
         raise InputError(
-            f"{name} must have {axes} axes and not be empty; its shape is {array.shape}"
+            f"{name} must have {axes} axes and an entry at least; its shape is {array.shape}"
         )
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):

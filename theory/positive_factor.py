@@ -106,13 +106,12 @@ def positive_factor(
         )
     scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     unit = matrix / scale[:, None] / scale if (scale != 1).any() else matrix
-    cutoff = max(size * EPS, noise)
     # LAPACK wants columns: of a symmetric matrix the transpose is the same, at no cost.
     cholesky, info = lapack.dpotrf(unit.T, lower=1, clean=0)
     if info == 0:
         norm = float(np.abs(unit).sum(axis=0).max())
         reciprocal, _ = lapack.dpocon(cholesky, norm, uplo="L")
-        if reciprocal > cutoff:
+        if reciprocal > max(10 * EPS, np.sqrt(size) * EPS, noise):
             if unit is not matrix:
                 cholesky *= scale[:, None]
             return PositiveFactor(cholesky, "cholesky", 1 / float(reciprocal), size, "")
@@ -123,7 +122,7 @@ def positive_factor(
             f"{name} is indefinite: smallest eigenvalue {smallest:.6g} (unit-diagonal scaling); "
             "the quadratic is unbounded below: use a Gauss-Newton matrix or add a ridge"
         )
-    cutoff = max(cutoff * largest, -2 * smallest)
+    cutoff = max(size * EPS * largest, noise * largest, -2 * smallest)
     kept = values > cutoff
     rank = int(kept.sum())
     inverse_root = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)

@@ -56,8 +56,10 @@ def test_needed(theorem: Theorem) -> None:
 @EVERY
 def test_described(theorem: Theorem) -> None:
     assert theorem.provenance in ("paper", "reconstruction", "extension")
-    assert theorem.title and theorem.statement.count("{") == theorem.statement.count("}")
-    assert theorem.assumptions and all(assumption.text for assumption in theorem.assumptions)
+    assert theorem.title
+    assert theorem.statement.count("{") == theorem.statement.count("}")
+    assert theorem.assumptions
+    assert all(assumption.text for assumption in theorem.assumptions)
     assert len({bound.label for bound in theorem.bounds}) == len(theorem.bounds) > 0
     assert all(re.match(r"\w", name) for name in theorem.functions)
     for name in theorem.functions:
@@ -76,17 +78,17 @@ def test_order() -> None:
 
 
 def _claim(formula, side="upper", **changes) -> Theorem:
-    fields = dict(
-        id="x",
-        title="t",
-        provenance="extension",
-        statement="s",
-        assumptions=(Assumption("any", lambda p: np.ones(len(p.gradient), dtype=bool)),),
-        bounds=(Bound("b", side, lambda p: p.gain, formula, lambda p: (p.energy,)),),
-        tight_example=lambda: Problems.from_whitened(np.zeros((2, 2)), [1.0, 2.0]),
-        violated_example=lambda: Problems.from_whitened([[0.0, 0.5], [0.5, 0.0]], [1.0, 1.0]),
-        draw=draw_problems,
-    )
+    fields = {
+        "id": "x",
+        "title": "t",
+        "provenance": "extension",
+        "statement": "s",
+        "assumptions": (Assumption("any", lambda p: np.ones(len(p.gradient), dtype=bool)),),
+        "bounds": (Bound("b", side, lambda p: p.gain, formula, lambda p: (p.energy,)),),
+        "tight_example": lambda: Problems.from_whitened(np.zeros((2, 2)), [1.0, 2.0]),
+        "violated_example": lambda: Problems.from_whitened([[0.0, 0.5], [0.5, 0.0]], [1.0, 1.0]),
+        "draw": draw_problems,
+    }
     return Theorem(**(fields | changes))
 
 
@@ -122,10 +124,14 @@ def test_the_draw_spans_sign_and_strength() -> None:
     rng = np.random.default_rng(0)
     batches = [draw_problems(rng, 64) for _ in range(20)]
     rho = np.concatenate([p.rho for p in batches])
-    assert rho.min() < 0.01 and ((rho > 0.99) & (rho < 1)).any() and rho.max() > 2
+    assert rho.min() < 0.01
+    assert ((rho > 0.99) & (rho < 1)).any()
+    assert rho.max() > 2
     assert all(p.positive.all() for p in batches)
     condition = np.concatenate([p.blocks_range[1] / p.blocks_range[0] for p in batches])
-    assert condition.min() < 10 and condition.max() > 1e4
+    assert condition.min() < 10
+    assert condition.max() > 1e4
     assert len({p.sizes for p in batches}) > 10
     sign = np.concatenate([(0.5 * p.energy - p.gain) / p.energy for p in batches])
-    assert sign.min() < -0.1 and sign.max() > 0.1
+    assert sign.min() < -0.1
+    assert sign.max() > 0.1
