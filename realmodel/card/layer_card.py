@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from realmodel.card.adapter_cost import adapter_cost
 from realmodel.card.additivity_record import additivity_record
 from realmodel.card.atomic import write_atomically
 from realmodel.card.coupling import Coupling, coupling
@@ -125,8 +126,8 @@ class LayerCard:
             "data": dict(self.data),
             "options": dict(self.options),
             "versions": dict(self.versions),
-            "layers": [profile.to_dict() for profile in self.layers],
-            "modules": [profile.to_dict() for profile in self.modules],
+            "layers": [self._layer_row(profile) for profile in self.layers],
+            "modules": [self._module_row(profile) for profile in self.modules],
             "coupling": self.coupling.to_dict(),
             "additivity": self.additivity | {"gain_error": self.gain_error(everything)},
             "quadratic": {
@@ -141,6 +142,16 @@ class LayerCard:
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
         }
+
+    def _module_row(self, module: ModuleProfile) -> dict[str, Any]:
+        own = adapter_cost([module], self.costs.rank)
+        return module.to_dict() | {"cost": own.to_dict()}
+
+    def _layer_row(self, profile: LayerProfile) -> dict[str, Any]:
+        own = [module for module in self.modules if module.layer == profile.layer]
+        at = self.indices.index(profile.layer)
+        cost = adapter_cost(own, self.costs.rank).to_dict()
+        return profile.to_dict() | {"cost": cost | {"serving": self.costs.serving.per_layer[at]}}
 
     def to_json(self) -> str:
         """The card as JSON text."""

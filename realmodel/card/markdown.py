@@ -89,6 +89,27 @@ def markdown(card: "LayerCard") -> str:
         *_table(["Cost", "base", "per depth", "per layer", "every layer"], _costs(card)),
         "",
     ]
+    lines += [
+        "## Adapters of each layer",
+        "",
+        "Operations and bytes per token; serving: added to one decoded token.",
+        "",
+        *_table(
+            ["Layer", "parameters", "forward FLOP", "backward FLOP", "kept bytes", "serving"],
+            [
+                [
+                    str(row["layer"]),
+                    *(
+                        f"{row['cost'][name]:,}"
+                        for name in ("parameters", "forward_flops", "backward_flops", "kept_bytes")
+                    ),
+                    amount(row["cost"]["serving"], card.costs.unit("serving")),
+                ]
+                for row in record["layers"]
+            ],
+        ),
+        "",
+    ]
     if card.measured:
         names = sorted({name for run in card.measured for name in run})
         rows = [[cell(run.get(name)) for name in names] for run in card.measured]

@@ -145,8 +145,10 @@ function start() {
 }
 
 /* ---------- profiles ---------- */
-function profile(item) {
-  const values = card.layers.map((row) => row[item.name]);
+function profile(column) {
+  const values = card.layers.map((row) => row[column.name]);
+  const positive = values.filter((v) => v > 0);
+  const item = { ...column, log: column.log && Math.max(...positive) > 30 * Math.min(...positive) };
   const known = values.filter((v) => v !== null && (!item.log || v > 0));
   if (known.length === 0) return;
   const errors = item.error ? card.layers.map((row) => row[item.error]) : values.map(() => null);
@@ -178,11 +180,15 @@ function profile(item) {
   values.forEach((value, i) => {
     const x = left + i * width;
     if (i % Math.ceil(layers.length / 12) === 0) draw(svg, "text", { x: x + width / 2, y: bottom + 15, "text-anchor": "middle" }, layers[i]);
-    if (value === null || (item.log && value <= 0)) return;
+    if (value === null || (item.log && value <= 0)) {
+      const none = draw(svg, "text", { x: x + width / 2, y: bottom - 4, "text-anchor": "middle" }, "—");
+      draw(none, "title", {}, `layer ${layers[i]}: ${card.layers[i].reasons[item.name] || "no number"}`);
+      return;
+    }
     const bar = draw(svg, "rect", { x: x + width * 0.12, width: width * 0.76, y: y(value), height: Math.max(bottom - y(value), 0.5), rx: Math.min(2, width / 4), class: "bar", "data-layer": layers[i] });
     const error = errors[i];
     draw(bar, "title", {}, `layer ${layers[i]}: ${number(value)}${error === null ? "" : ` ± ${number(error)}`}`);
-    if (error) draw(svg, "line", { x1: x + width / 2, x2: x + width / 2, y1: y(value - error), y2: y(value + error), class: "error" });
+    if (error) draw(svg, "line", { x1: x + width / 2, x2: x + width / 2, y1: y(Math.max(value - error, item.log ? low : 0)), y2: y(value + error), class: "error" });
   });
 }
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from realmodel.card.columns import COLUMNS, PROFILES
 from realmodel.card.notes import notes
-from realmodel.card.numbers import cell, number
+from realmodel.card.numbers import amount, cell, number
 from realmodel.export.lora_config import lora_config_arguments
 from realmodel.placement.frontier import frontier
 
@@ -32,7 +32,7 @@ def page(card: "LayerCard") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "cell": cell}
+    environment.filters |= {"number": number, "cell": cell, "amount": amount}
     source = environment.loader
     assert source is not None
     css, js = (source.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
@@ -51,6 +51,7 @@ def page(card: "LayerCard") -> str:
         columns=COLUMNS,
         notes=notes(card),
         measured_columns=measured,
+        cost=_cost_words(card),
         provenance=_provenance(record),
     )
 
@@ -79,6 +80,18 @@ def _page_data(
         "profiles": [columns[name] for name in PROFILES],
         "lora": arguments | {"target_modules": []},
     }
+
+
+def _cost_words(card: "LayerCard") -> dict[str, str]:
+    costs = card.costs
+    time, memory = costs.unit("time"), costs.unit("memory")
+    passing = f"{amount(costs.time.per_depth, time)} and {amount(costs.memory.per_depth, memory)}"
+    if not costs.calibrated:
+        words = "Counted from shapes, not measured."
+    else:
+        words = f"Time, memory and latency measured on {costs.device}, {costs.tokens} tokens a step"
+        words += "." if costs.residual is None else f", fit within {100 * costs.residual:.0f}%."
+    return {"passing": passing, "words": words, "serving_unit": costs.unit("serving")}
 
 
 def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
