@@ -9,7 +9,7 @@ from theory.cost_model import CostModel
 from theory.errors import InputError
 from theory.greedy import TIE
 from theory.knapsack import TOLERANCE, knapsack
-from theory.placement import Guarantee, Placement, additive_fraction, best_gain_bound, describe
+from theory.placement import Placement, additive_guarantee
 
 
 def additive_within_budget(
@@ -61,14 +61,7 @@ def additive_within_budget(
         total = float(scores[lowest] + scores[taken].sum())
         if total > best * (1 + TIE):
             best, layers = total, (lowest, *taken.tolist())
-    signed = additive_fraction(*quadratic.coupling_range)
-    paper = additive_fraction(-quadratic.coupling, quadratic.coupling)
-    guarantee = Guarantee(
-        signed,
-        paper,
-        best_gain_bound(quadratic, chosen_from),
-        describe(quadratic, "additive knapsack (8b, 8e)", signed, paper),
-    )
+    guarantee = additive_guarantee(quadratic, chosen_from)
     return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)
 
 

@@ -10,7 +10,7 @@ from theory.block_quadratic import BlockQuadratic
 from theory.conditional_system import ConditionalSystem
 from theory.cost_model import CostModel
 from theory.greedy import TIE, first_best, greedy_order
-from theory.placement import Guarantee, Placement
+from theory.placement import Guarantee, Placement, extension_upper
 from theory.selection import check_selection
 
 BATCH = 300_000  # numbers held at once when sets are enumerated together
@@ -60,8 +60,10 @@ def conditional_bound(system: ConditionalSystem, left: int, floor: float) -> flo
     ones: with the unconditional ``Res_j`` added to the gain of the chosen layers the bound fails
     under synergy.
     """
-    norms = 0.5 * np.square(system.w).sum(axis=1)
-    return float(np.sort(norms)[-left:].sum()) / floor if floor > 0 else float("inf")
+    if floor <= 0:
+        return float("inf")
+    norms = np.sort(np.square(system.w).sum(axis=1))
+    return float(extension_upper(0.0, float(norms[-left:].sum()), floor))
 
 
 def exact_search(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal, solveh_banded
+from scipy.linalg import eigh_tridiagonal
 
 from theory.arrays import Array, Float64
 from theory.errors import InputError
@@ -112,21 +112,28 @@ def lanczos(
 
 
 def corner_of_inverse(alpha: Float64[Array, " k"], beta: Float64[Array, " j"]) -> float:
-    """``(J^{-1})_11`` of a positive definite Jacobi matrix: the Gauss rule for 1/x."""
-    first = np.zeros(len(alpha))
-    first[0] = 1.0
-    banded = np.stack([alpha, np.append(beta, 0.0)])
-    return float(solveh_banded(banded, first, lower=True)[0])
+    """``(J^{-1})_11`` of a positive definite Jacobi matrix: the Gauss rule for 1/x.
+
+    A continued fraction, from the last row up.
+
+    >>> corner_of_inverse(np.array([2.0, 1.0]), np.array([1.0]))   # inverse of [[2, 1], [1, 1]]
+    1.0
+    """
+    pivot = float(alpha[-1])
+    for a, b in zip(alpha[-2::-1].tolist(), beta[::-1].tolist(), strict=True):
+        pivot = a - b**2 / pivot
+    return 1.0 / pivot
 
 
 def radau_rule(alpha: Float64[Array, " k"], beta: Float64[Array, " k"], node: float) -> float:
     """Gauss-Radau rule for 1/x with one node fixed at ``node``, left of the spectrum.
 
-    The Jacobi matrix is extended by one row whose diagonal entry makes ``node`` an eigenvalue.
+    The Jacobi matrix is extended by one row whose diagonal entry makes ``node`` an eigenvalue:
+    that is, makes the last pivot of ``J - node`` zero.
     """
-    k = len(alpha)
-    last = np.zeros(k)
-    last[-1] = beta[-1] ** 2
-    banded = np.stack([alpha - node, np.append(beta[:-1], 0.0)])
-    delta = float(solveh_banded(banded, last, lower=True)[-1])
-    return corner_of_inverse(np.append(alpha, node + delta), beta)
+    pivot = float(alpha[0]) - node
+    for a, b in zip(alpha[1:].tolist(), beta[:-1].tolist(), strict=True):
+        pivot = a - node - b**2 / pivot
+    # A node that a Ritz value has reached leaves a pivot of rounding size: the Gauss rule then.
+    pivot = max(pivot, float(np.finfo(np.float64).eps) * node)
+    return corner_of_inverse(np.append(alpha, node + float(beta[-1]) ** 2 / pivot), beta)

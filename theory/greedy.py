@@ -7,7 +7,7 @@ import numpy as np
 from theory.block_quadratic import BlockQuadratic
 from theory.conditional_system import ConditionalSystem
 from theory.cost_model import CostModel
-from theory.placement import Guarantee, Placement, best_gain_bound, describe, greedy_fraction
+from theory.placement import Placement, greedy_guarantee
 from theory.selection import check_selection
 
 TIE = 1e-10
@@ -89,12 +89,5 @@ def greedy(
     chosen_from, cost = check_selection(quadratic, size, candidates, cost)
     system = ConditionalSystem.of(quadratic, chosen_from)
     layers = tuple(sorted(greedy_order(system, size)))
-    signed = greedy_fraction(1.0 + quadratic.coupling_range[0])
-    paper = greedy_fraction(1.0 - quadratic.coupling)
-    guarantee = Guarantee(
-        signed,
-        paper,
-        best_gain_bound(quadratic, chosen_from, size),
-        describe(quadratic, "greedy (8a)", signed, paper),
-    )
+    guarantee = greedy_guarantee(quadratic, chosen_from, size)
     return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)

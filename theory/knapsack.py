@@ -39,6 +39,8 @@ def knapsack(
     """
     if not len(values):
         return np.zeros(0, dtype=np.int64)
+    if weights.sum() <= budget * (1 + TOLERANCE):
+        return np.arange(len(values))
     scale = float(weights.max()) or 1.0
     constraints = [LinearConstraint(weights / scale, ub=budget / scale)]
     while True:

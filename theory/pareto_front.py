@@ -7,7 +7,7 @@ from theory.conditional_system import ConditionalSystem
 from theory.cost_model import CostModel
 from theory.errors import InputError
 from theory.greedy import TIE, greedy_order
-from theory.placement import Guarantee, Placement, best_gain_bound, describe, greedy_fraction
+from theory.placement import Guarantee, Placement, best_gain_bound, greedy_guarantee
 
 
 def pareto_front(
@@ -76,14 +76,10 @@ def pareto_front(
 def _guarantee(quadratic: BlockQuadratic, cost: CostModel, gain: float, exact: bool) -> Guarantee:
     if exact:
         return Guarantee(1.0, 1.0, gain, "every set was evaluated: the best at its cost")
+    if cost.uniform:
+        return greedy_guarantee(quadratic, range(quadratic.layers))
     limit = best_gain_bound(quadratic, range(quadratic.layers))
-    if not cost.uniform:
-        return Guarantee(0.0, 0.0, limit, "greedy with unequal costs: no guarantee")
-    signed = greedy_fraction(1.0 + quadratic.coupling_range[0])
-    paper = greedy_fraction(1.0 - quadratic.coupling)
-    return Guarantee(
-        signed, paper, limit, describe(quadratic, "greedy at its cost (8a)", signed, paper)
-    )
+    return Guarantee(0.0, 0.0, limit, "greedy with unequal costs: no guarantee")
 
 
 Found = Iterator[tuple[tuple[int, ...], float]]

@@ -6,7 +6,7 @@ import numpy as np
 
 from theory.block_quadratic import BlockQuadratic
 from theory.cost_model import CostModel
-from theory.placement import Guarantee, Placement, additive_fraction, best_gain_bound, describe
+from theory.placement import Placement, additive_guarantee
 from theory.selection import check_selection
 
 
@@ -55,12 +55,5 @@ def top_k(
     norms = quadratic.residual_norms[list(chosen_from)]
     order = np.argsort(-norms, kind="stable")[:size]
     layers = tuple(sorted(chosen_from[i] for i in order.tolist()))
-    signed = additive_fraction(*quadratic.coupling_range)
-    paper = additive_fraction(-quadratic.coupling, quadratic.coupling)
-    guarantee = Guarantee(
-        signed,
-        paper,
-        best_gain_bound(quadratic, chosen_from, size),
-        describe(quadratic, "top-k by residual norm (8b)", signed, paper),
-    )
+    guarantee = additive_guarantee(quadratic, chosen_from, size)
     return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)
