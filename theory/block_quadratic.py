@@ -294,14 +294,16 @@ class BlockQuadratic:
         """``(mu_min, mu_max)``, extreme eigenvalues of ``M``; ``mu_min > -1`` iff ``H > 0``.
 
         LAPACK up to 500 coordinates; above, Lanczos on ``M`` for ``mu_max`` and on the inverse of
-        ``I + M`` for ``1 + mu_min``, each to a relative error of about 1e-9.
+        ``I + M`` for ``1 + mu_min``, each to an estimated relative error of 1e-8.
         """
         M, factor = self.whitened_coupling, self._joint_factor
         if len(M) <= DENSE_UP_TO or factor.kind == "spectral" or not M.any():
             values = eigvalsh(M, check_finite=False)
             return float(values[0]), float(values[-1])
-        highest = largest_eigenvalue(lambda v: blas.dsymv(1.0, M.T, v), len(M))
-        return 1 / largest_eigenvalue(factor.solve, len(M)) - 1, highest
+        start = np.random.default_rng(0).standard_normal(len(M))
+        highest, guess = largest_eigenvalue(lambda v: blas.dsymv(1.0, M.T, v), start)
+        inverse, _ = largest_eigenvalue(factor.solve, guess)
+        return 1 / inverse - 1, highest
 
     @property
     def coupling(self) -> float:
@@ -389,8 +391,8 @@ def _finite(values: Array, name: str, axes: int) -> Array:
         raise InputError(
             f"{name} must have {axes} axes and an entry at least; its shape is {array.shape}"
         )
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        at = tuple(int(i) for i in bad[0])
+    finite = np.isfinite(array)
+    if not finite.all():
+        at = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise InputError(f"{name} holds {array[at]} at {at}: every entry must be finite")
     return array

@@ -27,7 +27,7 @@ class Slack:
 
     def proved(self) -> bool:
         """Whether the difference is the certificate, as rational functions."""
-        return sp.cancel(sp.together(self.larger - self.smaller - self.certificate)) == 0
+        return bool(sp.cancel(sp.together(self.larger - self.smaller - self.certificate)) == 0)
 
 
 def two_layer_slacks() -> tuple[Slack, ...]:

@@ -56,5 +56,7 @@ def test_large_coupling_range_by_lanczos(conditioned) -> None:
 def test_lanczos_ends_when_the_space_does() -> None:
     """Two distinct eigenvalues: the Krylov space is exhausted after two steps."""
     diagonal = np.where(np.arange(50) < 20, 3.0, 1.0)
-    assert np.isclose(largest_eigenvalue(lambda v: diagonal * v, 50), 3.0, rtol=1e-12)
-    assert largest_eigenvalue(lambda v: 0 * v, 5) == 0.0
+    value, other = largest_eigenvalue(lambda v: diagonal * v, np.arange(1.0, 51.0))
+    assert np.isclose(value, 3.0, rtol=1e-12)
+    assert np.allclose(diagonal * other, other)
+    assert largest_eigenvalue(lambda v: 0 * v, np.ones(5))[0] == 0.0
