@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
 from theory.arrays import Array
+from theory.positive_factor import EPS
 
 RELATIVE_ERROR = 1e-8
 CHECK_EVERY = 5
@@ -45,11 +46,17 @@ def largest_eigenvalue(matvec: Callable[[Array], Array], start: Array) -> tuple[
     for k in range(dimension):
         w = np.array(matvec(basis[k]))
         diagonal[k] = basis[k] @ w
-        known = basis[: k + 1]
-        w -= (known @ w) @ known
-        beside[k] = np.linalg.norm(w)
+        w -= diagonal[k] * basis[k]
+        if k:
+            w -= beside[k - 1] * basis[k - 1]
+        known, length, before = basis[: k + 1], float(np.linalg.norm(w)), np.inf
+        # Again while it takes away much of what was left (Kahan: twice is enough).
+        while length < 0.7 * before:
+            w -= (known @ w) @ known
+            length, before = float(np.linalg.norm(w)), length
+        beside[k] = length
         size = float(np.abs(diagonal[: k + 1]).max() + beside[: k + 1].max())
-        exhausted = k + 1 == dimension or beside[k] <= 1e-14 * size
+        exhausted = k + 1 == dimension or beside[k] <= dimension * EPS * size
         if exhausted or (k + 1 >= AT_LEAST and (k + 1) % CHECK_EVERY == 0):
             values, vectors = eigh_tridiagonal(diagonal[: k + 1], beside[:k])
             residual = beside[k] * abs(vectors[-1, -1])

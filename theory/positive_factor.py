@@ -114,7 +114,7 @@ def positive_factor(
     # LAPACK wants columns: of a symmetric matrix the transpose is the same, at no cost.
     cholesky, info = lapack.dpotrf(unit.T, lower=1, clean=0)
     if info == 0:
-        norm = float(lapack.dlange("1", unit.T))
+        norm = float(np.abs(unit).sum(axis=0).max())
         reciprocal, _ = lapack.dpocon(cholesky, norm, uplo="L")
         if reciprocal > max(10 * EPS, np.sqrt(size) * EPS, noise):
             if unit is not matrix:
