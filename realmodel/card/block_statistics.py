@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -156,7 +157,7 @@ def block_statistics(
         gradient=float(np.sum(gradient**2)),
         gram=gram,
         inputs={group: inputs},
-        slopes=(LinearAdapter(along, Spectrum(inputs.eigenvalues, np.eye(d), inputs.ridge)),),
+        slopes=(LinearAdapter(along, Spectrum(inputs.eigenvalues, _identity(d), inputs.ridge)),),
     )
     return block, values
 
@@ -199,9 +200,15 @@ def steps_to(slopes: Iterable[LinearAdapter], fraction: float) -> int:
     return high
 
 
+@cache
+def _identity(d: int) -> Float64[Array, "d d"]:
+    """One for all modules of a size: they keep it."""
+    return np.eye(d)
+
+
 def _joined(spectra: Iterable[Spectrum]) -> Spectrum:
-    """Spectrum of a block-diagonal moment; its eigenvectors are not needed and left out."""
+    """Spectrum of a block-diagonal moment; its eigenvectors are not needed: zeros, unallocated."""
     own = tuple(spectra)
     values = np.sort(np.concatenate([spectrum.eigenvalues for spectrum in own]))
     reason = "; ".join(spectrum.reason for spectrum in own if spectrum.reason) or None
-    return Spectrum(values, np.zeros((len(values), 0)), own[0].ridge, reason)
+    return Spectrum(values, np.broadcast_to(0.0, (len(values), len(values))), own[0].ridge, reason)
