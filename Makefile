@@ -7,7 +7,7 @@ export MPLBACKEND := Agg
 export HF_HUB_DISABLE_TELEMETRY := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo test pytest lint figures bench docs format clean
+.PHONY: help demo test pytest lint figures bench bench-peers docs format clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -44,8 +44,18 @@ bench: $(READY) ## speed ratios, each measured in one run
 	$(BIN)/python -m simulate.bench
 	$(BIN)/python -m realmodel.bench
 
+PEERS := .venv-peers/bin/python
+MODEL ?= realmodel/demo/checkpoints/qwen3
+DATA ?= out/demo/task.jsonl
+
+bench-peers: $(READY) ## the same numbers from other packages, in an environment of its own
+	test -x $(PEERS) || $(PYTHON) -m venv .venv-peers
+	$(PEERS) -m pip install --quiet --upgrade "pip>=25.1"
+	$(PEERS) -m pip install --quiet --editable ".[realmodel]" kronfluence curvlinops-for-pytorch
+	$(PEERS) -m realmodel.bench.peers --model $(MODEL) --data $(DATA) --output out/peers.json
+
 docs: $(READY) ## the documentation site, warnings are errors
 	$(BIN)/mkdocs build --strict --site-dir out/site
 
 clean: ## remove what the targets made
-	rm -rf out $(VENV)
+	rm -rf out $(VENV) .venv-peers
