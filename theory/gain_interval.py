@@ -13,7 +13,7 @@ BREAKDOWN = 1e-12
 
 def gain_interval(
     matvec: Callable[[Array], Array],
-    whitened_gradient: Float64[Array, " p"],
+    whitened_gradient: Array,
     smallest_eigenvalue: float | int,
     iterations: int,
 ) -> tuple[float, float]:
@@ -57,8 +57,8 @@ def gain_interval(
     True
     """
     u = np.asarray(whitened_gradient, dtype=np.float64)
-    if not np.isfinite(u).all():
-        raise InputError("the whitened gradient holds NaN or inf")
+    if u.ndim != 1 or u.size == 0 or not np.isfinite(u).all():
+        raise InputError(f"the whitened gradient must be a finite vector, got shape {u.shape}")
     if not (np.isfinite(smallest_eigenvalue) and smallest_eigenvalue > 0):
         raise InputError(
             f"smallest_eigenvalue must be a positive lower bound on 1 + mu_min, got "

@@ -57,18 +57,21 @@ class LinearAdapter:
     @classmethod
     def from_moments(
         cls,
-        gradient: Float64[Array, "m d"],
-        second_moment: Float64[Array, "d d"],
-        output_moment: Float64[Array, "m m"] | None = None,
+        gradient: Array,
+        second_moment: Array,
+        output_moment: Array | None = None,
         *,
         ridge: float | int = 0.0,
         output_ridge: float | int = 0.0,
     ) -> "LinearAdapter":
         """Build from ``Grad``, ``Sigma`` and, for the Kronecker form, ``Gamma``."""
+        G = np.asarray(gradient, dtype=np.float64)
+        if G.ndim != 2 or G.size == 0:
+            raise InputError(f"gradient must be a matrix (outputs, inputs), got shape {G.shape}")
         outputs = None
         if output_moment is not None:
             outputs = Spectrum.from_moment(output_moment, output_ridge, "output_moment")
-        return cls(gradient, Spectrum.from_moment(second_moment, ridge), outputs)
+        return cls(G, Spectrum.from_moment(second_moment, ridge), outputs)
 
     def __post_init__(self) -> None:
         m, d = self.gradient.shape

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.arrays import Array, Float64
+from theory.arrays import Array
 from theory.errors import InputError
 from theory.knapsack import TOLERANCE, knapsack
 
@@ -41,7 +41,7 @@ class RankAllocation:
 
 
 def rank_allocation(
-    singular_values: Sequence[Float64[Array, " _"]],
+    singular_values: Sequence[Array],
     budget: float | int,
     costs: Sequence[float] | None = None,
 ) -> RankAllocation:

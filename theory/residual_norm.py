@@ -1,12 +1,12 @@
 """Residual norm = normalised gradient norm (section 3)."""
 
-from theory.arrays import Array, Float64
+from theory.arrays import Array
 from theory.linear_adapter import LinearAdapter
 
 
 def projected_residual_norm(
-    gradient: Float64[Array, "m d"],
-    second_moment: Float64[Array, "d d"],
+    gradient: Array,
+    second_moment: Array,
     *,
     rank: int | None = None,
     ridge: float | int = 0.0,
@@ -56,9 +56,9 @@ def projected_residual_norm(
 
 
 def kronecker_residual_norm(
-    gradient: Float64[Array, "m d"],
-    second_moment: Float64[Array, "d d"],
-    output_moment: Float64[Array, "m m"],
+    gradient: Array,
+    second_moment: Array,
+    output_moment: Array,
     *,
     rank: int | None = None,
     ridge: float | int = 0.0,

@@ -51,7 +51,7 @@ class Spectrum:
     @classmethod
     def from_moment(
         cls,
-        second_moment: Float64[Array, "d d"],
+        second_moment: Array,
         ridge: float | int = 0.0,
         name: str = "second_moment",
     ) -> "Spectrum":
@@ -65,18 +65,18 @@ class Spectrum:
         """
         if not (np.isfinite(ridge) and ridge >= 0):
             raise InputError(f"ridge must be finite and at least 0, got {ridge}")
-        d = len(second_moment)
-        if d == 0:
-            raise InputError(f"{name} has no rows: give at least one feature")
-        if not np.isfinite(second_moment).all():
+        Sigma = np.asarray(second_moment, dtype=np.float64)
+        if Sigma.ndim != 2 or Sigma.shape[0] != Sigma.shape[1] or Sigma.size == 0:
+            raise InputError(f"{name} must be square and not empty, got shape {Sigma.shape}")
+        if not np.isfinite(Sigma).all():
             raise InputError(f"{name} holds NaN or inf: drop those samples before averaging")
-        scale = float(np.abs(second_moment).max())
-        asymmetry = float(np.abs(second_moment - second_moment.T).max())
+        d, scale = len(Sigma), float(np.abs(Sigma).max())
+        asymmetry = float(np.abs(Sigma - Sigma.T).max())
         if asymmetry > ASYMMETRY * scale:
             raise InputError(
                 f"{name} is not symmetric: entries differ by {asymmetry:.3g} from the transpose"
             )
-        lam, V = np.linalg.eigh((second_moment + second_moment.T) / 2)
+        lam, V = np.linalg.eigh((Sigma + Sigma.T) / 2)
         if lam[0] < -INDEFINITE * scale:
             raise InputError(
                 f"{name} has the negative eigenvalue {lam[0]:.6g}: a second moment has none"
