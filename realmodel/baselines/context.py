@@ -1,7 +1,7 @@
 """What a score may look at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from realmodel.architectures import AdaptedModule
 from realmodel.batches import EncodedExample
 from realmodel.checkpoint import Checkpoint
+from realmodel.finetune import FinetuneOptions
 from realmodel.statistics import Statistics
 from theory import BlockQuadratic, InputError
 from theory.arrays import Array, Float64
@@ -31,6 +32,8 @@ class Context:
         The joint Gauss-Newton model with one block per layer, in the order of :attr:`layers`.
     encoded : tuple of EncodedExample
         The sequences that were measured.
+    protocol : FinetuneOptions
+        Of the runs whose gain is to be predicted.
     seed : int
         Of random scores.
     """
@@ -39,6 +42,7 @@ class Context:
     statistics: Statistics
     quadratic: BlockQuadratic | None = None
     encoded: tuple[EncodedExample, ...] = ()
+    protocol: FinetuneOptions = field(default_factory=FinetuneOptions)
     seed: int = 0
 
     @property

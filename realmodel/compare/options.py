@@ -23,6 +23,9 @@ class CompareOptions:
         Sequences to train on and to measure the held-out loss on.
     max_length : int
         Longer sequences are left out.
+    directions, curvature_samples, damping : int, int, float
+        Directions per module of the Gauss-Newton model, sequences behind its curvature, and
+        what is added to its diagonal (1 is the curvature of a perfect Kronecker model).
     finetune : FinetuneOptions
         The protocol of every run; its seed is replaced.
     seed : int
@@ -40,6 +43,9 @@ class CompareOptions:
     training_samples: int = 256
     heldout_samples: int = 96
     max_length: int = 72
+    directions: int = 2
+    curvature_samples: int = 32
+    damping: float = 0.1
     finetune: FinetuneOptions = field(
         default_factory=lambda: FinetuneOptions(steps=30, batch_size=6)
     )
@@ -53,11 +59,15 @@ class CompareOptions:
             "training_samples",
             "heldout_samples",
             "max_length",
+            "directions",
+            "curvature_samples",
         ):
             if getattr(self, name) < 1:
                 raise InputError(
                     f"{name.replace('_', ' ')} must be positive, got {getattr(self, name)}"
                 )
+        if not self.damping >= 0:
+            raise InputError(f"damping must not be negative, got {self.damping}")
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; the fine-tuning seed is left out, since every run has its own."""

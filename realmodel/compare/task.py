@@ -53,9 +53,9 @@ class Task:
                 f"{name}: every held-out prompt is also trained on; give other held-out data"
             )
         encoded = [
-            encode(
-                examples, checkpoint.tokenizer, max_length=options.max_length, too_long="skip"
-            )[:count]
+            encode(examples, checkpoint.tokenizer, max_length=options.max_length, too_long="skip")[
+                :count
+            ]
             for examples, count in (
                 (training, options.training_samples),
                 (fresh, options.heldout_samples),

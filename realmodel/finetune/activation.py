@@ -1,6 +1,6 @@
 """GPT-2's activation in one kernel instead of eight."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,7 @@ from transformers.activations import NewGELUActivation
 
 
 @contextmanager
-def fused_activations(model: nn.Module) -> Iterator[None]:
+def fused_activations(model: nn.Module) -> Generator[None]:
     """Swap ``gelu_new`` for torch's fused tanh GELU, the same function, and back on leaving.
 
     On a CPU the elementwise steps of ``gelu_new``, forward and backward, cost as much as half

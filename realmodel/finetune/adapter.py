@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from theory import InputError
 @contextmanager
 def adapted(
     model: Any, modules: Sequence[AdaptedModule], options: FinetuneOptions
-) -> Iterator[PeftModel]:
+) -> Generator[PeftModel]:
     """The model with adapters on ``modules``; the base model comes back untouched.
 
     Each module's ``A`` is drawn from its own stream, named by the seed and the module: two

@@ -81,7 +81,7 @@ def score(texts: Sequence[str], groups: Sequence[ReferenceGroup]) -> GenerationS
         raise InputError(f"{len(texts)} texts for {len(groups)} prompts cannot be scored")
     most = max(len(group.references) for group in groups)
     # sacrebleu wants one stream per reference; None marks a prompt that has fewer.
-    streams = [
+    streams: Any = [
         [g.references[i].strip() if i < len(g.references) else None for g in groups]
         for i in range(most)
     ]

@@ -1,0 +1,95 @@
+"""``layercard compare``: does a score predict what fine-tuning gains?"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markdown import Markdown
+from rich.progress import TaskID
+
+from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+
+
+def compare(
+    model: Annotated[
+        str, typer.Option(help="Checkpoint: a folder, a hub id, demo:gpt2 or demo:qwen3.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="Training data; the demo task for demo checkpoints.")
+    ] = None,
+    heldout: Annotated[
+        Path | None, typer.Option(help="Held-out data; by default a fifth of the prompts.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=1, help="Layers per placement.")] = 4,
+    placements: Annotated[int, typer.Option(min=3, help="Placements of this size.")] = 30,
+    seeds: Annotated[int, typer.Option(min=1, help="Fine-tuning runs per placement.")] = 2,
+    rank: Annotated[int, typer.Option(help="LoRA rank.")] = 4,
+    learning_rate: Annotated[float, typer.Option(help="Of the first step; falls to zero.")] = 1e-2,
+    steps: Annotated[int, typer.Option(help="Optimiser steps per run.")] = 30,
+    batch_size: Annotated[int, typer.Option(help="Sequences per step.")] = 6,
+    training_samples: Annotated[int, typer.Option(help="Sequences to train on.")] = 256,
+    heldout_samples: Annotated[int, typer.Option(help="Sequences to measure on.")] = 96,
+    max_length: Annotated[int, typer.Option(help="Leave longer sequences out.")] = 72,
+    directions: Annotated[int, typer.Option(help="Directions per module.")] = 2,
+    damping: Annotated[float, typer.Option(help="Added to the curvature's diagonal.")] = 0.1,
+    dtype: Annotated[str | None, typer.Option(help="Arithmetic; the checkpoint's.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
+    output_dir: OutputDir = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Fine-tune single layers and placements, and set every score against what they gain.
+
+    Every finished run is kept in the output folder (out/compare by default): a killed command
+    continues. Writes comparison.json and comparison.md.
+    """
+    from realmodel.architectures import find_modules
+    from realmodel.card.atomic import write_atomically
+    from realmodel.checkpoint import load_checkpoint
+    from realmodel.compare import CompareOptions, Task
+    from realmodel.compare import compare as run
+    from realmodel.compare.examples import task_examples
+    from realmodel.demo import checkpoint_folder
+    from realmodel.finetune import FinetuneOptions
+    from realmodel.finetune.saved_run import write_json
+
+    options = CompareOptions(
+        size=size,
+        placements=placements,
+        seeds=seeds,
+        training_samples=training_samples,
+        heldout_samples=heldout_samples,
+        max_length=max_length,
+        directions=directions,
+        damping=damping,
+        finetune=replace(
+            FinetuneOptions(),
+            rank=rank,
+            alpha=2.0 * rank,
+            learning_rate=learning_rate,
+            steps=steps,
+            batch_size=batch_size,
+        ),
+        seed=seed,
+    )
+    name, training, held = task_examples(model, data, heldout, options)
+    source = checkpoint_folder(model.removeprefix("demo:")) if model.startswith("demo:") else model
+    checkpoint = load_checkpoint(source, dtype=dtype, device=device)
+    task = Task.from_examples(name, checkpoint, training, held, options)
+    folder = output_dir or Path("out/compare")
+    with progress() as bar:
+        stages: dict[str, TaskID] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bar.add_task(stage, total=total)
+            bar.update(stages[stage], completed=done, total=total)
+
+        result = run(
+            checkpoint, task, find_modules(checkpoint.model), options, folder, progress=tell
+        )
+    write_json(folder / "comparison.json", result.to_json())
+    write_atomically(folder / "comparison.md", result.to_markdown())
+    emit(result.to_json(), Markdown(result.to_markdown()), as_json=as_json)
+    stderr.print(f"wrote {folder / 'comparison.json'} and comparison.md", soft_wrap=True)

@@ -1,0 +1,63 @@
+"""What the scores look at, measured once and kept, with the time that it took."""
+
+import time
+from pathlib import Path
+
+from realmodel.architectures import ModuleTable
+from realmodel.baselines import Context
+from realmodel.checkpoint import Checkpoint
+from realmodel.compare.attention import attention
+from realmodel.compare.options import CompareOptions
+from realmodel.compare.run_store import read_json
+from realmodel.compare.task import Task
+from realmodel.finetune.saved_run import write_json
+from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.statistics import Statistics, collect_statistics
+
+
+def measure(
+    checkpoint: Checkpoint, task: Task, table: ModuleTable, options: CompareOptions, folder: Path
+) -> tuple[Context, dict[str, float]]:
+    """Statistics and the Gauss-Newton model of the training sequences.
+
+    Returns
+    -------
+    context : Context
+        For the scores.
+    seconds : dict of str to float
+        Wall time of "statistics" and "quadratic", as measured when they were taken.
+    """
+    statistics_path = folder / "statistics.safetensors"
+    name = f"gauss-newton-{options.directions}-{options.curvature_samples}"
+    quadratic_path = folder / f"{name}.safetensors"
+    times_path = folder / f"{name}.seconds.json"
+    if statistics_path.exists() and quadratic_path.exists() and times_path.exists():
+        statistics = Statistics.load(statistics_path, model=checkpoint.digest)
+        quadratic = GaussNewton.load(quadratic_path, model=checkpoint.digest)
+        seconds = {key: float(value) for key, value in read_json(times_path).items()}
+    else:
+        start = time.perf_counter()
+        statistics = collect_statistics(checkpoint, task.training, table, check_accuracy=False)
+        middle = time.perf_counter()
+        with attention(checkpoint.model, "eager"):
+            quadratic = gauss_newton(
+                checkpoint,
+                task.training,
+                table,
+                select_directions(statistics, k=options.directions),
+                curvature_sequences=min(options.curvature_samples, len(task.training) // 2),
+            )
+        end = time.perf_counter()
+        statistics.save(statistics_path)
+        quadratic.save(quadratic_path)
+        seconds = {"statistics": middle - start, "quadratic": end - middle}
+        write_json(times_path, seconds)
+    context = Context(
+        checkpoint=checkpoint,
+        statistics=statistics,
+        quadratic=quadratic.damped(options.damping).by_layer(),
+        encoded=task.training,
+        protocol=options.finetune,
+        seed=options.seed,
+    )
+    return context, seconds

@@ -1,0 +1,107 @@
+"""A comparison as tidy JSON and as Markdown tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from realmodel.compare.agreement import Agreement
+from realmodel.compare.options import CompareOptions
+from realmodel.compare.summary import ScoreSummary
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """Everything that was measured on one model and one task.
+
+    Parameters
+    ----------
+    model, model_digest, task : str
+        What was compared on.
+    options : CompareOptions
+        The protocol.
+    loss_before : float
+        Held-out loss of the bare model, nats per completion token.
+    all_gain : float
+        Mean realised gain of adapting every layer.
+    runs : sequence of mapping
+        One per fine-tuning run: label, layers, seed, gain, costs.
+    values : sequence of mapping
+        One per score and placement: score, layers, value.
+    summaries : sequence of ScoreSummary
+        One per score.
+    predictions : sequence of mapping
+        One per placement: realised, joint, sum and bounds.
+    prediction : mapping
+        Medians over these.
+    """
+
+    model: str
+    model_digest: str
+    task: str
+    options: CompareOptions
+    loss_before: float
+    all_gain: float
+    runs: Sequence[Mapping[str, Any]]
+    values: Sequence[Mapping[str, Any]]
+    summaries: Sequence[ScoreSummary]
+    predictions: Sequence[Mapping[str, Any]]
+    prediction: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object without NaN."""
+        return {
+            **vars(self),
+            "version": VERSION,
+            "options": self.options.to_json(),
+            "summaries": [summary.to_json() for summary in self.summaries],
+        }
+
+    def to_markdown(self) -> str:
+        """A heading, the protocol in a sentence, one row per score, and the predictions."""
+        o, f = self.options, self.options.finetune
+        rows = sorted(
+            self.summaries,
+            key=lambda s: -2.0 if s.placements.spearman is None else s.placements.spearman,
+            reverse=True,
+        )
+        lines = [
+            f"### {self.model} on {self.task}",
+            "",
+            f"Held-out loss {self.loss_before:.3f} nats per completion token; adapting every layer "
+            f"gains {self.all_gain:.3f}. {o.placements} placements of {o.size} layers, {o.seeds} "
+            f"seeds; LoRA rank {f.rank}, alpha {f.alpha:g}, AdamW {f.learning_rate:g} falling "
+            f"linearly to zero, {f.steps} steps of {f.batch_size} sequences.",
+            "",
+            "| score | Spearman, placements | Spearman, single layers | pick | gain of the pick "
+            "| regret, % of all-layer gain | cost, s |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| {s.title} | {shown(s.placements)} | {shown(s.single_layers)} "
+            f"| {', '.join(map(str, s.pick))} | {s.pick_gain:.3f} | {100 * s.regret_share:.1f} "
+            f"| {s.seconds:.1f} |"
+            for s in rows
+        ]
+        p = self.prediction
+        lines += [
+            "",
+            f"Predicted over realised gain (medians over the placements): joint model "
+            f"{p['joint_over_realised']:.2f}, additive sum {p['sum_over_realised']:.2f}; sum over "
+            f"joint {p['sum_over_joint']:.2f}. The signed bounds hold the realised gain for "
+            f"{100 * p['within_signed_bounds']:.0f}% of the placements.",
+            "",
+        ]
+        return "\n".join(lines)
+
+
+def shown(agreement: Agreement) -> str:
+    """A correlation with its interval over seeds, for a table."""
+    if agreement.spearman is None:
+        return "-"
+    text = f"{agreement.spearman:.2f}"
+    if agreement.over_seeds is not None:
+        low, high = agreement.over_seeds
+        text += f" ({low:.2f} to {high:.2f})"
+    return text

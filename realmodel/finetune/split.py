@@ -1,0 +1,43 @@
+"""Training and held-out examples with no prompt in common."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from realmodel.datasets import Example
+from theory import InputError
+
+HELD_OUT = 0.2
+"""Share of the distinct prompts that is held out."""
+
+
+def split_by_prompt(
+    examples: Sequence[Example], *, seed: int
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Hold out a fifth of the distinct prompts (at least one).
+
+    Raises
+    ------
+    InputError
+        When there are fewer than two distinct prompts.
+
+    Examples
+    --------
+    >>> rows = [Example(str(i), f"p{i % 5}", "text") for i in range(10)]
+    >>> training, heldout = split_by_prompt(rows, seed=0)
+    >>> len(training), len(heldout), {r.prompt for r in training} & {r.prompt for r in heldout}
+    (8, 2, set())
+    """
+    prompts = list(dict.fromkeys(example.prompt for example in examples))
+    if len(prompts) < 2:
+        raise InputError(
+            f"{len(examples)} examples with {len(prompts)} distinct prompt cannot be split; "
+            "give held-out data"
+        )
+    count = max(1, round(HELD_OUT * len(prompts)))
+    drawn = np.random.default_rng(seed).permutation(len(prompts))[:count]
+    held = {prompts[i] for i in drawn.tolist()}
+    return (
+        tuple(example for example in examples if example.prompt not in held),
+        tuple(example for example in examples if example.prompt in held),
+    )
