@@ -76,4 +76,5 @@ THEOREM = Theorem(
     violated_example=lambda: _depth(0.0),
     draw=draw_selection_problems,
     functions=("search_within_budget", "additive_within_budget", "pareto_front", "CostModel"),
+    figure="pareto_front",
 )

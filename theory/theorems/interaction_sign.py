@@ -62,4 +62,5 @@ THEOREM = Theorem[Problems](
     violated_example=_violated,
     draw=draw_problems,
     functions=("interaction_cost", "isotropic_gain"),
+    figure="spreading",
 )

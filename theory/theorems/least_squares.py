@@ -99,4 +99,5 @@ THEOREM = Theorem[LeastSquares](
     violated_example=_violated,
     draw=_draw,
     functions=("BlockQuadratic.from_least_squares", "projected_gain", "principal_cosine"),
+    figure="overview",
 )

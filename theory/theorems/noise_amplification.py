@@ -75,4 +75,5 @@ THEOREM = Theorem(
     violated_example=_dependent,
     draw=draw_noise_problems,
     functions=("Spectrum",),
+    figure="amplification_and_steps",
 )

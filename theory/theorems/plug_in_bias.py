@@ -40,4 +40,5 @@ THEOREM = Theorem(
     violated_example=_dependent,
     draw=draw_noise_problems,
     functions=("projected_residual_norm", "cross_fitted_norm"),
+    figure="finite_sample_bias",
 )

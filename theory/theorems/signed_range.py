@@ -66,4 +66,5 @@ THEOREM = Theorem[Problems](
     violated_example=_violated,
     draw=draw_problems,
     functions=("additivity",),
+    figure="additivity_gap",
 )

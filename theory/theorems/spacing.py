@@ -94,4 +94,5 @@ THEOREM = Theorem[Spaced](
     violated_example=_violated,
     draw=_draw,
     functions=("spaced_gain",),
+    figure="spreading",
 )

@@ -45,4 +45,5 @@ THEOREM = Theorem[Problems](
     violated_example=_violated,
     draw=draw_problems,
     functions=("additivity",),
+    figure="spreading",
 )

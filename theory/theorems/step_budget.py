@@ -72,4 +72,5 @@ THEOREM = Theorem(
     violated_example=lambda: _example(3.0),
     draw=draw_adapter_problems,
     functions=("StepBudget",),
+    figure="amplification_and_steps",
 )
