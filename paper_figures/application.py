@@ -8,6 +8,7 @@ from rich.table import Table as Listing
 
 from paper_figures.artifact import Artifact, artifacts, select
 from paper_figures.build import Built, build
+from paper_figures.index import write_index
 from paper_figures.preset import Preset, preset
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
 from theory import InputError
@@ -70,6 +71,7 @@ def _build_all(
         for item in build(selected, chosen, folder, compute=compute, started=started):
             built.append(item)
             bar.advance(task)
+    write_index(folder, chosen)
     return built
 
 

@@ -28,6 +28,8 @@ class Artifact:
         What it is.
     title : str
         First line of the module's docstring.
+    caption : str
+        What to read from it.
     inputs : callable
         Steps that it needs, for a preset.
     compute : callable
@@ -39,6 +41,7 @@ class Artifact:
     name: str
     kind: Literal["figure", "table"]
     title: str
+    caption: str
     inputs: Callable[[Preset], dict[str, Step]]
     compute: Callable[..., Data]
     show: Callable[[Data], Figure | Table]
@@ -59,6 +62,7 @@ def artifacts() -> dict[str, Artifact]:
                 name=info.name,
                 kind=kind,  # type: ignore[arg-type]
                 title=module.__doc__.splitlines()[0].rstrip("."),
+                caption=module.CAPTION,
                 inputs=module.inputs,
                 compute=module.compute,
                 show=getattr(module, show),

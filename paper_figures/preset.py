@@ -27,6 +27,12 @@ class Preset:
         Examples of each task that the statistics are taken over.
     directions : int
         Gauss-Newton directions per module.
+    steps, finetune_seeds : int
+        Optimiser steps of a fine-tuning run, and runs for each placement.
+    placements : int
+        Random and structured placements that a comparison fine-tunes, besides single layers.
+    comparisons : int
+        Pairs of model and task that are compared.
     device, dtype : str
         Where and in what precision the models run.
     seed : int
@@ -39,6 +45,10 @@ class Preset:
     repeats: float
     num_samples: int
     directions: int
+    steps: int
+    finetune_seeds: int
+    placements: int
+    comparisons: int
     device: str = "cpu"
     dtype: str | None = None
     seed: int = 0
@@ -83,8 +93,12 @@ PRESETS = {
         models=("embedded:gpt2", "embedded:qwen3"),
         data=("embedded:weather", "embedded:harbour", "embedded:train"),
         repeats=1.0,
-        num_samples=128,
+        num_samples=96,
         directions=2,
+        steps=20,
+        finetune_seeds=2,
+        placements=12,
+        comparisons=1,
     ),
     "mini": Preset(
         name="mini",
@@ -97,6 +111,10 @@ PRESETS = {
         repeats=3.0,
         num_samples=512,
         directions=4,
+        steps=60,
+        finetune_seeds=3,
+        placements=30,
+        comparisons=6,
     ),
     "paper": Preset(
         name="paper",
@@ -114,6 +132,10 @@ PRESETS = {
         repeats=30.0,
         num_samples=2048,
         directions=4,
+        steps=500,
+        finetune_seeds=3,
+        placements=30,
+        comparisons=6,
         device="cuda",
         dtype="bfloat16",
     ),

@@ -27,6 +27,9 @@ class Step:
         Digests of the files that the options name (checkpoints, data).
     needs : mapping
         Steps whose data are passed by keyword.
+    resumes : bool
+        The function also takes ``folder``, where it keeps partial work so that a killed run goes
+        on; the folder is removed once the record is saved.
 
     Examples
     --------
@@ -41,6 +44,7 @@ class Step:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     digests: Mapping[str, str] = field(default_factory=dict[str, str])
     needs: Mapping[str, "Step"] = field(default_factory=dict[str, "Step"])
+    resumes: bool = False
 
     @cached_property
     def inputs(self) -> Data:

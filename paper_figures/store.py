@@ -1,8 +1,10 @@
 """Where records lie; a step whose inputs did not change is read back instead of computed."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from paper_figures.environment import environment
 from paper_figures.record import Record
@@ -49,8 +51,14 @@ class Store:
         except InputError:
             if not self.compute:
                 raise
-        data = {name: self.obtain(need)[0].data for name, need in step.needs.items()}
+        data: dict[str, Any] = {
+            name: self.obtain(need)[0].data for name, need in step.needs.items()
+        }
         self.started(step.name)
+        partial = self.path(step).with_suffix("")
+        if step.resumes:
+            partial.mkdir(parents=True, exist_ok=True)
+            data["folder"] = partial
         record = Record(
             name=step.name,
             key=step.key,
@@ -59,4 +67,6 @@ class Store:
             data=step.function(**step.options, **data),
         )
         record.save(path)
+        if step.resumes:
+            shutil.rmtree(partial)
         return record, True

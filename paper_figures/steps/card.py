@@ -1,25 +1,31 @@
 """A LayerCard of one model on one task as a step: the most expensive measurement, made once."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
 from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
 
+SIZE = 4
+"""Layers in the placements that figures and tables compare, as in the paper's tables."""
+
 
 def card(preset: Preset, model: str, task: str) -> Step:
-    """The card of ``model`` on ``task`` at the preset's size."""
+    """The card of ``model`` on ``task`` at the preset's size; costs are timed on the first task."""
     options = {
         "model": model,
         "task": task,
         "num_samples": preset.num_samples,
         "directions": preset.directions,
+        "calibrate": task == preset.data[0],
         "device": preset.device,
         "dtype": preset.dtype,
         "seed": preset.seed,
     }
     digests = {"model": model_digest(model), "task": data_digest(task)}
-    return Step(f"card-{label(model)}-{label(task)}", measure, options, digests)
+    name = f"card-{label(model)}-{label(task)}"
+    return Step(name, measure, options, digests, resumes=True)
 
 
 def cards(preset: Preset, models: Sequence[str]) -> dict[str, Step]:
@@ -36,15 +42,36 @@ def measure(
     task: str,
     num_samples: int,
     directions: int,
+    calibrate: bool,
     device: str,
     dtype: str | None,
     seed: int,
+    folder: Path,
 ) -> Data:
-    """Measure the card; its own JSON, with the labels that figures use."""
-    from realmodel.card import CardOptions, build_card
+    """Measure the card, its Pareto fronts, and what it predicts for common placements."""
+    from realmodel.card.build import build_card
+    from realmodel.card.options import CardOptions
+    from realmodel.compare.pool import structured_placements
+    from realmodel.placement import front_point, frontier
+    from theory import exact_search, top_k
 
     checkpoint = load_model(model, dtype=dtype, device=device)
     examples = load_examples(task, num_samples, seed=seed)
-    options = CardOptions(directions=directions, seed=seed)
-    made = build_card(checkpoint, examples, options)
-    return {"model": label(model), "task": label(task), "card": made.to_dict()}
+    options = CardOptions(directions=directions, calibrate=calibrate, seed=seed, too_long="skip")
+    made = build_card(checkpoint, examples, options, source=task, work_dir=folder)
+    positions = tuple(range(len(made.layers)))
+    size = min(SIZE, len(positions))
+    named = structured_placements(positions, size)
+    named["residual norm"] = top_k(made.quadratic, size).layers
+    named["ours"] = exact_search(made.quadratic, size).layers
+    return {
+        "model": label(model),
+        "task": label(task),
+        "card": made.to_dict(),
+        "size": size,
+        "placements": {name: front_point(made, at).to_dict() for name, at in named.items()},
+        "fronts": {
+            kind: [point.to_dict() for point in frontier(made, kind)]
+            for kind in ("time", "memory", "serving")
+        },
+    }

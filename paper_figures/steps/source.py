@@ -46,14 +46,14 @@ def _digest(paths: Iterable[Path]) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def load_model(source: str, *, dtype: str | None, device: str) -> Any:
+def load_model(source: str, *, dtype: str | None, device: str, attention: str = "eager") -> Any:
     """Load a checkpoint by hub id, folder or embedded name."""
     from realmodel.checkpoint import load_checkpoint
     from realmodel.demo import checkpoint_folder
 
     if source.startswith(EMBEDDED):
         source = str(checkpoint_folder(source.removeprefix(EMBEDDED)))
-    return load_checkpoint(source, dtype=dtype, device=device)
+    return load_checkpoint(source, dtype=dtype, device=device, attention=attention)
 
 
 def load_examples(source: str, count: int, *, seed: int) -> tuple[Any, ...]:

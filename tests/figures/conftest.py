@@ -12,12 +12,15 @@ import pytest
 from paper_figures.artifact import select
 from paper_figures.build import Built, build
 from paper_figures.preset import PRESETS, Preset
+from paper_figures.store import Store
 
 
 @pytest.fixture(scope="session")
 def small() -> Preset:
     """The demo preset with small samples."""
-    return replace(PRESETS["demo"], repeats=0.1, num_samples=24, directions=1)
+    return replace(
+        PRESETS["demo"], repeats=0.1, num_samples=12, directions=1, steps=2, finetune_seeds=1
+    )
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +52,16 @@ def data_of(built: Callable[[str], Built]) -> Callable[[str], dict[str, Any]]:
         return json.loads(item.files[0].read_text())["data"]
 
     return one
+
+
+@pytest.fixture(scope="session")
+def measured(small: Preset, folder: Path, built: Callable[[str], Built]) -> Callable[..., Any]:
+    """Data of the steps that a figure or table was computed from, by their names."""
+
+    def of(name: str) -> dict[str, dict[str, Any]]:
+        assert built(name).refused is None, built(name).refused
+        store = Store(folder, compute=False)
+        (artifact,) = select([name])
+        return {key: store.obtain(step)[0].data for key, step in artifact.inputs(small).items()}
+
+    return of

@@ -1,0 +1,92 @@
+"""Conditioning of the representations that the adapters of each placement see."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paper_figures.preset import Preset
+from paper_figures.step import Data, Step
+from paper_figures.steps.card import cards
+from paper_figures.style import BLACK, COLUMN, CYCLE, MARKERS, letter, panels
+
+CAPTION = (
+    "Conditioning of the inputs of the layers that each placement adapts, on the model before "
+    "fine-tuning: one small marker for each distinct input of an adapted layer, a bar for the "
+    "median, colours for tasks. (a) Condition number of the second moment. (b) Effective rank as a "
+    "share of the width. An energy (trace) alone would show neither."
+)
+PLACEMENTS = ("first-k", "middle-k", "last-k", "uniform-k", "residual norm", "ours")
+
+
+def inputs(preset: Preset) -> dict[str, Step]:
+    """Cards of the first model on every task."""
+    return cards(preset, preset.models[:1])
+
+
+def compute(**measured: Data) -> Data:
+    """Values of every distinct input of each placement's layers."""
+    return {
+        "model": next(iter(measured.values()))["model"],
+        "points": [_point(item, name) for item in measured.values() for name in PLACEMENTS],
+    }
+
+
+def _point(item: Data, name: str) -> dict[str, Any]:
+    layers = item["placements"][name]["layers"]
+    # Modules of one group read the same input: count it once.
+    seen = {m["input_group"]: m for m in item["card"]["modules"] if m["layer"] in layers}
+    return {
+        "task": item["task"],
+        "placement": name.removesuffix("-k"),
+        "layers": layers,
+        "condition_number": [m["condition_number"] for m in seen.values()],
+        "effective_rank": [m["effective_rank"] / m["in_features"] for m in seen.values()],
+    }
+
+
+def plot(data: Data) -> Figure:
+    """Condition number above, effective rank below."""
+    figure, axes = panels(2, 1, width=COLUMN, height=3.3, sharex=True)
+    names = list(dict.fromkeys(point["placement"] for point in data["points"]))
+    _draw(axes[0, 0], data, names, "condition_number")
+    _draw(axes[1, 0], data, names, "effective_rank")
+    axes[0, 0].set_title(f"condition number, {data['model']}")
+    axes[0, 0].set_ylabel(r"$\lambda_{\max}/\lambda_{\min}$")
+    axes[0, 0].set_yscale("log")
+    axes[1, 0].set_title("effective rank")
+    axes[1, 0].set_ylabel("share of the width")
+    axes[1, 0].set_ylim(0)
+    axes[1, 0].yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
+    axes[1, 0].set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+    letter(axes.flat)
+    return figure
+
+
+def _draw(axis: Axes, data: Data, names: list[str], quantity: str) -> None:
+    tasks = list(dict.fromkeys(point["task"] for point in data["points"]))
+    for index, task in enumerate(tasks):
+        label = task
+        for point in (point for point in data["points"] if point["task"] == task):
+            x = names.index(point["placement"]) + 0.22 * (index - (len(tasks) - 1) / 2)
+            values = np.array(point[quantity], dtype=float)
+            values = values[np.isfinite(values)]
+            axis.plot(
+                np.full(len(values), x),
+                values,
+                ls="",
+                marker=MARKERS[index],
+                ms=2.2,
+                alpha=0.55,
+                mew=0,
+                color=CYCLE[index],
+                label=label,
+            )
+            label = "_"
+            if len(values):
+                middle = float(np.median(values))
+                axis.plot([x - 0.09, x + 0.09], [middle, middle], color=BLACK, lw=1.1, zorder=4)
+    axis.grid(visible=False, axis="x")

@@ -1,0 +1,74 @@
+"""Every single layer and a pool of placements fine-tuned, against every score, as a step."""
+
+from itertools import product
+from pathlib import Path
+
+from paper_figures.preset import Preset, label
+from paper_figures.step import Data, Step
+from paper_figures.steps.card import SIZE
+from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
+
+
+def comparison(preset: Preset, model: str, task: str) -> Step:
+    """The comparison of ``model`` on ``task`` at the preset's size."""
+    options = {
+        "model": model,
+        "task": task,
+        "samples": 2 * preset.num_samples,
+        "placements": preset.placements,
+        "steps": preset.steps,
+        "seeds": preset.finetune_seeds,
+        "directions": preset.directions,
+        "device": preset.device,
+        "dtype": preset.dtype,
+        "seed": preset.seed,
+    }
+    digests = {"model": model_digest(model), "task": data_digest(task)}
+    name = f"compare-{label(model)}-{label(task)}"
+    return Step(name, run, options, digests, resumes=True)
+
+
+def comparisons(preset: Preset) -> dict[str, Step]:
+    """As many pairs of model and task as the preset compares, tasks first."""
+    pairs = list(product(preset.models, preset.data))[: preset.comparisons]
+    return {f"{label(m)} {label(t)}": comparison(preset, m, t) for m, t in pairs}
+
+
+def run(
+    model: str,
+    task: str,
+    samples: int,
+    placements: int,
+    steps: int,
+    seeds: int,
+    directions: int,
+    device: str,
+    dtype: str | None,
+    seed: int,
+    folder: Path,
+) -> Data:
+    """Three quarters of the examples are trained and measured on, the others are held out."""
+    from realmodel.architectures import find_modules
+    from realmodel.compare.comparison import compare
+    from realmodel.compare.options import CompareOptions
+    from realmodel.compare.task import Task
+    from realmodel.finetune import FinetuneOptions
+
+    checkpoint = load_model(model, dtype=dtype, device=device)
+    examples = load_examples(task, samples, seed=seed)
+    cut = 3 * len(examples) // 4
+    table = find_modules(checkpoint.model)
+    options = CompareOptions(
+        size=min(SIZE, len(table.layers) - 1),
+        placements=placements,
+        seeds=seeds,
+        training_samples=cut,
+        heldout_samples=samples - cut,
+        max_length=256,
+        directions=directions,
+        finetune=FinetuneOptions(steps=steps, batch_size=6),
+        seed=seed,
+    )
+    split = Task.from_examples(label(task), checkpoint, examples[:cut], examples[cut:], options)
+    made = compare(checkpoint, split, table, options, folder).to_json()
+    return {"model": label(model), "task": label(task), "comparison": made}

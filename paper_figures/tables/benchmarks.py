@@ -1,0 +1,53 @@
+"""What measuring costs: extraction of the statistics against one training pass."""
+
+from paper_figures.preset import Preset
+from paper_figures.step import Data, Step
+from paper_figures.table import Column, Table
+
+CAPTION = (
+    "Extraction of second moments and gradients against one plain forward and backward pass over "
+    "the same batches, in one run, on random weights. The floor counts operations; the share of "
+    "peak is of a large matrix product measured in the same run."
+)
+MODELS = {
+    "demo": ("gpt2-mini",),
+    "mini": ("gpt2-mini", "gpt2-medium"),
+    "paper": ("gpt2-medium", "gpt2-large", "qwen3-0.6b", "qwen3-8b"),
+}
+COLUMNS = (
+    Column("model", "model"),
+    Column("device", "device"),
+    Column("dtype", "dtype"),
+    Column("parameters", "parameters", ",d"),
+    Column("tokens", "tokens"),
+    Column("training_seconds", "training (s)", ".3f"),
+    Column("extraction_seconds", "extraction (s)", ".3f"),
+    Column("ratio", "ratio", ".2f"),
+    Column("floor", "floor", ".2f"),
+    Column("peak_share", "share of peak", ".0%"),
+)
+
+
+def inputs(preset: Preset) -> dict[str, Step]:
+    """One measurement for each model size that the preset's device takes."""
+    return {
+        name: Step(f"bench-{name}", run, {"name": name, "device": preset.device})
+        for name in MODELS[preset.name]
+    }
+
+
+def run(name: str, device: str) -> Data:
+    """Measure with short sequences, three rounds."""
+    from realmodel.bench.run import measure
+
+    return measure(name, device=device, sequences=4, length=256, batch_size=4, rounds=3).as_dict()
+
+
+def compute(**measured: Data) -> Data:
+    """One row for each model size."""
+    return {"rows": list(measured.values())}
+
+
+def tabulate(data: Data) -> Table:
+    """Seconds, ratio and floor."""
+    return Table(CAPTION, COLUMNS, tuple(data["rows"]))
