@@ -1,1 +1,1 @@
-"""Speed of the theory, as ratios of two times measured in one run (``python -m simulate.bench``)."""
+"""Speed of the theory: ratios of two times measured in one run (``python -m simulate.bench``)."""

@@ -9,7 +9,7 @@ from theory import BlockQuadratic
 
 def derive(quadratic: BlockQuadratic) -> None:
     """Every derived quantity of a fresh quadratic."""
-    _ = quadratic.residual_norms, quadratic.coupling_range, quadratic.coupling_norms
+    _ = quadratic.residual_norms, quadratic.whitened_coupling, quadratic.coupling_range
     _ = quadratic.gain(), quadratic.minimiser(), quadratic.separate_minimiser(), quadratic.reasons
 
 
