@@ -220,6 +220,13 @@ def model_digest(model: Any) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
+def model_of(checkpoint_or_model: Checkpoint | Any) -> Any:
+    """The model, from a checkpoint or from itself."""
+    if isinstance(checkpoint_or_model, Checkpoint):
+        return checkpoint_or_model.model
+    return checkpoint_or_model
+
+
 def identified(checkpoint_or_model: Checkpoint | Any) -> tuple[Any, str]:
     """The model and its digest, from a checkpoint or from a bare model."""
     if isinstance(checkpoint_or_model, Checkpoint):

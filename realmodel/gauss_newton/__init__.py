@@ -1,7 +1,16 @@
 """The loss's exact local quadratic in a few directions per module of a real model."""
 
 from realmodel.gauss_newton.directions import Directions, select_directions
+from realmodel.gauss_newton.exact import gauss_newton
 from realmodel.gauss_newton.gauss_newton import Estimate, GaussNewton
-from realmodel.gauss_newton.measure import gauss_newton
+from realmodel.gauss_newton.interval import LayersInterval, layers_interval
 
-__all__ = ["Directions", "Estimate", "GaussNewton", "gauss_newton", "select_directions"]
+__all__ = [
+    "Directions",
+    "Estimate",
+    "GaussNewton",
+    "LayersInterval",
+    "gauss_newton",
+    "layers_interval",
+    "select_directions",
+]

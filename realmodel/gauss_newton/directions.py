@@ -1,7 +1,7 @@
 """A few rank-1 directions per module, in which the loss is then measured exactly."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -170,5 +170,4 @@ def chosen(modules: Sequence[AdaptedModule], directions: Directions) -> Directio
     lacking = [module.name for module in modules if module.name not in directions.left]
     if lacking:
         raise InputError(f"no direction was given for module {lacking[0]}")
-    record = {**vars(directions), "modules": tuple(modules)}
-    return Directions(**record)
+    return replace(directions, modules=tuple(modules))

@@ -1,7 +1,7 @@
 """The measured quadratic model of the loss in k directions per module, with its sampling error."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,7 @@ class GaussNewton:
 
     def damped(self, damping: float) -> "GaussNewton":
         """The same measurement with another damping, which stays on record."""
-        record = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return GaussNewton(**{**record, "damping": damping})
+        return replace(self, damping=damping)
 
     def jackknife(
         self, function: Callable[[BlockQuadratic], float], *, by_layer: bool = False
@@ -158,7 +157,8 @@ class GaussNewton:
             )
         record["modules"] = tuple(AdaptedModule(**module) for module in record["modules"])
         record["sizes"] = tuple(record["sizes"])
-        return cls(**record, **{name: tensor.numpy() for name, tensor in file.items()})
+        record |= {name: tensor.numpy() for name, tensor in file.items()}
+        return cls(**record)
 
 
 _SUMS = ("gradient_sums", "curvature_sums", "gradient_tokens", "curvature_tokens")

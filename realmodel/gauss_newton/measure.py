@@ -1,7 +1,8 @@
-"""Measure gradient and Gauss-Newton curvature along the chosen directions."""
+"""Stream sequences and sum gradient and curvature along the directions, group by group."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,11 @@ import numpy as np
 import torch
 
 from realmodel.architectures import AdaptedModule, ModuleTable
-from realmodel.batches import EncodedExample
+from realmodel.batches import Batch, EncodedExample
 from realmodel.checkpoint import Checkpoint, identified
 from realmodel.gauss_newton.directions import Directions, chosen
 from realmodel.gauss_newton.gauss_newton import GaussNewton
-from realmodel.gauss_newton.output_gram import output_gram
 from realmodel.gauss_newton.scores import sequence_scores
-from realmodel.gauss_newton.tangents import Head, tangents
 from realmodel.statistics import processes
 from realmodel.statistics.collect import Progress
 from realmodel.statistics.measuring import measuring
@@ -24,121 +23,111 @@ from realmodel.statistics.plan import PlannedBatch, data_digest, plan_batches
 from realmodel.statistics.saved_run import SavedRun
 from theory import InputError
 
+Curvature = Callable[[Any, Batch, Directions], torch.Tensor]
+"""From model, batch and directions to the curvature summed over the batch, (K, K) float64."""
 
-def gauss_newton(
+
+@dataclass(frozen=True)
+class Streaming:
+    """How sequences stream through the model.
+
+    Attributes
+    ----------
+    batch_size, padding_side, work_dir, save_every, progress
+        As in :func:`realmodel.statistics.collect_statistics`.
+    curvature_sequences
+        Take the curvature on this many sequences, evenly spread; all when None.
+    groups
+        Groups of sequences whose sums are kept for the jackknife.
+    """
+
+    batch_size: int
+    padding_side: str
+    curvature_sequences: int | None
+    groups: int
+    work_dir: str | Path | None
+    save_every: int
+    progress: Progress | None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "groups", "save_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.curvature_sequences is not None and self.curvature_sequences < 1:
+            raise InputError(
+                f"curvature sequences must be at least 1, got {self.curvature_sequences}"
+            )
+
+
+def measure(
     checkpoint_or_model: Checkpoint | Any,
     encoded: Sequence[EncodedExample],
     modules: ModuleTable | Sequence[AdaptedModule],
     directions: Directions,
+    curvature: Curvature,
+    streaming: Streaming,
     *,
-    batch_size: int = 4,
-    curvature_sequences: int | None = None,
-    groups: int = 16,
-    damping: float = 0.0,
-    chunk: int | None = None,
-    padding_side: str = "right",
-    work_dir: str | Path | None = None,
-    save_every: int = 8,
-    progress: Progress | None = None,
+    damping: float,
+    metadata: Mapping[str, Any],
 ) -> GaussNewton:
-    """Measure ``g = dL/dc`` and ``H = E_tokens[(J u_i)'(diag p - p p')(J u_j)]``.
-
-    ``L`` is the mean loss over completion tokens and ``c`` the coefficients of the directions.
-    The gradient comes from one backward pass, the curvature from forward-mode derivatives,
-    one vectorised pass per layer; both are exact.
-
-    When the directions were chosen on one half of these very sequences, the other half alone is
-    measured here: on its own half the gain would be overstated. ``metadata["selection"]`` says
-    which sequences were used.
-
-    Parameters
-    ----------
-    encoded
-        The sequences that chose the directions (the half rule applies), or any others.
-    curvature_sequences
-        Take the curvature on this many sequences, evenly spread; its sampling error is far
-        smaller than the gradient's. All by default.
-    groups
-        Groups of sequences whose sums are kept for the jackknife.
-    damping
-        See :class:`GaussNewton`; recorded, zero by default.
-    chunk
-        Directions per vectorised pass (memory); a layer's all by default.
-    work_dir, save_every, progress, batch_size, padding_side
-        As in :func:`realmodel.statistics.collect_statistics`.
-
-    Raises
-    ------
-    InputError
-        Options out of range, modules without directions, attention that has no forward-mode
-        derivative, not enough memory.
-    """
+    """Gradient from one backward pass over the sequences, curvature from ``curvature``."""
     table = modules.modules if isinstance(modules, ModuleTable) else tuple(modules)
     model, digest = identified(checkpoint_or_model)
     directions = chosen(table, directions)
-    attention = getattr(model.config, "_attn_implementation", "eager")
-    if attention not in ("eager", None):
-        raise InputError(
-            f"attention {attention!r} has no forward-mode derivative: load with attention='eager'"
-        )
-    if curvature_sequences is not None and curvature_sequences < 1:
-        raise InputError(f"curvature sequences must be at least 1, got {curvature_sequences}")
     data = data_digest(encoded)
     kept, selection = _evaluated(len(encoded), data, directions)
     encoded = [encoded[place] for place in kept]
     if not encoded:
         raise InputError("no sequence is left to measure the directions on")
-    wanted = min(curvature_sequences or len(encoded), len(encoded))
+    wanted = min(streaming.curvature_sequences or len(encoded), len(encoded))
     among = set(np.linspace(0, len(encoded) - 1, wanted).round().astype(int).tolist())
+    groups, size, side = streaming.groups, streaming.batch_size, streaming.padding_side
     shard = processes.place()
-    common = {"groups": groups, "batch_size": batch_size, "shard": shard}
-    slope_plan = plan_batches(encoded, **common)
-    bend_plan = plan_batches(encoded, **common, among=among)
-    identity = {
-        "model": digest,
-        "data": data,
-        "options": [groups, batch_size, wanted, padding_side, *shard],
-        "directions": _digest(directions),
-    }
-    saved = None
-    if work_dir is not None:
-        path = Path(work_dir) / f"gauss-newton-{shard[0]}-of-{shard[1]}.safetensors"
-        saved = SavedRun(path, identity)
-    K = sum(directions.sizes)
-    stored = saved.restore() if saved else None
-    sums, counts, done = stored or (
-        {
-            "gradient_sums": torch.zeros(groups, K, dtype=torch.float64),
-            "curvature_sums": torch.zeros(groups, K, K, dtype=torch.float64),
-            "gradient_tokens": torch.zeros(groups, dtype=torch.float64),
-            "curvature_tokens": torch.zeros(groups, dtype=torch.float64),
-            "loss": torch.zeros(1, dtype=torch.float64),
-        },
-        {},
-        0,
+    slope_plan, bend_plan = (
+        plan_batches(encoded, groups=groups, batch_size=size, shard=shard, among=places)
+        for places in (None, among)
     )
-    head = Head.of(model)
-    steps = [*slope_plan, *bend_plan]
-    with measuring(model), memory_advice("Gauss-Newton", batch_size):
+    saved = None
+    if streaming.work_dir is not None:
+        name = f"{str(metadata['curvature']).replace(' ', '-')}-{shard[0]}-of-{shard[1]}"
+        identity = {
+            "model": digest,
+            "data": data,
+            "options": [groups, size, wanted, side, *shard, *map(str, metadata.values())],
+            "directions": _digest(directions),
+        }
+        saved = SavedRun(Path(streaming.work_dir) / f"{name}.safetensors", identity)
+    stored = saved.restore() if saved else None
+    sums, done = (stored[0], stored[2]) if stored else (_zeros(groups, sum(directions.sizes)), 0)
+    steps = [*((False, planned) for planned in slope_plan), *((True, p) for p in bend_plan)]
+    with measuring(model), memory_advice("curvature", size):
         for position in range(done, len(steps)):
-            planned = steps[position]
-            if position < len(slope_plan):
-                _add_gradient(model, encoded, planned, directions, padding_side, sums)
+            bends, planned = steps[position]
+            batch = planned.padded(encoded, side, model.device)
+            tokens = _tokens(encoded, planned)
+            if bends:
+                sums["curvature_sums"][planned.group] += curvature(model, batch, directions).cpu()
+                sums["curvature_tokens"][planned.group] += tokens
             else:
-                _add_curvature(model, encoded, planned, directions, padding_side, sums, head, chunk)
+                (scores,), loss = sequence_scores(model, batch, directions)
+                sums["gradient_sums"][planned.group] += scores.sum(dim=0)
+                sums["gradient_tokens"][planned.group] += tokens
+                sums["loss"] += loss
             last = position + 1 == len(steps)
-            if saved and (last or (position + 1) % save_every == 0):
-                saved.store(sums, counts, position + 1)
-            if progress is not None:
-                progress(position + 1, len(steps))
+            if saved and (last or (position + 1) % streaming.save_every == 0):
+                saved.store(sums, {}, position + 1)
+            if streaming.progress is not None:
+                streaming.progress(position + 1, len(steps))
     if processes.active():
         processes.sum_over_processes(sums[name] for name in sorted(sums))
-    loss = float(sums.pop("loss")) / float(sums["gradient_tokens"].sum())
     return GaussNewton(
         modules=table,
         sizes=directions.sizes,
-        **{name: tensor.numpy() for name, tensor in sums.items()},
-        loss=loss,
+        gradient_sums=sums["gradient_sums"].numpy(),
+        curvature_sums=sums["curvature_sums"].numpy(),
+        gradient_tokens=sums["gradient_tokens"].numpy(),
+        curvature_tokens=sums["curvature_tokens"].numpy(),
+        loss=float(sums["loss"]) / float(sums["gradient_tokens"].sum()),
         damping=damping,
         metadata={
             "model": digest,
@@ -148,67 +137,33 @@ def gauss_newton(
             "ridge": directions.ridge,
             "sequences": len(encoded),
             "curvature_sequences": wanted,
+            **metadata,
         },
     )
 
 
+def _zeros(groups: int, K: int) -> dict[str, torch.Tensor]:
+    shapes = {
+        "gradient_sums": (groups, K),
+        "curvature_sums": (groups, K, K),
+        "gradient_tokens": (groups,),
+        "curvature_tokens": (groups,),
+        "loss": (1,),
+    }
+    return {name: torch.zeros(shape, dtype=torch.float64) for name, shape in shapes.items()}
+
+
 def _evaluated(count: int, data: str, directions: Directions) -> tuple[list[int], str]:
     """Places of the sequences to measure on, and how they relate to those that chose."""
+    everything = list(range(count))
     if not directions.data:
-        return list(range(count)), "directions were given"
+        return everything, "directions were given"
     if directions.data != data:
-        return list(range(count)), "other data"
+        return everything, "other data"
     if directions.half is None:
-        return list(range(count)), "same sequences: the gain is overstated"
-    other = [place for place in range(count) if (place % directions.groups) % 2 != directions.half]
+        return everything, "same sequences: the gain is overstated"
+    other = [place for place in everything if place % directions.groups % 2 != directions.half]
     return other, "other half"
-
-
-def _add_gradient(
-    model: Any,
-    encoded: Sequence[EncodedExample],
-    planned: PlannedBatch,
-    directions: Directions,
-    padding_side: str,
-    sums: dict[str, torch.Tensor],
-) -> None:
-    batch = planned.padded(encoded, padding_side, model.device)
-    (scores,), loss = sequence_scores(model, batch, directions)
-    sums["gradient_sums"][planned.group] += scores.sum(dim=0)
-    sums["gradient_tokens"][planned.group] += _tokens(encoded, planned)
-    sums["loss"] += loss
-
-
-def _add_curvature(
-    model: Any,
-    encoded: Sequence[EncodedExample],
-    planned: PlannedBatch,
-    directions: Directions,
-    padding_side: str,
-    sums: dict[str, torch.Tensor],
-    head: Head,
-    chunk: int | None,
-) -> None:
-    batch = planned.padded(encoded, padding_side, model.device)
-    pieces: list[torch.Tensor] = []
-    order: list[AdaptedModule] = []
-    outputs = torch.empty(0)
-    for layer in sorted({module.layer for module in directions.modules}):
-        members = tuple(module for module in directions.modules if module.layer == layer)
-        outputs, piece = tangents(model, batch, members, directions, head=head, chunk=chunk)
-        pieces.append(piece)
-        order.extend(members)
-    gram = output_gram(torch.cat(pieces), outputs, head).cpu()
-    places = _places(order, directions)
-    sums["curvature_sums"][planned.group][places[:, None], places[None, :]] += gram
-    sums["curvature_tokens"][planned.group] += _tokens(encoded, planned)
-
-
-def _places(order: Sequence[AdaptedModule], directions: Directions) -> torch.Tensor:
-    """Coordinate of each direction when modules come in ``order``."""
-    starts = np.concatenate([[0], np.cumsum(directions.sizes)])
-    start = dict(zip((m.name for m in directions.modules), starts.tolist(), strict=False))
-    return torch.cat([start[m.name] + torch.arange(len(directions.left[m.name])) for m in order])
 
 
 def _tokens(encoded: Sequence[EncodedExample], planned: PlannedBatch) -> int:

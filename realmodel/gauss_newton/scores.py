@@ -15,7 +15,7 @@ from realmodel.statistics.sampled_labels import sampled_labels
 
 
 def sequence_scores(
-    model: Any, batch: Batch, directions: Directions, *, draws: Sequence[int] | None = None
+    model: Any, batch: Batch, directions: Directions, *, draws: Sequence[int | None] = (None,)
 ) -> tuple[list[torch.Tensor], float]:
     """Derivative of the summed loss of each sequence in the K coordinates: (b, K) float64.
 
@@ -25,8 +25,8 @@ def sequence_scores(
     Parameters
     ----------
     draws
-        Seeds: one result for labels sampled from the model with each. By default the data's
-        labels are used, once.
+        One result for each: for the data's labels (None), or for labels sampled from the model
+        with a seed.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def sequence_scores(
         logits, targets = completion_logits(model, batch)
         loss = cross_entropy(logits, targets, reduction="sum")
         results: list[torch.Tensor] = []
-        for seed in draws if draws is not None else [None]:
+        for seed in draws:
             if seed is not None:
                 labels = sampled_labels(logits, batch, batch.sequence_index, seed)
                 drawn = cross_entropy(logits, labels, reduction="sum")

@@ -1,6 +1,6 @@
 """Forward-mode derivatives of the completion logits along rank-1 changes of the weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from realmodel.architectures import ARCHITECTURES, AdaptedModule
 from realmodel.batches import Batch
 from realmodel.gauss_newton.directions import Directions
 from realmodel.statistics.completion_logits import completion_logits
+from theory import InputError
 
 Change = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From a module's input (b, t, d) and its output (b, t, m) to its changed output."""
@@ -41,8 +42,23 @@ class Head:
         return nn.functional.linear(outputs, self.weight.to(outputs), bias)
 
 
+def check_attention(model: Any) -> None:
+    """Refuse attention kernels without a forward-mode derivative.
+
+    Raises
+    ------
+    InputError
+        If the model was loaded with attention other than eager.
+    """
+    attention = getattr(model.config, "_attn_implementation", None)
+    if attention not in ("eager", None):
+        raise InputError(
+            f"attention {attention!r} has no forward-mode derivative: load with attention='eager'"
+        )
+
+
 @contextmanager
-def changed(model: Any, changes: dict[str, Change]) -> Iterator[None]:
+def changed(model: Any, changes: dict[str, Change]) -> Generator[None]:
     """Within this context, the named modules give changed outputs."""
 
     def hook(change: Change) -> Callable[..., torch.Tensor]:
@@ -56,7 +72,7 @@ def changed(model: Any, changes: dict[str, Change]) -> Iterator[None]:
 
 
 @contextmanager
-def stopped_at(model: Any, head: Head) -> Iterator[None]:
+def stopped_at(model: Any, head: Head) -> Generator[None]:
     """Within this context, the model returns what enters a linear head instead of logits."""
     if head.weight is None:
         yield
@@ -122,10 +138,13 @@ def tangents(
     zero = torch.zeros(sum(sizes), dtype=parameter.dtype, device=model.device)
 
     def push(direction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        _, tangent, outputs = jvp(values, (zero,), (direction,), has_aux=True)
-        return tangent, outputs
+        result: Any = jvp(values, (zero,), (direction,), has_aux=True)
+        return result[1], result[2]
 
     basis = torch.eye(len(zero), dtype=zero.dtype, device=zero.device)
     with torch.no_grad():
-        derivatives, outputs = vmap(push, out_dims=(0, None), chunk_size=chunk)(basis)
-    return outputs, derivatives
+        vectorise: Any = vmap
+        pieces = [
+            vectorise(push, out_dims=(0, None))(piece) for piece in basis.split(chunk or len(zero))
+        ]
+    return pieces[0][1], torch.cat([derivatives for derivatives, _ in pieces])

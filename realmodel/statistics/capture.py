@@ -5,7 +5,7 @@ saved-tensor hooks treat it like any other activation, and everything is accumul
 backward pass, once, however often the forward is recomputed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ Sink = Callable[[AdaptedModule, torch.Tensor, torch.Tensor], None]
 
 class _Capture(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, output: torch.Tensor, hidden: torch.Tensor, module: AdaptedModule, sink: Sink
     ) -> torch.Tensor:
         ctx.save_for_backward(hidden)
@@ -28,14 +28,14 @@ class _Capture(torch.autograd.Function):
         return output.view_as(output)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:  # type: ignore[override]
-        (hidden,) = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (hidden,), (grad,) = ctx.saved_tensors, grad_outputs
         ctx.sink(ctx.module, hidden, grad)
         return grad, None, None, None
 
 
 @contextmanager
-def captured(model: nn.Module, modules: Sequence[AdaptedModule], sink: Sink) -> Iterator[None]:
+def captured(model: nn.Module, modules: Sequence[AdaptedModule], sink: Sink) -> Generator[None]:
     """Within this context, each backward pass calls ``sink`` for each of ``modules``.
 
     No weight needs a gradient: the graph starts at the lowest module's output, so the backward

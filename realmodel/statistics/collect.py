@@ -204,6 +204,11 @@ def _groups(groups: int | None, table: Sequence[AdaptedModule], sequences: int) 
         if not 1 <= groups <= sequences:
             raise InputError(f"groups {groups}: choose 1 to {sequences}, the sequences at hand")
         return groups
+    return default_groups(table, sequences)
+
+
+def default_groups(table: Sequence[AdaptedModule], sequences: int) -> int:
+    """16 gradient groups, or as many as fit in 4 GiB, but at least 2."""
     size = 4 * sum(module.in_features * module.out_features for module in table)
     chosen = 16
     while chosen > 2 and (chosen * size > GROUP_SUMS_BYTES or chosen > sequences):

@@ -1,7 +1,7 @@
 """Put a model into the state in which it is measured, and back."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import nn
 
 
 @contextmanager
-def measuring(model: Any, *, gradient_checkpointing: bool = False) -> Iterator[None]:
+def measuring(model: Any, *, gradient_checkpointing: bool = False) -> Generator[None]:
     """Dropout off, weights frozen (gradients start at the measured modules), state restored.
 
     With ``gradient_checkpointing`` the blocks alone are put in training mode, which is where
@@ -17,7 +17,7 @@ def measuring(model: Any, *, gradient_checkpointing: bool = False) -> Iterator[N
     """
     training = {name: module.training for name, module in model.named_modules()}
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    switch = gradient_checkpointing and not model.is_gradient_checkpointing
+    switch = gradient_checkpointing and not any(map(_recomputes, model.modules()))
     model.eval()
     for parameter in trainable:
         parameter.requires_grad_(False)

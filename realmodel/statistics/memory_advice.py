@@ -1,6 +1,6 @@
 """Turn running out of memory into one line that names the option to use."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -9,7 +9,7 @@ from theory import InputError
 
 
 @contextmanager
-def memory_advice(stage: str, batch_size: int) -> Iterator[None]:
+def memory_advice(stage: str, batch_size: int) -> Generator[None]:
     """Re-raise an out-of-memory error of any device as :class:`theory.InputError`."""
     try:
         yield

@@ -55,7 +55,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
         metadata = file.metadata() or {}
     if "manifest" not in metadata:
         raise InputError(f"{str(path)!r} has no manifest: it was not written by layercard")
-    manifest: dict[str, Any] = json.loads(metadata["manifest"])
+    try:
+        manifest: dict[str, Any] = json.loads(metadata["manifest"])
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is corrupt: its manifest is no JSON ({error})") from error
     return manifest
 
 
