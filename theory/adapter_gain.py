@@ -14,8 +14,7 @@ def best_gain(residual_norm: Scalars) -> Scalars:
 
 def rank_gain(singular_values: Array, rank: int) -> Array:
     """3c: with rank at most ``rank``, half the sum of the largest squared singular values."""
-    kept: Array = 0.5 * np.sum(singular_values[..., :rank] ** 2, axis=-1)
-    return kept
+    return np.asarray(0.5 * np.sum(singular_values[..., :rank] ** 2, axis=-1), dtype=np.float64)
 
 
 def residual_norm_lower(slope: Scalars, largest: Scalars) -> Scalars:
