@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Measured:
     target : (p,), optional
         Whitened gradient u.
     source
-        Name of the file.
+        What was measured: model and data of a card, else the name of the file.
     """
 
     coupling: Float64[Array, "p p"]
@@ -86,6 +87,7 @@ def read_measured(path: str | Path) -> Measured:
 
 def _from_record(record: object, path: Path) -> Measured:
     entries = record if isinstance(record, dict) else {}
+    source = _title(entries, path)
     if isinstance(entries.get("quadratic"), dict):
         entries = entries["quadratic"]
     values = entries.get("whitened_coupling", entries.get("coupling"))
@@ -108,4 +110,12 @@ def _from_record(record: object, path: Path) -> Measured:
     for size in sizes:
         coupling[end : end + size, end : end + size] = 0.0
         end += size
-    return Measured(coupling, sizes, u, path.name)
+    return Measured(coupling, sizes, u, source)
+
+
+def _title(card: dict[str, Any], path: Path) -> str:
+    """Name of the card's model and data; of the file where it has none."""
+    sections = (card.get("model"), card.get("data"))
+    sources = [part.get("source") for part in sections if isinstance(part, dict)]
+    named = [Path(source).name for source in sources if isinstance(source, str)]
+    return ", ".join(named) or path.name

@@ -5,10 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.random import Generator
 
-from theory import BlockQuadratic
-from theory.exact_search import exact_search
-from theory.greedy import greedy
-from theory.top_k import top_k
+from theory import BlockQuadratic, exact_search, greedy, top_k
 
 Rule = Callable[[BlockQuadratic, int, Generator], tuple[int, ...]]
 

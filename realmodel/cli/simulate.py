@@ -73,7 +73,7 @@ def _render(table: Table) -> RichTable:
         cells = [_cell(row[name]) for row in table.rows]
         numeric = all(isinstance(row[name], int | float | None) for row in table.rows)
         rich.add_column(
-            name.replace("_", " "),  # spaces let a narrow terminal wrap the heading
+            name.replace("_", "\n"),  # a word a line: the numbers set the width
             justify="right" if numeric else "left",
             min_width=max(map(len, cells), default=0),
         )

@@ -12,9 +12,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.placement_rules import RULES
 from simulate.sweep import Point
 from simulate.table import Table
-from theory.exact_search import exact_search
-from theory.greedy import greedy
-from theory.top_k import top_k
+from theory import exact_search, greedy, top_k
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.placement_rules import block, spread
 from simulate.sweep import Point
 from simulate.table import Table, finite
-from theory.compensation import compensation
+from theory import compensation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,7 +104,7 @@ def draw(table: Table, figure: Figure) -> None:
             x, np.median(sharp, axis=0), "--", color=color, lw=1, label=f"bound 5d, {placement}"
         )
     left.set(
-        title="How far tuned layers move for frozen ones",
+        title="Move of the tuned layers",
         xlabel=r"coupling $\rho$",
         ylabel=r"$\|\theta^*_S - \theta_{glob,S}\|_D$",
         yscale="log",

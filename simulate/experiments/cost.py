@@ -12,8 +12,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.placement_rules import RULES
 from simulate.sweep import Point
 from simulate.table import Table
-from theory.cost_model import CostModel
-from theory.pareto_front import pareto_front
+from theory import CostModel, pareto_front
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +85,7 @@ def summarise(table: Table) -> Table:
 def draw(table: Table, figure: Figure) -> None:
     """Best gain so far against cost, mean over worlds, by target."""
     targets = table.values("target")
-    panels = figure.subplots(1, len(targets), sharey=True)
+    panels = figure.subplots(1, len(targets), sharey=True, squeeze=False)[0]
     grid = np.linspace(0.5, 1.0, 101)
     styles = {
         "front": (BLUE, "Pareto front"),

@@ -12,8 +12,7 @@ from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.sweep import Point
 from simulate.table import Table
-from theory import additivity
-from theory.remainder import remainder
+from theory import additivity, remainder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,7 +119,7 @@ def draw(table: Table, figure: Figure) -> None:
     left.legend()
     right.axhline(1.0, color="black", lw=0.6)
     right.set(
-        title="At the quadratic's optimum (dashed: far target)",
+        title="Quadratic's optimum (dashed: far task)",
         ylabel="realised / predicted gain",
         ylim=(0.0, 1.3),
     )

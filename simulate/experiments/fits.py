@@ -13,9 +13,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.moments import Moments
 from simulate.sweep import Point
 from simulate.table import Table
-from theory import additivity
-from theory.linear_adapter import LinearAdapter
-from theory.step_budget import StepBudget
+from theory import LinearAdapter, StepBudget, additivity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ from simulate.sample import Sample
 from simulate.spectra import SPECTRA
 from simulate.sweep import Point
 from simulate.table import Table
-from theory.spectrum import Spectrum
+from theory import Spectrum
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,8 +13,7 @@ from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
 from simulate.sweep import Point
 from simulate.table import Table, finite
-from theory.linear_adapter import LinearAdapter
-from theory.rank_allocation import rank_allocation
+from theory import LinearAdapter, rank_allocation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +21,7 @@ else:
     Figure = Any
 
 LAYERS, SIZE, BUDGET = 4, 3, 4  # every adapter is a SIZE x SIZE matrix
-STRENGTHS = {1: (0.0, 0.3, 0.6, 1.0, 1.5, 2.0), -1: (0.0, 0.2, 0.4, 0.6, 0.75, 0.9)}
+STRENGTHS = {1: (0.0, 0.3, 0.6, 1.0, 1.4, 1.8), -1: (0.0, 0.2, 0.4, 0.6, 0.75, 0.9)}
 
 
 def allocations(layers: int, budget: int, largest: int) -> Iterator[tuple[int, ...]]:
@@ -135,7 +134,7 @@ def draw(table: Table, figure: Figure) -> None:
             label="positive coupling" if sign == 1 else "negative coupling",
         )  # fmt: skip
     left.set(
-        title="Gain of an allocation (dashed: negative coupling)",
+        title="Dashed: negative coupling",
         xlabel=r"coupling $\rho$",
         ylabel="share of the best allocation's gain",
     )

@@ -15,9 +15,8 @@ from simulate.moments import Moments
 from simulate.sample import Sample
 from simulate.sweep import Point
 from simulate.table import Table
+from theory import CrossFit, cross_fitted_norm, projected_residual_norm
 from theory.arrays import Array
-from theory.cross_fit import CrossFit, cross_fitted_norm
-from theory.residual_norm import projected_residual_norm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.placement_rules import RULES
 from simulate.sweep import Point
 from simulate.table import Table, finite
-from theory.spreading import coupling_bound
+from theory import coupling_bound
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,13 +91,14 @@ def draw(table: Table, figure: Figure) -> None:
     }
     figure.set_size_inches(9.6, 3.0)
     panels = figure.subplots(1, 4, sharey=True)
-    colors = {"contiguous": ORANGE, "spread": BLUE, "best": GREEN}
+    colors = {"best": GREEN, "contiguous": ORANGE, "spread": BLUE}
     summary = summarise(table)
     for axes, ((sign, target), title) in zip(panels, titles.items(), strict=True):
         for placement, color in colors.items():
             part = summary.where(sign=sign, target=target, placement=placement)
             x = part.column("strength")
-            axes.plot(x, part.column("gain"), "o-", ms=3, color=color, label=placement)
+            width = 4.0 if placement == "best" else 1.6
+            axes.plot(x, part.column("gain"), "o-", ms=3, lw=width, color=color, label=placement)
             if placement != "best":
                 axes.plot(x, part.column("guaranteed"), ":", color=color, lw=1.2)
         axes.axhline(SIZE / 2, color=GREY, lw=0.8, ls="--")

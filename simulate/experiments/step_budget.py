@@ -13,8 +13,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.spectra import SPECTRA
 from simulate.sweep import Point
 from simulate.table import Table
-from theory.linear_adapter import LinearAdapter
-from theory.step_budget import StepBudget
+from theory import LinearAdapter, StepBudget
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,7 +80,7 @@ def summarise(table: Table) -> Table:
 def draw(table: Table, figure: Figure) -> None:
     """Share of the gain against steps, a panel for each condition number."""
     conditions = [c for c in table.values("condition") if c > 1.0]
-    panels = figure.subplots(1, len(conditions), sharey=True)
+    panels = figure.subplots(1, len(conditions), sharey=True, squeeze=False)[0]
     colors = dict(zip(SPECTRA, (BLUE, ORANGE, GREEN, PINK), strict=True))
     for axes, condition in zip(panels, conditions, strict=True):
         for name, color in colors.items():

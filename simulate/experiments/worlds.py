@@ -15,8 +15,7 @@ from simulate.spectra import SPECTRA
 from simulate.sweep import Point
 from simulate.table import Table, finite
 from simulate.targets import TARGETS
-from theory import additivity
-from theory.compensation import compensation
+from theory import additivity, compensation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -166,7 +165,7 @@ EXPERIMENT = Experiment(
     },
     grid=({},),
     measure=measure,
-    worlds=500,
+    worlds=400,
     summarise=summarise,
     draw=draw,
 )

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulate import LinearGaussianWorld, Moments, linear_gaussian_world, read_measured
@@ -14,6 +14,7 @@ def world(seed=0, **options):
     return linear_gaussian_world(np.random.default_rng(seed), **options)
 
 
+@settings(max_examples=20)
 @given(
     st.integers(0, 2**32),
     st.integers(2, 64),
@@ -56,6 +57,7 @@ def test_the_gain_is_the_explained_variance():
     assert made.quadratic.gain() == pytest.approx(explained / 2)
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.floats(0.02, 0.98))
 def test_alignment_is_exact(seed, place):
     low, high = world(seed).quadratic.coupling_range
