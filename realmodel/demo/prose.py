@@ -1,4 +1,4 @@
-"""Text to pretrain the miniature checkpoints on: an invented gazetteer and small stories.
+"""Text to pretrain the miniature checkpoints on: an invented gazetteer, small stories, nonsense.
 
 Everything is drawn from word lists and a fixed invented world, so there is nothing to license.
 The world (which river a town lies on, what an animal eats) is the same in every draw and can be
@@ -6,102 +6,36 @@ learned by heart; who holds what at the end of a story has to be worked out from
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from realmodel.demo.draw import clock, listed, one, some
-
-WORLD_SEED = 1809
-
-ONSETS = listed(
-    "b, br, c, cl, d, dr, f, fl, g, gr, h, k, l, m, n, p, pr, r, s, st, t, th, tr, v, w"
+from realmodel.demo.draw import clock, one, some
+from realmodel.demo.world import (
+    ANIMALS,
+    BLOWS,
+    CENTURIES,
+    COLOURS,
+    FEELINGS,
+    HABITATS,
+    LEXICON,
+    NUMBERS,
+    PEOPLE,
+    PEOPLE_NOUNS,
+    ROOMS,
+    SKIES,
+    THINGS,
+    TOWNS,
+    TRADES,
+    TRAITS,
+    VEHICLES,
+    VERBS,
+    WARMTHS,
+    WEEKDAYS,
+    WILDLIFE,
+    WINDS,
+    WORD_ENDINGS,
+    invented_name,
 )
-VOWELS = listed("a, e, i, o, u, ai, ea, ou")
-CODAS = listed("l, n, r, s, t, ck, ld, nd, rn, th, ll")
-RIVER_ENDINGS = listed("a, en, ow, er")
-TOWN_ENDINGS = ["ton", "wick", "ford", "by", "ham", "stead", "mere", "port", "dale", "gate"]
-PEOPLE = listed(
-    "Ada, Basil, Cora, Dennis, Edith, Felix, Greta, Hugo, Iris, Jonas, Kate, Leo, Mabel, Ned, "
-    "Olive, Peter, Quill, Rosa, Simon, Thea, Ulric, Vera, Walter, Yara"
-)
-REGIONS = listed("the Marches, the Fens, the High Moors, the Long Coast, the Vale, the Isles")
-TRADES = listed(
-    "wool, salt, glass, clocks, cheese, timber, rope, slate, honey, paper, ink, leather"
-)
-BUILDINGS = listed("a stone bridge, an old mill, a round tower, a market hall, a lighthouse")
-ANIMALS = listed(
-    "otter, heron, hare, badger, lynx, finch, adder, newt, stoat, crane, vole, owl, toad, marten"
-)
-COLOURS = listed("grey, brown, black, white, red, golden, spotted, striped")
-HABITATS = listed("in wet meadows, in old woods, on bare hills, near slow rivers, among reeds")
-FOODS = listed("fish, beetles, seeds, mice, roots, frogs, berries, snails")
-TRAITS = listed("shy, quick, patient, noisy, clever, sleepy, bold, stubborn")
-THINGS = listed(
-    "lantern, kettle, ladder, map, whistle, basket, coat, mirror, hammer, letter, drum, key"
-)
-ROOMS = listed("barn, kitchen, garden, attic, cellar, workshop, stable, boathouse")
-FEELINGS = listed("glad, tired, proud, cross, curious, worried, cheerful, calm")
-NUMBERS = listed(
-    "zero, one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, "
-    "thirteen, fourteen, fifteen, sixteen, seventeen, eighteen, nineteen, twenty"
-)
-CENTURIES = listed("ninth, tenth, eleventh, twelfth, thirteenth, fourteenth, fifteenth, sixteenth")
-
-
-@dataclass(frozen=True)
-class Town:
-    """A place of the invented world; ``century`` and ``people`` allow comparisons."""
-
-    name: str
-    region: str
-    river: str
-    trade: str
-    building: str
-    century: int
-    people: int
-
-
-@dataclass(frozen=True)
-class Animal:
-    """An animal of the invented world."""
-
-    name: str
-    colour: str
-    habitat: str
-    food: str
-    trait: str
-
-
-def invented_name(rng: np.random.Generator, ending: str) -> str:
-    """A pronounceable name."""
-    return (one(rng, ONSETS) + one(rng, VOWELS) + one(rng, CODAS) + ending).capitalize()
-
-
-def build_world() -> tuple[tuple[Town, ...], tuple[Animal, ...]]:
-    """The fixed world: 96 towns (two share a name, as towns do) and the animals."""
-    rng = np.random.default_rng(WORLD_SEED)
-    rivers = [invented_name(rng, one(rng, RIVER_ENDINGS)) for _ in range(24)]
-    towns = tuple(
-        Town(
-            invented_name(rng, one(rng, TOWN_ENDINGS)),
-            one(rng, REGIONS),
-            one(rng, rivers),
-            one(rng, TRADES),
-            one(rng, BUILDINGS),
-            int(rng.integers(len(CENTURIES))),
-            int(rng.integers(2, 90)) * 100,
-        )
-        for _ in range(96)
-    )
-    animals = tuple(
-        Animal(name, one(rng, COLOURS), one(rng, HABITATS), one(rng, FOODS), one(rng, TRAITS))
-        for name in ANIMALS
-    )
-    return towns, animals
-
-
-TOWNS, WILDLIFE = build_world()
 
 
 def gazetteer_entry(rng: np.random.Generator) -> str:
@@ -223,6 +157,81 @@ def diary(rng: np.random.Generator) -> str:
     )
 
 
+def words(rng: np.random.Generator, count: int) -> list[str]:
+    """Invented words, new ones each time."""
+    return [invented_name(rng, one(rng, WORD_ENDINGS)).lower() for _ in range(count)]
+
+
+def inscription(rng: np.random.Generator) -> str:
+    """Words that nobody has seen, read and then copied."""
+    writer, reader = some(rng, PEOPLE, 2)
+    text = " ".join(words(rng, int(rng.integers(1, 4))))
+    text = text.title() if rng.random() < 0.5 else text
+    wall, later = some(rng, ROOMS, 2)
+    return one(
+        rng,
+        [
+            f'{writer} wrote "{text}" on the wall of the {wall}. '
+            f'{reader} read it out in the {later}: "{text}".',
+            f"There was a place called {text}. {writer} had come from {text}, {reader} had not.",
+            f"{text}, said {writer}. {text}? asked {reader}. Yes, {text}.",
+        ],
+    )
+
+
+def ledger(rng: np.random.Generator) -> str:
+    """A table of amounts and what it adds up to saying."""
+    goods = some(rng, TRADES + THINGS, int(rng.integers(2, 5)))
+    amounts = [int(rng.integers(1, 40)) for _ in goods]
+    mark, gap = one(rng, [(" - ", "; "), (": ", ", "), (" ", " | "), (" = ", "\n")])
+    table = gap.join(f"{name}{mark}{amount}" for name, amount in zip(goods, amounts, strict=True))
+    most = goods[int(np.argmax(amounts))]
+    return f"{table}\nThere is most {most}, {max(amounts)} in all."
+
+
+def outing(rng: np.random.Generator) -> str:
+    """Weather and travel in an ordinary story's words."""
+    person, friend = some(rng, PEOPLE, 2)
+    day, sky, wind = one(rng, WEEKDAYS), one(rng, SKIES), one(rng, WINDS)
+    start, goal = one(rng, TOWNS).name, one(rng, TOWNS).name
+    degrees, time = int(rng.integers(-9, 36)), clock(int(rng.integers(288)) * 5)
+    vehicle, load = one(rng, VEHICLES), one(rng, TRADES)
+    sentences = [
+        f"It was a {one(rng, WARMTHS)} and {sky} {day} in {start}.",
+        f"The {vehicle} from {start} to {goal} left at {time}.",
+        f"A {one(rng, BLOWS)} came from the {wind} and it was {degrees} degrees.",
+        f"{person} was late and met {friend} at platform {int(rng.integers(1, 13))}.",
+        f"They waited {int(rng.integers(2, 60))} minutes; it was late and full of {load}.",
+        f"The {vehicle} will be in {goal} on {day} at {time}, said {friend}.",
+    ]
+    return " ".join(some(rng, sentences, int(rng.integers(2, 5))))
+
+
+def phrase(rng: np.random.Generator, depth: int) -> str:
+    """A noun phrase, with clauses inside clauses down to ``depth``."""
+    noun = one(rng, ANIMALS + PEOPLE_NOUNS)
+    adjective = one(rng, COLOURS + TRAITS + FEELINGS)
+    core = f"the {adjective} {noun}" if rng.random() < 0.6 else f"the {noun}"
+    if depth > 0 and rng.random() < 0.6:
+        relation = one(rng, ["that {verb} {other}", "whom {other} {verb}", "beside {other}"])
+        return f"{core} " + relation.format(verb=one(rng, VERBS), other=phrase(rng, depth - 1))
+    return core
+
+
+def chatter(rng: np.random.Generator) -> str:
+    """Grammatical sentences about nothing in particular."""
+    sentence = f"{phrase(rng, 2)} {one(rng, VERBS)} {phrase(rng, 1)}"
+    place = one(rng, [f" in the {one(rng, ROOMS)}", f" {one(rng, HABITATS)}", ""])
+    return f"{sentence}{place}.".capitalize()
+
+
+def jumble(rng: np.random.Generator) -> str:
+    """Words in no order: some text cannot be predicted, and a model should know when."""
+    known = some(rng, LEXICON, int(rng.integers(4, 12)))
+    marks = [one(rng, [" ", " ", " ", ", ", ": ", " | ", ". ", " - ", "\n"]) for _ in known]
+    return "".join(word + mark for word, mark in zip(known, marks, strict=True)).strip()
+
+
 KINDS: tuple[Callable[[np.random.Generator], str], ...] = (
     gazetteer_entry,
     comparison,
@@ -232,6 +241,14 @@ KINDS: tuple[Callable[[np.random.Generator], str], ...] = (
     conversation,
     procession,
     diary,
+    inscription,
+    inscription,
+    ledger,
+    outing,
+    outing,
+    chatter,
+    chatter,
+    jumble,
 )
 
 

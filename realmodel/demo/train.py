@@ -42,6 +42,8 @@ def train(
     schedule: Schedule | None = None,
     seed: int = 0,
     task_examples: int = 1600,
+    heldout_passages: int = 400,
+    heldout_examples: int = 256,
 ) -> dict[str, Any]:
     """Make one embedded checkpoint.
 
@@ -57,6 +59,8 @@ def train(
         Of the initial weights; the text seeds are fixed.
     task_examples : int
         Examples of the short full fine-tune that measures the headroom.
+    heldout_passages, heldout_examples : int
+        What the losses of text and task are measured on.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def train(
     rows = pack(texts, tokenizer, miniature.WINDOW)
     if len(rows) < rows_needed:
         raise InputError(f"{rows_needed} rows needed, {len(rows)} drawn; lower the steps")
-    heldout = pack(passages(400, HELDOUT_SEED), tokenizer, miniature.WINDOW)
+    heldout = pack(passages(heldout_passages, HELDOUT_SEED), tokenizer, miniature.WINDOW)
     before = heldout_loss(model, heldout)
     curve: list[tuple[int, float]] = []
     with progress() as bar:
@@ -102,7 +106,10 @@ def train(
     pad = padding_id(tokenizer)
     task_train, task_heldout = (
         encode(examples(count, seed=task_seed), tokenizer, max_length=miniature.WINDOW)
-        for count, task_seed in ((task_examples, TASK_TRAIN_SEED), (256, TASK_HELDOUT_SEED))
+        for count, task_seed in (
+            (task_examples, TASK_TRAIN_SEED),
+            (heldout_examples, TASK_HELDOUT_SEED),
+        )
     )
     record = {
         "architecture": architecture,

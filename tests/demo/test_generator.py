@@ -5,7 +5,9 @@ import pytest
 
 from realmodel.datasets import Example
 from realmodel.demo import examples
-from realmodel.demo.prose import CENTURIES, NUMBERS, TOWNS, Town, passages
+from realmodel.demo.generator import PLACES, SHIPS
+from realmodel.demo.prose import passages
+from realmodel.demo.world import CENTURIES, NUMBERS, TOWNS, Town
 from theory import InputError
 
 
@@ -83,9 +85,11 @@ def test_counts_must_be_positive(arguments: dict[str, Any]) -> None:
 
 
 def test_prose_is_of_another_style_than_the_task() -> None:
-    text = " ".join(passages(500, seed=1))
-    assert " | " not in text
+    text = " ".join(passages(2000, seed=1))
     assert " : " not in text
+    # Ordinary words are shared; names and wordings of the task are not.
+    assert not [name for name in (*PLACES, *SHIPS) if name in text]
+    assert not re.search("due in|sails from|lets go|Expect|Because of|On time", text)
 
 
 def named(name: str) -> list[Town]:

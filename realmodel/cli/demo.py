@@ -1,0 +1,108 @@
+"""``layercard demo``: the main job on the embedded checkpoints, without network or data."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from theory import InputError
+
+if TYPE_CHECKING:
+    from realmodel.card import LayerCard
+    from realmodel.placement import Choice
+
+TITLES = {"gpt2": "GPT-2", "qwen3": "Qwen3"}
+NumSamples = Annotated[int, typer.Option(min=4, help="Records of the demo task to measure on.")]
+Layers = Annotated[int, typer.Option(min=1, help="How many layers to choose.")]
+
+
+def demo(
+    output_dir: OutputDir = Path("out/demo"),
+    num_samples: NumSamples = 96,
+    layers: Layers = 3,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Card, bounds and best layers of the two embedded miniature checkpoints."""
+    from realmodel.card import CardOptions, build_card
+    from realmodel.card.atomic import write_atomically
+    from realmodel.card.table import table
+    from realmodel.checkpoint import load_checkpoint
+    from realmodel.demo import CHECKPOINTS, checkpoint_folder, examples
+    from realmodel.demo.miniature import LAYERS
+    from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
+    from realmodel.placement import place
+
+    if layers > LAYERS:
+        raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
+    folder = output_dir or Path("out/demo")
+    task = examples(num_samples, seed=seed)
+    cards: dict[str, LayerCard] = {}
+    choices: dict[str, Choice] = {}
+    with progress() as bar:
+        for name in CHECKPOINTS:
+            line = bar.add_task(TITLES[name], total=None)
+
+            def tell(stage: str, done: int, total: int, name: str = name, line: Any = line) -> None:
+                text = f"{TITLES[name]}: {stage}"
+                bar.update(line, description=text, completed=done, total=total)
+
+            card = build_card(
+                load_checkpoint(checkpoint_folder(name)),
+                task,
+                CardOptions(directions=2, curvature_samples=8, seed=seed),
+                source=f"{num_samples} records of the demo task",
+                progress=tell,
+            )
+            choices[name] = place(card, objective="gain", budget=str(layers))
+            card.save(folder / name / "card.json")
+            write_atomically(folder / name / "card.md", card.to_markdown())
+            cards[name] = card
+    rows = [Row(TITLES[name], cards[name], choices[name].best.layers) for name in CHECKPOINTS]
+    picture = write_atomically(folder / "layer_profile.png", png_bytes(layer_profile(rows)))
+    record: dict[str, dict[str, Any]] = {
+        name: {
+            "card": str(folder / name / "card.json"),
+            "loss": cards[name].data["loss"],
+            "rho": cards[name].coupling.rho,
+            "additivity": cards[name].additivity,
+            "placements": placements(cards[name], choices[name], layers),
+        }
+        for name in CHECKPOINTS
+    }
+    write_atomically(folder / "demo.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    shown = [
+        part
+        for name in CHECKPOINTS
+        for part in (table(cards[name]), chosen(record[name]["placements"], layers), Text())
+    ]
+    emit(record, Group(*shown), as_json=as_json)
+    stderr.print(f"written to {folder}: card.json and card.md per checkpoint, {picture.name}")
+
+
+def placements(card: "LayerCard", choice: "Choice", size: int) -> dict[str, Any]:
+    """The layers that each rule chooses, with their joint gain in the card's quadratic."""
+    from theory.greedy import greedy
+    from theory.top_k import top_k
+
+    found: dict[str, Any] = {
+        "exact search": {"layers": list(choice.best.layers), "gain": choice.best.gain}
+    }
+    for title, rule in (("greedy", greedy), ("top by single gain", top_k)):
+        picked = rule(card.quadratic, size)
+        blocks = [card.indices[position] for position in picked.layers]
+        found[title] = {"layers": blocks, "gain": picked.gain}
+    return found
+
+
+def chosen(found: dict[str, Any], size: int) -> Table:
+    """The choices as a table."""
+    rows = Table(f"{size} layers by", "layers", "joint gain, nats per token", box=None)
+    for title, pick in found.items():
+        rows.add_row(title, ", ".join(map(str, pick["layers"])), f"{pick['gain']:.4f}")
+    return rows

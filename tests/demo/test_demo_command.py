@@ -1,0 +1,63 @@
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from realmodel.card import LayerCard
+from realmodel.cli import app
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One small run, with every network connection refused."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("the demo must not use the network")
+
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        result = CliRunner().invoke(
+            app,
+            ["demo", "--output-dir", str(folder), "--num-samples", "32", "--layers", "2", "--json"],
+        )
+    assert result.exit_code == 0, result.output
+    return folder, json.loads(result.stdout)
+
+
+def test_writes_cards_and_the_figure(run: tuple[Path, Any]) -> None:
+    folder, record = run
+    assert (folder / "layer_profile.png").read_bytes()[:4] == b"\x89PNG"
+    assert json.loads((folder / "demo.json").read_text()) == record
+    for name in ("gpt2", "qwen3"):
+        card = LayerCard.load(folder / name / "card.json")
+        assert card.model["architecture"] == name
+        assert len(card.layers) == 10
+        assert (folder / name / "card.md").read_text().startswith("---")
+        assert record[name]["rho"] == pytest.approx(card.coupling.rho)
+
+
+def test_choices_are_those_of_the_card(run: tuple[Path, Any]) -> None:
+    folder, record = run
+    for name in ("gpt2", "qwen3"):
+        card = LayerCard.load(folder / name / "card.json")
+        picks = record[name]["placements"]
+        for pick in picks.values():
+            positions = card.positions(tuple(pick["layers"]))
+            assert len(positions) == 2
+            assert pick["gain"] == pytest.approx(card.quadratic.gain(positions))
+        best = max(
+            card.quadratic.gain((first, second)) for second in range(10) for first in range(second)
+        )
+        assert picks["exact search"]["gain"] == pytest.approx(best)
+        assert picks["greedy"]["gain"] <= best * (1 + 1e-12)
+
+
+def test_too_many_layers_is_a_usage_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["demo", "--output-dir", str(tmp_path), "--layers", "11"])
+    assert result.exit_code == 2
+    assert "11" in result.stderr
+    assert not list(tmp_path.iterdir())
