@@ -52,7 +52,7 @@ def compute(sweep: Data, **measured: Data) -> Data:
         for target in TARGETS:
             rows = [r for r in sweep["rows"] if r["coupling"] == sign and r["target"] == target]
             curves.append({"sign": sign, "target": target, **_ranges(rows)})
-    points = [_point(**item) for item in measured.values()]
+    points = [_point(item["model"], item["task"], item["card"]) for item in measured.values()]
     return {"curves": curves, "cards": points, "worlds": sweep["options"]["worlds"]}
 
 
@@ -79,7 +79,7 @@ def _point(model: str, task: str, card: Data) -> Data:
     return {
         "model": model,
         "task": task,
-        "rho": record["rho"],
+        "rho": card["coupling"]["rho"],
         "ratio": record["gain"] / record["sum_of_gains"],
         "signed_lower": record["signed_lower"] / record["sum_of_gains"],
         "sign": SIGNS[0] if alignment is None or alignment >= 0 else SIGNS[1],

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
@@ -22,7 +22,7 @@ CAPTION = (
 QUANTITIES = {
     "residual_norm": r"residual norm ($\sqrt{\mathrm{nats}}$)",
     "activation_energy": r"activation energy $E\|h\|^2$",
-    "gradient_norm": "gradient norm (nats / unit weight)",
+    "gradient_norm": "gradient norm (nats / weight)",
 }
 
 
@@ -33,7 +33,11 @@ def inputs(preset: Preset) -> dict[str, Step]:
 
 def compute(**measured: Data) -> Data:
     """The three profiles of each card."""
-    return {"profiles": [_profile(**item) for item in measured.values()]}
+    return {
+        "profiles": [
+            _profile(item["model"], item["task"], item["card"]) for item in measured.values()
+        ]
+    }
 
 
 def _profile(model: str, task: str, card: Data) -> Data:
@@ -70,19 +74,31 @@ def plot(data: Data) -> Figure:
             axis = axes[row, column]
             for profile in (item for item in profiles if item["model"] == model):
                 _draw(axis, profile, quantity, tasks.index(profile["task"]))
-            axis.set_title(model if column == 0 else "")
-            axis.set_ylabel(unit)
+            axis.set_title(unit)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             if column == 0:
+                axis.set_ylabel(model)
                 axis.set_ylim(bottom=0)
             else:
-                axis.set_yscale("log")
+                _log(axis)
             if row == len(models) - 1:
                 axis.set_xlabel("layer")
     letter(axes.flat)
     handles, labels = axes[0, 1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(tasks))
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(tasks))
     return figure
+
+
+def _log(axis: Axes) -> None:
+    """Logarithmic axis with plain numbers where the values span more than a factor of five."""
+    low, high = axis.dataLim.intervaly
+    if not high > 5 * low > 0:
+        axis.set_ylim(bottom=0)
+        return
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    axis.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw(axis: Axes, profile: dict[str, Any], quantity: str, index: int) -> None:
@@ -93,12 +109,6 @@ def _draw(axis: Axes, profile: dict[str, Any], quantity: str, index: int) -> Non
         low, high = (np.array(profile[f"{quantity}_{end}"], dtype=float) for end in ("low", "high"))
         axis.fill_between(layers, low, high, color=colour, alpha=0.18, lw=0)
         absent = [layer for layer, item in zip(layers, value, strict=True) if np.isnan(item)]
-        axis.plot(
-            absent,
-            [0.0] * len(absent),
-            ls="",
-            marker=MARKERS[index],
-            mfc="white",
-            mec=colour,
-            clip_on=False,
-        )
+        if absent:
+            style = {"marker": MARKERS[index], "mfc": "white", "mec": colour, "clip_on": False}
+            axis.plot(absent, [0.0] * len(absent), ls="", **style)

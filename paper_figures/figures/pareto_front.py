@@ -25,9 +25,10 @@ from paper_figures.style import (
 CAPTION = (
     "Predicted gain against cost: every placement on the Pareto front (line), common placements of "
     "equally many layers (markers), and the best of them by exact search (ours). Bars: jackknife "
-    "standard error over sequences. (a) Time of one training step, measured on this device: backward stops "
-    "at the lowest adapted layer, so that late layers are cheap. (b) Memory of a training step. "
-    "(c) Added latency of a decoded token with unmerged adapters, which goes by the count alone."
+    "standard error over sequences. (a) Time of one training step, measured on this device: "
+    "backward stops at the lowest adapted layer, so that late layers are cheap. (b) Memory of a "
+    "training step. (c) Added latency of a decoded token with unmerged adapters: it "
+    "goes by the count alone."
 )
 STYLES = {
     "first-k": (ORANGE, "v"),

@@ -28,10 +28,12 @@ def _all(preset: Preset) -> list[tuple[str, Step]]:
 
 def compute(**measured: Data) -> Data:
     """One row for each model and layer."""
-    return {"rows": [row for item in measured.values() for row in _rows(**item)]}
+    return {
+        "rows": [row for item in measured.values() for row in _rows(item["model"], item["card"])]
+    }
 
 
-def _rows(model: str, task: str, card: Data) -> list[dict[str, Any]]:
+def _rows(model: str, card: Data) -> list[dict[str, Any]]:
     from realmodel.card import DeviceCosts
 
     costs = DeviceCosts.from_dict(card["costs"])
