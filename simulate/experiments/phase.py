@@ -110,7 +110,7 @@ def draw(table: Table, figure: Figure) -> None:
     for axes, sign in zip(panels, (-1, 1), strict=True):
         part = summary.where(sign=sign)
         strengths = part.values("strength")
-        width = strengths[1] - strengths[0]
+        width = 2 * STRENGTHS[sign][0]
         for row in part.rows:
             step = abs(_height(part, row["strength"]))
             corner = (row["strength"] - width / 2, row["alignment"] - step / 2)
@@ -121,7 +121,7 @@ def draw(table: Table, figure: Figure) -> None:
             axes.text(
                 row["strength"],
                 row["alignment"],
-                f"{100 * (row['greedy'] - row['share']):+.0f}",
+                f"{round(100 * (row['greedy'] - row['share'])):+d}",
                 ha="center",
                 va="center",
                 fontsize=7,
