@@ -28,6 +28,9 @@ from theory.arrays import Array, Float64
 EXHAUSTIVE_UP_TO = 2000
 """Sets that are all evaluated; beyond that the pick is greedy."""
 
+SEQUENCES = 128
+"""At most this many sequences, the first ones: two backward passes each."""
+
 DRAW = 7919
 """Seed of the adapters that are measured: none that a fine-tuning run uses."""
 
@@ -106,7 +109,7 @@ def score(context: Context) -> TangentGain:
     protocol = context.protocol
     gradients = tangent_gradients(
         context.checkpoint.model,
-        context.encoded,
+        context.encoded[:SEQUENCES],
         context.modules,
         replace(protocol, seed=DRAW + context.seed),
     )

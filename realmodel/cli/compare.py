@@ -21,6 +21,9 @@ def compare(
     heldout: Annotated[
         Path | None, typer.Option(help="Held-out data; by default a fifth of the prompts.")
     ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the task, in tables; the data's file name.")
+    ] = None,
     size: Annotated[int, typer.Option(min=1, help="Layers per placement.")] = 4,
     placements: Annotated[int, typer.Option(min=3, help="Placements of this size.")] = 30,
     seeds: Annotated[int, typer.Option(min=1, help="Fine-tuning runs per placement.")] = 2,
@@ -32,6 +35,9 @@ def compare(
     heldout_samples: Annotated[int, typer.Option(help="Sequences to measure on.")] = 96,
     max_length: Annotated[int, typer.Option(help="Leave longer sequences out.")] = 72,
     directions: Annotated[int, typer.Option(help="Directions per module.")] = 2,
+    curvature_samples: Annotated[
+        int, typer.Option(help="Sequences behind the Gauss-Newton curvature.")
+    ] = 32,
     damping: Annotated[float, typer.Option(help="Added to the curvature's diagonal.")] = 0.1,
     dtype: Annotated[str | None, typer.Option(help="Arithmetic; the checkpoint's.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
@@ -62,6 +68,7 @@ def compare(
         heldout_samples=heldout_samples,
         max_length=max_length,
         directions=directions,
+        curvature_samples=curvature_samples,
         damping=damping,
         finetune=replace(
             FinetuneOptions(),
@@ -73,10 +80,10 @@ def compare(
         ),
         seed=seed,
     )
-    name, training, held = task_examples(model, data, heldout, options)
+    default, training, held = task_examples(model, data, heldout, options)
     source = checkpoint_folder(model.removeprefix("demo:")) if model.startswith("demo:") else model
     checkpoint = load_checkpoint(source, dtype=dtype, device=device)
-    task = Task.from_examples(name, checkpoint, training, held, options)
+    task = Task.from_examples(name or default, checkpoint, training, held, options)
     folder = output_dir or Path("out/compare")
     with progress() as bar:
         stages: dict[str, TaskID] = {}

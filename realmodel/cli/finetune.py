@@ -1,9 +1,11 @@
 """``layercard finetune``: LoRA on any placement, several seeds, measured."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
@@ -28,7 +30,7 @@ def finetune(
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Sequences per step.")] = 8,
     num_samples: Annotated[
-        int | None, typer.Option(min=2, help="Examples to draw from the data; all by default.")
+        int | None, typer.Option(min=2, help="Examples to draw from the data.")
     ] = 1024,
     heldout_samples: Annotated[int, typer.Option(min=1, help="Held-out examples.")] = 256,
     max_length: Annotated[
@@ -58,9 +60,9 @@ def finetune(
     from realmodel.architectures import find_modules
     from realmodel.batches import encode
     from realmodel.checkpoint import load_checkpoint
-    from realmodel.datasets import read_examples
     from realmodel.finetune import FinetuneOptions, target_modules
     from realmodel.finetune import finetune as run
+    from realmodel.finetune.sample import read_at_most
     from realmodel.finetune.saved_run import write_json
     from realmodel.finetune.split import split_by_prompt
 
@@ -76,11 +78,11 @@ def finetune(
         )
         for index in range(seeds)
     ]
-    examples = read_examples(data, num_samples=num_samples, seed=seed)
+    examples = read_at_most(data, num_samples, seed=seed)
     if heldout is None:
         examples, held = split_by_prompt(examples, seed=seed)
     else:
-        held = read_examples(heldout, num_samples=heldout_samples, seed=seed)
+        held = read_at_most(heldout, heldout_samples, seed=seed)
     held = held[:heldout_samples]
     checkpoint = load_checkpoint(
         model, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
@@ -96,7 +98,7 @@ def finetune(
     loss_before: float | None = None
     with progress() as bar:
         for protocol in options:
-            line = bar.add_task(f"seed {protocol.seed}", total=steps)
+            advance = partial(advanced, bar, bar.add_task(f"seed {protocol.seed}", total=steps))
             result = run(
                 checkpoint,
                 training,
@@ -109,7 +111,7 @@ def finetune(
                 measure_latency=latency,
                 generate_for=[example for example in held if example.prompt in prompts],
                 max_new_tokens=max_new_tokens,
-                on_step=lambda done, line=line: bar.update(line, completed=done),
+                on_step=advance,
             )
             loss_before = result.loss_before
             results.append(result.to_json())
@@ -118,6 +120,11 @@ def finetune(
         write_json(output_dir / "finetune.json", record)
         stderr.print(f"wrote {output_dir / 'finetune.json'}", soft_wrap=True)
     emit(record, table(results), as_json=as_json)
+
+
+def advanced(bar: Progress, line: TaskID, done: int) -> None:
+    """Move a progress bar to ``done``."""
+    bar.update(line, completed=done)
 
 
 def parse_layers(text: str | None) -> list[int] | None:

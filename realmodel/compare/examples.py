@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from realmodel.compare.options import CompareOptions
-from realmodel.datasets import Example, read_examples
+from realmodel.datasets import Example
 from realmodel.demo import examples as demo_examples
+from realmodel.finetune.sample import read_at_most
 from realmodel.finetune.split import split_by_prompt
 from theory import InputError
 
@@ -13,7 +14,10 @@ SPARE = 4
 
 
 def task_examples(
-    model: str, data: Path | None, heldout: Path | None, options: CompareOptions
+    model: str,
+    data: Path | None,
+    heldout: Path | None,
+    options: CompareOptions,
 ) -> tuple[str, tuple[Example, ...], tuple[Example, ...]]:
     """Name, training and held-out examples.
 
@@ -39,8 +43,8 @@ def task_examples(
         held = demo_examples(SPARE * options.heldout_samples, seed=options.seed + 1)
         return "demo", training, held
     name = data.name.removesuffix(".gz")
-    training = read_examples(data, num_samples=wanted, seed=options.seed)
+    training = read_at_most(data, wanted, seed=options.seed)
     if heldout is None:
         return name, *split_by_prompt(training, seed=options.seed)
-    held = read_examples(heldout, num_samples=SPARE * options.heldout_samples, seed=options.seed)
+    held = read_at_most(heldout, SPARE * options.heldout_samples, seed=options.seed)
     return name, training, held

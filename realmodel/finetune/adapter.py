@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -49,7 +50,10 @@ def adapted(
         task_type="CAUSAL_LM",
     )
     training = model.training
-    peft_model = get_peft_model(model, config)
+    with warnings.catch_warnings():
+        # peft asks transformers by a name that transformers renamed.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+        peft_model = get_peft_model(model, config)
     try:
         refuse_other_modules(peft_model, modules)
         initialise(peft_model, options.seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate.accelerator import Accelerator
 
 from realmodel.batches import EncodedExample, batches
 from realmodel.finetune.adapter import adapter_parameters
