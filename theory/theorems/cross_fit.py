@@ -45,4 +45,5 @@ THEOREM = Theorem(
     violated_example=_dependent,
     draw=draw_cross_fit_problems,
     functions=("cross_fitted_norm",),
+    figure="finite_sample_bias",
 )
