@@ -69,7 +69,7 @@ def build_card(
     tell: Progress = progress or (lambda stage, done, total: None)
     model = checkpoint.model
     table = find_modules(model, options.modules)
-    window = options.max_length or _window(model)
+    window = options.max_length or window_of(model)
     encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
     statistics = collect_statistics(
         checkpoint,
@@ -163,7 +163,8 @@ def _options(options: CardOptions) -> dict[str, Any]:
     return record
 
 
-def _window(model: Any) -> int:
+def window_of(model: Any) -> int:
+    """Longest sequence that the model takes, in tokens."""
     return int(getattr(model.config, "max_position_embeddings", 2048))
 
 

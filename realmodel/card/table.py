@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -13,35 +14,39 @@ from realmodel.card.numbers import number
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
 
-SHOWN = {
+NARROW = {
     "gain": "gain alone",
     "residual_norm": "residual norm",
-    "residual_norm_cross_fitted": "cross-fitted",
     "gradient_norm": "gradient norm",
     "activation_energy": "activation energy",
     "effective_rank": "effective rank",
+}
+WIDE = NARROW | {
+    "residual_norm_cross_fitted": "cross-fitted",
     "condition_number": "condition",
     "steps_to_90": "steps to 90%",
 }
 
 
-def table(card: "LayerCard") -> RenderableType:
-    """Layers with their main measures, then one line per bound."""
+def table(card: "LayerCard", *, width: int = 80) -> RenderableType:
+    """Layers with the measures that fit in ``width`` columns, then one line per bound."""
+    shown = WIDE if width >= 112 else NARROW
     rows = Table(
+        box=SIMPLE_HEAD,
         title=f"{card.model['source']} on {card.data['source']}",
         caption=(
             f"gain in nats per completion token (loss before: {number(card.data['loss'])}), within "
             f"{card.options['directions']} directions per module; ± one standard error"
         ),
     )
-    rows.add_column("layer", justify="right")
+    rows.add_column("layer", justify="right", no_wrap=True)
     rows.add_column("", no_wrap=True)
-    for name in SHOWN.values():
-        rows.add_column(name, justify="right")
+    for name in shown.values():
+        rows.add_column(name, justify="right", no_wrap=name == "gain alone")
     best = max((profile.measures.gain or 0.0) for profile in card.layers)
     for profile in card.layers:
         gain = profile.measures.gain or 0.0
-        cells = [number(getattr(profile.measures, name)) for name in SHOWN]
+        cells = [number(getattr(profile.measures, name)) for name in shown]
         if profile.measures.gain_error is not None:
             cells[0] += f" ± {number(profile.measures.gain_error)}"
         rows.add_row(str(profile.layer), _bar(gain / best if best > 0 else 0.0), *cells)

@@ -1,5 +1,6 @@
 """``layercard card``: measure which layers of a model matter on a task."""
 
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import TaskID
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr, stdout
 from theory import InputError
 
 if TYPE_CHECKING:
-    from realmodel.card import LayerCard
+    from realmodel.card import CardOptions, LayerCard
+    from realmodel.datasets import Example
+
+
+DEFAULT_SAMPLES = 512
 
 
 class Offload(StrEnum):
@@ -29,18 +34,31 @@ class TooLong(StrEnum):
     skip = "skip"
 
 
-Model = Annotated[str, typer.Option(help="Checkpoint: a folder or a hub id.")]
+Model = Annotated[str | None, typer.Option(help="Checkpoint: a folder or a hub id.")]
 Task = Annotated[
-    Path, typer.Option(help="E2E, WebNLG, DART or prompt/completion file, plain or .gz.")
+    Path | None, typer.Option(help="E2E, WebNLG, DART or prompt/completion file, plain or .gz.")
 ]
 
 
 def card(
-    model: Model,
-    data: Task,
+    model: Model = None,
+    data: Task = None,
+    saved: Annotated[
+        Path | None,
+        typer.Option("--card", help="Measure nothing: read this card.json and write it again."),
+    ] = None,
+    finetuned: Annotated[
+        list[Path] | None,
+        typer.Option(help="finetune.json whose results go onto the card; may be repeated."),
+    ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="Only say how long each stage takes, and its memory."),
+    ] = False,
     num_samples: Annotated[
-        int | None, typer.Option(min=1, help="Examples to draw; all by default.")
-    ] = 512,
+        int | None,
+        typer.Option(min=1, help="Examples to draw; 512 by default, or all if there are fewer."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Sequences per pass.")] = 8,
     modules: Annotated[
         list[str] | None,
@@ -93,32 +111,78 @@ def card(
     Writes card.json, card.md, card.html and quadratic.npz to the output folder
     (out/card by default).
     """
-    from realmodel.card import CardOptions, build_card
+    from realmodel.card import CardOptions, LayerCard
+    from realmodel.card.measured import with_finetuning
     from realmodel.card.table import table
-    from realmodel.checkpoint import load_checkpoint
-    from realmodel.datasets import read_examples
 
+    if (saved is None) == (model is None or data is None):
+        raise InputError("pass --model and --data to measure a card, or --card to read one")
     if offload is Offload.disk and resume_dir is None:
         raise InputError("--offload disk needs a folder: pass --resume-dir")
-    options = CardOptions(
-        directions=directions,
-        rank=rank,
-        alpha=alpha,
-        ridge=ridge,
-        damping=damping,
-        batch_size=batch_size,
-        max_length=max_length,
-        too_long=too_long.value,
-        modules=tuple(modules) if modules else None,
-        curvature_samples=curvature_samples,
-        partitions=partitions,
-        offload=offload.value,
-        calibrate=calibrate,
-        seed=seed,
-    )
-    examples = read_examples(data, num_samples=num_samples, seed=seed)
+    if saved is not None:
+        made = LayerCard.load(saved)
+    else:
+        options = CardOptions(
+            directions=directions,
+            rank=rank,
+            alpha=alpha,
+            ridge=ridge,
+            damping=damping,
+            batch_size=batch_size,
+            max_length=max_length,
+            too_long=too_long.value,
+            modules=tuple(modules) if modules else None,
+            curvature_samples=curvature_samples,
+            partitions=partitions,
+            offload=offload.value,
+            calibrate=calibrate,
+            seed=seed,
+        )
+        source = Source(str(model), data or Path(), num_samples, dtype, device, trust_remote_code)
+        if estimate:
+            show_estimate(source, options, as_json=as_json)
+            return
+        made = measured(source, options, resume_dir)
+    for path in finetuned or ():
+        made = with_finetuning(made, path)
+    written = write_card(made, output_dir or Path("out/card"))
+    emit(made.to_dict(), table(made, width=stdout.width), as_json=as_json)
+    for path in written:
+        stderr.print(f"wrote {path}", soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which model and which examples, as the user named them."""
+
+    model: str
+    data: Path
+    num_samples: int | None
+    dtype: str | None
+    device: str
+    trust_remote_code: bool
+
+    def examples(self, seed: int) -> "tuple[Example, ...]":
+        """The examples to measure on."""
+        from realmodel.datasets import read_examples
+
+        found = read_examples(self.data, num_samples=self.num_samples, seed=seed)
+        if self.num_samples is None and len(found) > DEFAULT_SAMPLES:
+            found = read_examples(self.data, num_samples=DEFAULT_SAMPLES, seed=seed)
+        return found
+
+
+def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":
+    """Measure a card under a progress bar, one line for each stage."""
+    from realmodel.card import build_card
+    from realmodel.checkpoint import load_checkpoint
+
+    examples = source.examples(options.seed)
     checkpoint = load_checkpoint(
-        model, dtype=dtype, device=device, trust_remote_code=trust_remote_code
+        source.model,
+        dtype=source.dtype,
+        device=source.device,
+        trust_remote_code=source.trust_remote_code,
     )
     with progress() as bar:
         stages: dict[str, TaskID] = {}
@@ -128,13 +192,58 @@ def card(
                 stages[stage] = bar.add_task(stage, total=total)
             bar.update(stages[stage], completed=done, total=total)
 
-        made = build_card(
-            checkpoint, examples, options, source=str(data), work_dir=resume_dir, progress=tell
+        return build_card(
+            checkpoint,
+            examples,
+            options,
+            source=str(source.data),
+            work_dir=resume_dir,
+            progress=tell,
         )
-    written = write_card(made, output_dir or Path("out/card"))
-    emit(made.to_dict(), table(made), as_json=as_json)
-    for path in written:
-        stderr.print(f"wrote {path}", soft_wrap=True)
+
+
+def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> None:
+    """Print time and memory of each stage; nothing but the tokenizer runs."""
+    import torch
+    from rich.table import Table
+    from transformers import AutoTokenizer
+
+    from realmodel.architectures import find_modules
+    from realmodel.batches import encode
+    from realmodel.card.build import window_of
+    from realmodel.card.numbers import amount
+    from realmodel.checkpoint import empty_model
+    from realmodel.statistics.estimate import estimate_stages
+
+    model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
+    tokenizer = AutoTokenizer.from_pretrained(
+        source.model, trust_remote_code=source.trust_remote_code
+    )
+    encoded = encode(
+        source.examples(options.seed),
+        tokenizer,
+        max_length=options.max_length or window_of(model),
+        too_long=options.too_long,
+    )
+    table = find_modules(model, options.modules)
+    stages = estimate_stages(
+        model,
+        encoded,
+        table,
+        batch_size=options.batch_size,
+        partitions=options.partitions,
+        k=options.directions,
+        curvature_sequences=options.curvature_samples,
+        device="cuda" if source.device == "auto" else source.device,
+        dtype=getattr(torch, source.dtype or "float32"),
+    )
+    rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
+    for stage in stages:
+        rows.add_row(
+            stage.stage, amount(stage.seconds, "seconds"), amount(float(stage.memory), "bytes")
+        )
+    rows.caption = "times within a factor of two; memory of the large arrays"
+    emit({"stages": [asdict(stage) for stage in stages]}, rows, as_json=as_json)
 
 
 def write_card(made: "LayerCard", folder: Path) -> tuple[Path, ...]:

@@ -1,6 +1,7 @@
 """A card built by hand: twelve layers of two modules, coupled, without any model."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from theory.cost_model import CostModel
 LAYERS, DIRECTIONS = 12, 4
 
 
-def make_card(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
+def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
     rng = np.random.default_rng(seed)
     p = layers * DIRECTIONS
     depth = np.repeat(np.arange(layers), DIRECTIONS)
@@ -124,7 +125,12 @@ def make_card(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard
 
 @pytest.fixture(scope="session")
 def card() -> LayerCard:
-    return make_card()
+    return build()
+
+
+@pytest.fixture(scope="session")
+def make_card() -> Callable[..., LayerCard]:
+    return build
 
 
 WORDS = [f"w{i}" for i in range(40)]

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -32,7 +32,7 @@ def page(card: "LayerCard") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = cast(dict[str, Any], environment.filters)
+    filters: Any = environment.filters
     filters.update(number=number, cell=cell, amount=amount)
     source = environment.loader
     assert source is not None

@@ -1,0 +1,75 @@
+"""Fine-tuning results beside the card's predictions."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from realmodel.card.layer_card import LayerCard
+from theory import InputError
+
+
+def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:
+    """Add the runs of a ``finetune.json``, one row per placement over its seeds.
+
+    Rows hold ``layers``, ``rank``, ``seeds``, ``loss_before``, ``loss_after``, ``gain`` (held-out,
+    nats per completion token) with its standard error over seeds, ``predicted_gain`` of the
+    quadratic, ``tokens_per_second``, ``peak_memory_bytes``, ``adapter_bytes``, and where they were
+    asked for ``latency_overhead``, ``bleu``, ``chrf`` and ``ter``.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, holds no runs, or its runs are of another model than the card.
+    """
+    try:
+        runs: Sequence[Mapping[str, Any]] = json.loads(Path(path).read_text())["runs"]
+        found: dict[tuple[int, ...], list[Mapping[str, Any]]] = {}
+        for run in runs:
+            if run["model_digest"] != card.model["digest"]:
+                raise InputError(
+                    f"{str(path)!r} holds runs of {run['model']!r} ({run['model_digest'][:19]}), "
+                    f"the card is of {card.model['source']!r} ({card.model['digest'][:19]})"
+                )
+            found.setdefault(tuple(run["layers"]), []).append(run)
+        rows = [_row(card, layers, own) for layers, own in found.items()]
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(path)!r} is not a fine-tuning result: {error!r}") from error
+    if not rows:
+        raise InputError(f"{str(path)!r} holds no fine-tuning run")
+    return card.with_measured(*rows)
+
+
+def _row(
+    card: LayerCard, layers: tuple[int, ...], runs: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    def mean(name: str) -> float | None:
+        values = [run[name] for run in runs if run[name] is not None]
+        return float(np.mean(values)) if values else None
+
+    gains = np.array([run["gain"] for run in runs], dtype=np.float64)
+    error = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None
+    row: dict[str, Any] = {
+        "layers": list(layers),
+        "rank": runs[0]["options"]["rank"],
+        "seeds": [run["options"]["seed"] for run in runs],
+        "loss_before": mean("loss_before"),
+        "loss_after": mean("loss_after"),
+        "gain": float(gains.mean()),
+        "gain_error": error,
+        "predicted_gain": card.quadratic.gain(card.positions(layers)),
+        "tokens_per_second": mean("tokens_per_second"),
+        "peak_memory_bytes": mean("peak_memory_bytes"),
+        "adapter_bytes": mean("adapter_bytes"),
+    }
+    if all(run["latency"] for run in runs):
+        overheads = [run["latency"]["overhead"] for run in runs]
+        row["latency_overhead"] = float(np.mean(overheads))
+    if all(run["generation"] for run in runs):
+        for score in ("bleu", "chrf", "ter"):
+            row[score] = float(np.mean([run["generation"][score] for run in runs]))
+    return row

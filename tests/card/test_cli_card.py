@@ -1,0 +1,122 @@
+"""``layercard card`` and ``layercard place`` as a user runs them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from peft import LoraConfig
+from typer.testing import CliRunner, Result
+
+from realmodel.card import LayerCard
+from realmodel.cli import app
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, gpt2_folder: Path, task_file: Path) -> Path:
+    home = tmp_path_factory.mktemp("card")
+    checkpoint = shutil.copytree(gpt2_folder, home / "model")
+    result = run(
+        *("card", "--model", checkpoint, "--data", task_file, "--num-samples", 24),
+        *("--directions", 1, "--rank", 2, "--no-calibrate", "--output-dir", home / "out"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "gain alone" in result.stdout
+    assert "rho" in result.stdout
+    return home
+
+
+def test_the_card_is_written_in_every_form(folder: Path) -> None:
+    names = sorted(path.name for path in (folder / "out").iterdir())
+    assert names == ["card.html", "card.json", "card.md", "quadratic.npz"]
+    card = LayerCard.load(folder / "out" / "card.json")
+    assert card.data["examples"] == 24
+    assert card.data["source"].endswith("task.jsonl")
+
+
+def test_place_writes_a_configuration_that_works(folder: Path, tmp_path: Path) -> None:
+    result = run(
+        *("place", folder / "out" / "card.json", "--objective", "time", "--budget", "75%"),
+        *("--rank-allocation", "--json", "--output-dir", tmp_path),
+    )
+    assert result.exit_code == 0, result.output
+    record: dict[str, Any] = json.loads(result.stdout)
+    assert record == json.loads((tmp_path / "placement.json").read_text())
+    assert LoraConfig(**record["lora_config"]).r >= 1
+    assert json.loads((tmp_path / "lora_config.json").read_text()) == record["lora_config"]
+    layers = {name.split(".")[2] for name in record["lora_config"]["target_modules"]}
+    assert layers <= {str(layer) for layer in record["placement"]["layers"]}
+    assert record["placement"]["costs"]["time_share"] <= 0.75 * (1 + 1e-9)
+
+
+def test_place_prints_tables_without_the_model(folder: Path) -> None:
+    card = folder / "out" / "card.json"
+    result = run("place", card, "--budget", "2", "--layers", "0-1,3")
+    assert result.exit_code == 0, result.output
+    for words in ("placement", "runner-up", "Pareto front", "exact search"):
+        assert words in result.stdout
+
+
+def refused(message: str, *arguments: object) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+
+
+def test_a_checkpoint_that_changed_since_the_card(folder: Path, tmp_path: Path) -> None:
+    changed = shutil.copytree(folder / "model", tmp_path / "changed")
+    weights = changed / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    card = folder / "out" / "card.json"
+    refused(
+        "has changed since the card was measured",
+        *("place", card, "--model", changed, "--output-dir", tmp_path / "out"),
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_card_of_another_model(folder: Path, qwen3_folder: Path, tmp_path: Path) -> None:
+    card = folder / "out" / "card.json"
+    refused(
+        "is a qwen3 model, the card was measured on",
+        *("place", card, "--model", qwen3_folder, "--output-dir", tmp_path / "out"),
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_input_to_place(folder: Path, tmp_path: Path) -> None:
+    card = folder / "out" / "card.json"
+    refused("admits 9 layers", "place", card, "--budget", "9")
+    refused("are not on the card", "place", card, "--layers", "2-7")
+    refused("write indices and ranges", "place", card, "--layers", "top")
+    refused("cannot read the card", "place", tmp_path / "none.json")
+    record = json.loads(card.read_text()) | {"version": 2}
+    newer = tmp_path / "newer.json"
+    newer.write_text(json.dumps(record))
+    refused("is a card of version 2", "place", newer)
+    refused("admits no layer", "place", card, "--objective", "memory", "--budget", "1B")
+
+
+def test_bad_input_to_card(gpt2_folder: Path, task_file: Path, tmp_path: Path) -> None:
+    out = ("--output-dir", tmp_path / "out")
+    refused(
+        "'./nowhere' is not a folder", "card", "--model", "./nowhere", "--data", task_file, *out
+    )
+    refused("none.jsonl", "card", "--model", gpt2_folder, "--data", tmp_path / "none.jsonl", *out)
+    refused(
+        "window is 2",
+        *("card", "--model", gpt2_folder, "--data", task_file, "--max-length", 2, *out),
+    )
+    refused(
+        "matches no linear map",
+        *("card", "--model", gpt2_folder, "--data", task_file, "--modules", "q_proj", *out),
+    )
+    assert not (tmp_path / "out").exists()

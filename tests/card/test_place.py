@@ -1,0 +1,144 @@
+"""Placements against exhaustive search, and budgets that make no sense."""
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from realmodel.card import LayerCard
+from realmodel.placement import Budget, frontier, place, rank_plan
+from theory import InputError
+
+Sets = list[tuple[int, ...]]
+
+
+@pytest.fixture(scope="module")
+def small(make_card: Callable[..., LayerCard]) -> LayerCard:
+    return make_card(seed=3, layers=6)
+
+
+def every_set(layers: int) -> Sets:
+    return [chosen for size in range(1, layers + 1) for chosen in combinations(range(layers), size)]
+
+
+def ranked(card: LayerCard, among: Sets) -> Sets:
+    return sorted(among, key=lambda chosen: -card.quadratic.gain(chosen))
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_a_number_of_layers(small: LayerCard, size: int) -> None:
+    best, second = ranked(small, list(combinations(range(6), size)))[:2]
+    choice = place(small, objective="gain", budget=str(size))
+    assert choice.best.layers == best
+    assert choice.runner_up is not None
+    assert choice.runner_up.layers == second
+    assert choice.margin == pytest.approx(small.quadratic.gain(best) - small.quadratic.gain(second))
+
+
+@pytest.mark.parametrize("objective", ["time", "memory", "serving"])
+@pytest.mark.parametrize("share", [75, 100])
+def test_a_share_of_a_cost(small: LayerCard, objective: str, share: int) -> None:
+    cost = small.costs.of(objective)
+    limit = share / 100 * small.costs.everything(objective) * (1 + 1e-12)
+    affordable = [chosen for chosen in every_set(6) if cost.of(chosen) <= limit]
+    best, *rest = ranked(small, affordable)
+    choice = place(small, objective=objective, budget=f"{share}%")
+    assert choice.best.layers == best
+    assert choice.best.costs[objective] <= limit
+    assert choice.runner_up is not None
+    others = [chosen for chosen in rest if not set(chosen) > set(best)]
+    assert choice.runner_up.layers == others[0]
+
+
+@pytest.mark.parametrize("kind", ["time", "memory", "serving", "parameters"])
+def test_no_set_beats_a_point_of_the_front(small: LayerCard, kind: str) -> None:
+    cost = small.costs.of(kind)
+    front = frontier(small, kind)
+    for chosen in every_set(6):
+        price, gain = cost.of(chosen), small.quadratic.gain(chosen)
+        assert any(
+            point.costs[kind] <= price * (1 + 1e-12) and point.gain >= gain * (1 - 1e-9)
+            for point in front
+        )
+    gains = [point.gain for point in front]
+    assert gains == sorted(gains)
+    assert front[-1].gain == pytest.approx(small.quadratic.gain())
+
+
+def test_the_guarantee_says_which_bounds_are_void(small: LayerCard) -> None:
+    assert small.coupling.rho >= 1
+    text = " ".join(place(small, objective="gain", budget="3").guarantee)
+    assert "exact search" in text
+    assert "the paper's form is void" in text
+
+
+def test_candidates_are_block_indices(small: LayerCard) -> None:
+    choice = place(small, objective="gain", budget="2", layers=[0, 4, 5])
+    assert set(choice.best.layers) <= {0, 4, 5}
+
+
+def test_all_layers_have_no_runner_up(small: LayerCard) -> None:
+    choice = place(small, objective="gain", budget="6")
+    assert choice.best.layers == tuple(range(6))
+    assert choice.runner_up is None
+    assert choice.margin is None
+
+
+def test_without_replicates_there_is_no_interval(small: LayerCard) -> None:
+    from dataclasses import replace
+
+    choice = place(replace(small, replicates=None), objective="gain", budget="2")
+    assert choice.best.gain_error is None
+    assert choice.margin_error is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "budget", "message"),
+    [
+        ("speed", "4", "unknown objective 'speed'"),
+        ("gain", "0", "admits 0 layers"),
+        ("gain", "7", "admits 7 layers: choose between 1 and 6"),
+        ("gain", "2.5", "number of layers"),
+        ("gain", "4%", "admits 0 layers"),
+        ("time", "fast", "not an amount"),
+        ("time", "nan", "not an amount"),
+        ("time", "-1s", "not an amount"),
+        ("time", "0%", "admits nothing"),
+        ("time", "2GB", "counted in seconds per step"),
+        ("time", "1ms", "admits no layer"),
+        ("memory", "1kB", "admits no layer"),
+    ],
+)
+def test_budgets_that_make_no_sense(
+    small: LayerCard, objective: str, budget: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        place(small, objective=objective, budget=budget)
+
+
+def test_layers_off_the_card(small: LayerCard) -> None:
+    with pytest.raises(InputError, match=r"\[9\] are not on the card"):
+        place(small, objective="gain", budget="1", layers=[0, 9])
+    with pytest.raises(InputError, match="cannot choose 3 of 2"):
+        place(small, objective="gain", budget="3", layers=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("80ms", 0.08), ("0.08", 0.08), ("0.08 s", 0.08), ("8e-2s", 0.08)]
+)
+def test_amounts(small: LayerCard, text: str, value: float) -> None:
+    assert Budget.parse("time", text, small.costs).value == pytest.approx(value)
+
+
+def test_ranks_move_to_the_largest_singular_values(small: LayerCard) -> None:
+    plan = rank_plan(small, (1, 4))
+    modules = [module for module in small.modules if module.layer in (1, 4)]
+    assert set(plan.ranks) == {module.name for module in modules}
+    assert plan.parameters <= plan.uniform_parameters == 4 * 8 * 48
+    pool = np.concatenate([module.singular_values for module in modules])
+    best = np.sort(pool)[::-1][:32]
+    kept = np.concatenate([m.singular_values[: plan.ranks[m.name]] for m in modules])
+    np.testing.assert_allclose(np.sort(kept)[::-1], best)
+    assert plan.gain_ratio >= 1
+    assert plan.interval[0] <= 0.5 * np.sum(best**2)
