@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import Generator
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from simulate.drawing import BLUE, GREEN, GREY, ORANGE
 from simulate.experiment import Experiment
@@ -65,7 +65,7 @@ def measure(point: Point, rng: Generator) -> list[Row]:
             if unit == "token" and n > 1024:
                 continue  # the estimate is the same as by sequence to within its error
             fit = cross_fit(sample, length)
-            reach = float(student.ppf(0.975, fit.sequences - 1)) * fit.standard_error
+            reach = float(stdtrit(fit.sequences - 1, 0.975)) * fit.standard_error
             rows.append(
                 {
                     **point,
