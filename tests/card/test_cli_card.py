@@ -120,3 +120,57 @@ def test_bad_input_to_card(gpt2_folder: Path, task_file: Path, tmp_path: Path) -
         *("card", "--model", gpt2_folder, "--data", task_file, "--modules", "q_proj", *out),
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_an_estimate_runs_nothing(gpt2_folder: Path, task_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(
+        *("card", "--model", gpt2_folder, "--data", task_file, "--directions", 1),
+        *("--estimate", "--json", "--output-dir", out),
+    )
+    assert result.exit_code == 0, result.output
+    stages = json.loads(result.stdout)["stages"]
+    assert [stage["stage"] for stage in stages] == ["statistics", "directions", "Gauss-Newton"]
+    assert all(stage["seconds"] > 0 and stage["memory"] > 0 for stage in stages)
+    assert not out.exists()
+
+
+def finetuned(card: LayerCard, digest: str, seed: int, gain: float) -> dict[str, Any]:
+    return {
+        "model": "tiny",
+        "model_digest": digest,
+        "layers": [1, 2],
+        "options": {"rank": 2, "seed": seed},
+        "loss_before": 3.0,
+        "loss_after": 3.0 - gain,
+        "gain": gain,
+        "tokens_per_second": 100.0,
+        "peak_memory_bytes": 1000,
+        "adapter_bytes": 64,
+        "latency": {"base_ms": 1.0, "adapted_ms": 1.2, "overhead": 0.2},
+        "generation": None,
+    }
+
+
+def test_fine_tuning_results_go_onto_the_card(folder: Path, tmp_path: Path) -> None:
+    path = folder / "out" / "card.json"
+    card = LayerCard.load(path)
+    runs = [
+        finetuned(card, card.model["digest"], seed, gain) for seed, gain in enumerate((0.2, 0.4))
+    ]
+    result_file = tmp_path / "finetune.json"
+    result_file.write_text(json.dumps({"runs": runs}))
+    result = run("card", "--card", path, "--finetuned", result_file, "--output-dir", tmp_path)
+    assert result.exit_code == 0, result.output
+    (row,) = LayerCard.load(tmp_path / "card.json").measured
+    assert row["gain"] == pytest.approx(0.3)
+    assert row["gain_error"] == pytest.approx(0.1)
+    assert row["predicted_gain"] == pytest.approx(card.quadratic.gain([1, 2]))
+    assert "Measured by fine-tuning" in (tmp_path / "card.html").read_text()
+    result_file.write_text(json.dumps({"runs": [finetuned(card, "sha256:other", 0, 0.1)]}))
+    again = ("card", "--card", path, "--finetuned", result_file, "--output-dir", tmp_path / "no")
+    refused("the card is of", *again)
+    result_file.write_text("{}")
+    refused("is not a fine-tuning result", *again)
+    refused("pass --model and --data", "card", "--model", "x")
+    assert not (tmp_path / "no").exists()
