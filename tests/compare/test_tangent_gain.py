@@ -7,6 +7,7 @@ from scipy.linalg import expm
 
 from realmodel.baselines.tangent_gain import TangentGain
 from realmodel.baselines.tangent_gradients import TangentGradients, tangent_gradients
+from realmodel.baselines.tangent_quadratic import tangent_quadratic
 from realmodel.finetune import FinetuneOptions, target_modules
 from realmodel.finetune.adapter import adapted, adapter_parameters
 
@@ -98,3 +99,26 @@ def test_sampled_gradients_average_to_zero(context):
     # The score has mean zero: about 5% of the coordinates beyond 2, none far beyond 5.
     assert np.mean(np.abs(z) > 2) < 0.15
     assert np.abs(z).max() < 6
+
+
+@pytest.mark.parametrize("layers", [(0,), (0, 2), (0, 1, 2)])
+def test_the_quadratic_is_the_ridged_model(gradients, layers):
+    score = TangentGain.from_gradients(gradients, batch_size=BATCH, time=TIME)
+    quadratic = tangent_quadratic(score, leading=9)
+    total, mean = gradients.tokens.sum(), gradients.tokens.mean()
+    data = np.hstack([gradients.data[k] for k in layers]).astype(float)
+    rows = np.hstack([gradients.sampled[k] for k in layers]).astype(float)
+    g, F = data.sum(0) / total, rows.T @ rows / total
+    v = g**2 + (data / mean).var(0) / BATCH
+    ridged = F + np.diag(np.sqrt(v)) / (2 * TIME)
+    assert quadratic.gain(layers) == pytest.approx(0.5 * g @ np.linalg.solve(ridged, g), rel=1e-8)
+
+
+def test_fewer_directions_gain_less_and_a_small_budget_is_first_order(gradients):
+    score = TangentGain.from_gradients(gradients, batch_size=BATCH, time=TIME)
+    gains = [tangent_quadratic(score, leading=k).gain() for k in (1, 3, 9)]
+    assert gains == sorted(gains)
+    short = TangentGain.from_gradients(gradients, batch_size=BATCH, time=1e-7)
+    found = tangent_quadratic(short)
+    assert found.gain((0, 1)) == pytest.approx(short.value((0, 1)), rel=1e-4)
+    assert found.coupling < 1e-3 < tangent_quadratic(score).coupling
