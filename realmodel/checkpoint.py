@@ -14,7 +14,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
 )
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils import logging
 
 from theory import InputError
 
@@ -87,7 +87,10 @@ def load_checkpoint(
         raise InputError(f"dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
     config = load_config(source, trust_remote_code=trust_remote_code)
     if not sys.stderr.isatty():
-        disable_progress_bar()
+        logging.disable_progress_bar()
+    # What transformers would warn about is refused below, in one line.
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
         loader: Any = AutoModelForCausalLM
@@ -105,6 +108,8 @@ def load_checkpoint(
         raise
     except Exception as error:  # safetensors, tokenizers and hub errors share no base class
         raise InputError(f"checkpoint {source!r} cannot be loaded: {_one_line(error)}") from error
+    finally:
+        logging.set_verbosity(verbosity)
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
     if missing:
         raise InputError(

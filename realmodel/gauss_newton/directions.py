@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.linalg import eigh
 
 from realmodel.architectures import AdaptedModule
+from realmodel.gauss_newton.inverse_factor import inverse_factor
 from realmodel.statistics import Statistics
 from theory import InputError
 from theory.arrays import Array
@@ -113,15 +115,15 @@ def select_directions(
     for module in statistics.modules:
         name, group = module.name, module.input_group
         if group not in roots:
-            roots = {group: inverse_root(statistics.sigma[group], ridge)}
+            roots = {group: inverse_factor(statistics.sigma[group], ridge)}
         gamma = statistics.gamma[name]
-        inner, outer = roots[group], inverse_root(gamma, ridge)
+        inner, outer = roots[group], inverse_factor(gamma, ridge)
         gradient = statistics.gradient[name]
         if half is not None:
             gradient = statistics.half_gradients(name)[half]
         if kind == "residual":
-            U, s, Vt = _top(outer @ gradient @ inner, k)
-            left[name], right[name], strength[name] = U.T @ outer, Vt @ inner, s
+            U, s, Vt = _top(outer.T @ gradient @ inner, k)
+            left[name], right[name], strength[name] = U.T @ outer.T, Vt @ inner.T, s
             continue
         if kind == "gradient":
             U, s, Vt = _top(gradient, k)
@@ -145,18 +147,17 @@ def select_directions(
     )
 
 
-def inverse_root(moment: Array, ridge: float) -> Array:
-    """``(A + ridge tr(A)/n I)^{-1/2}``, on the range of A where it is singular."""
-    values, vectors = np.linalg.eigh(moment)
-    values = np.clip(values, 0.0, None) + ridge * values.mean()
-    floor = len(values) * np.finfo(float).eps * values.max()
-    scale = np.divide(1.0, np.sqrt(values), out=np.zeros_like(values), where=values > floor)
-    return (vectors * scale) @ vectors.T
-
-
 def _top(matrix: Array, k: int) -> tuple[Array, Array, Array]:
-    U, s, Vt = np.linalg.svd(matrix, full_matrices=False)
-    return U[:, :k], s[:k], Vt[:k]
+    """The k largest singular triplets, from the Gram matrix of the shorter side."""
+    if matrix.shape[0] < matrix.shape[1]:
+        V, s, Ut = _top(matrix.T, k)
+        return Ut.T, s, V.T
+    size = matrix.shape[1]
+    values, V = eigh(matrix.T @ matrix, subset_by_index=(size - k, size - 1))
+    s = np.sqrt(np.clip(values[::-1], 0.0, None))
+    V = V[:, ::-1]
+    U = np.divide(matrix @ V, s, out=np.zeros((len(matrix), k)), where=s > 0)
+    return U, s, V.T
 
 
 def chosen(modules: Sequence[AdaptedModule], directions: Directions) -> Directions:

@@ -9,7 +9,7 @@ import numpy as np
 from realmodel.architectures import AdaptedModule
 from realmodel.batches import EncodedExample
 from realmodel.checkpoint import Checkpoint, model_of
-from realmodel.gauss_newton.directions import inverse_root
+from realmodel.gauss_newton.inverse_factor import inverse_factor
 from realmodel.gauss_newton.products import GaussNewtonProducts
 from realmodel.gauss_newton.tangents import check_attention
 from realmodel.statistics import Statistics
@@ -130,21 +130,21 @@ class _WhitenedSpace:
     ) -> None:
         self.modules = tuple(modules)
         groups = dict.fromkeys(module.input_group for module in modules)
-        inner = {group: inverse_root(statistics.sigma[group], ridge) for group in groups}
+        inner = {group: inverse_factor(statistics.sigma[group], ridge) for group in groups}
         self.inner = [inner[module.input_group] for module in modules]
-        self.outer = [inverse_root(statistics.gamma[module.name], ridge) for module in modules]
+        self.outer = [inverse_factor(statistics.gamma[module.name], ridge) for module in modules]
 
     def whiten(self, gradients: Sequence[Array]) -> Array:
         """One vector from one gradient (m, d) per module."""
         parts = zip(self.outer, gradients, self.inner, strict=True)
-        return np.concatenate([(outer @ G @ inner).ravel() for outer, G, inner in parts])
+        return np.concatenate([(outer.T @ G @ inner).ravel() for outer, G, inner in parts])
 
     def change(self, vector: Array) -> dict[str, Array]:
         """The weight changes that a whitened vector stands for."""
         sizes = [module.out_features * module.in_features for module in self.modules]
         pieces = np.split(vector, np.cumsum(sizes)[:-1])
         return {
-            module.name: outer @ piece.reshape(module.out_features, module.in_features) @ inner
+            module.name: outer @ piece.reshape(module.out_features, -1) @ inner.T
             for module, piece, outer, inner in zip(
                 self.modules, pieces, self.outer, self.inner, strict=True
             )

@@ -33,6 +33,7 @@ def output_gram(derivatives: torch.Tensor, outputs: torch.Tensor, head: Head) ->
     [[1.0, 0.0], [0.0, 0.0]]
     """
     count, _, width = derivatives.shape
+    head = head.like(derivatives)
     total = torch.zeros(count, count, dtype=torch.float64, device=derivatives.device)
     through_factor = head.weight is not None and width**2 < count * width + count**2
     vocabulary = outputs.shape[1] if head.weight is None else head.weight.shape[0]
@@ -41,14 +42,14 @@ def output_gram(derivatives: torch.Tensor, outputs: torch.Tensor, head: Head) ->
         stop = start + rows
         X, values = derivatives[:, start:stop], outputs[start:stop]
         p = torch.softmax(head.logits(values), dim=-1)
-        if head.weight is not None and through_factor:
-            W = head.weight.to(X)
+        W = head.weight
+        if W is not None and through_factor:
             centred = (W - (p @ W)[:, None]) * p.sqrt()[:, :, None]
             F = centred.mT @ centred
             X = X.transpose(0, 1)
             left, right = (X @ F).transpose(0, 1), X.transpose(0, 1)
         else:
-            J = X if head.weight is None else X @ head.weight.to(X).T
+            J = X if W is None else X @ W.T
             left = right = (J - (J * p).sum(dim=-1, keepdim=True)) * p.sqrt()
         total += left.flatten(1) @ right.flatten(1).T
     return (total + total.T) / 2

@@ -34,12 +34,16 @@ class Head:
             return cls(head.weight, head.bias)
         return cls()
 
+    def like(self, values: torch.Tensor) -> "Head":
+        """The same head in the arithmetic and on the device of ``values``."""
+        parts = (self.weight, self.bias)
+        return Head(*(None if part is None else part.to(values) for part in parts))
+
     def logits(self, outputs: torch.Tensor) -> torch.Tensor:
         """Logits (n, V) from the values (n, w) at which tangents stop."""
         if self.weight is None:
             return outputs
-        bias = None if self.bias is None else self.bias.to(outputs.dtype)
-        return nn.functional.linear(outputs, self.weight.to(outputs), bias)
+        return nn.functional.linear(outputs, self.weight, self.bias)
 
 
 def check_attention(model: Any) -> None:

@@ -24,6 +24,6 @@ def memory_advice(stage: str, batch_size: int) -> Generator[None]:
 def _advice(stage: str, batch_size: int) -> str:
     smaller = f"--batch-size {batch_size // 2}, " if batch_size > 1 else ""
     return (
-        f"out of memory in the {stage} stage: try {smaller}--partitions (modules in groups), "
-        "--offload cpu or disk, or --groups 2 (fewer gradients kept); --estimate shows the sizes"
+        f"out of memory in the {stage} stage: try {smaller}--partitions 4 (modules in groups) or "
+        "--offload cpu; --estimate shows the sizes before anything runs"
     )

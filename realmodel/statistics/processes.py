@@ -1,10 +1,33 @@
 """Data parallelism over the processes of ``torchrun``."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
+
+
+@contextmanager
+def joined() -> Generator[None]:
+    """Within this context, a process started by ``torchrun`` works together with its siblings.
+
+    ``torchrun --nproc-per-node 8 --no-python layercard card --device cuda ...`` gives each
+    process its own GPU and its own share of the sequences; all of them get the sums.
+    Without ``torchrun`` nothing happens.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ or dist.is_initialized():
+        yield
+        return
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
 
 
 def active() -> bool:

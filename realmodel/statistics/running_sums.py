@@ -112,7 +112,7 @@ class RunningSums:
         if self._sampling:
             self._add_gram(f"gamma/{module.name}", gradients)
             return
-        inputs = self._rows(module, hidden)
+        inputs = self._rows(module, hidden).to(gradients.device)
         if module.name == module.input_group:
             self._add_gram(f"sigma/{module.name}", inputs)
         if self.output_moment == "empirical":

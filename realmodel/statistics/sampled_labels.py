@@ -5,6 +5,9 @@ import torch
 
 from realmodel.batches import IGNORED, Batch
 
+ELEMENTS = 1 << 25
+"""Largest temporary, in numbers."""
+
 
 def sampled_labels(
     logits: torch.Tensor, batch: Batch, sequence_ids: torch.Tensor, seed: int
@@ -28,7 +31,11 @@ def sampled_labels(
             for sequence, count in zip(sequence_ids.tolist(), counts, strict=True)
         ]
     )
-    cumulative = torch.softmax(logits.detach().double(), dim=-1).cumsum(dim=-1)
-    points = torch.from_numpy(uniform).to(cumulative) * cumulative[:, -1]
-    drawn = torch.searchsorted(cumulative, points[:, None]).squeeze(1)
-    return drawn.clamp(max=logits.shape[1] - 1)
+    points = torch.from_numpy(uniform).to(logits.device)
+    rows = max(1, ELEMENTS // logits.shape[1])
+    drawn: list[torch.Tensor] = []
+    for part, chosen in zip(logits.detach().split(rows), points.split(rows), strict=True):
+        cumulative = torch.softmax(part.double(), dim=-1).cumsum(dim=-1)
+        place = torch.searchsorted(cumulative, chosen[:, None] * cumulative[:, -1:])
+        drawn.append(place.squeeze(1))
+    return torch.cat(drawn).clamp(max=logits.shape[1] - 1)
