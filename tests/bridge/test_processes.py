@@ -1,0 +1,72 @@
+"""Two processes of torchrun against one."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from realmodel.architectures import find_modules
+from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.statistics import Statistics, collect_statistics
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from conftest import build
+from realmodel.architectures import find_modules
+from realmodel.batches import EncodedExample
+from realmodel.gauss_newton import gauss_newton, select_directions
+from realmodel.statistics import collect_statistics, processes
+
+encoded = {encoded}
+model = build("qwen3").float()
+table = find_modules(model)
+with processes.joined():
+    rank, world = processes.place()
+    assert world == 2
+    statistics = collect_statistics(
+        model, encoded, table, batch_size=2, groups=2, check_accuracy=False, offload="disk",
+        work_dir={folder!r}, partitions=2,
+    )
+    chosen = select_directions(statistics, k=1)
+    measured = gauss_newton(model, encoded, table, chosen, batch_size=2, groups=2)
+if rank == 1:
+    statistics.save({folder!r} + "/statistics.safetensors")
+    measured.save({folder!r} + "/measured.safetensors")
+"""
+
+
+def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    text = repr(list(encoded))
+    script.write_text(
+        SCRIPT.format(tests=str(Path(__file__).parent), folder=str(tmp_path), encoded=text)
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run"]
+    command += ["--standalone", "--nproc-per-node", "2", str(script)]
+    environment = {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+    run = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    ours = Statistics.load(tmp_path / "statistics.safetensors")
+    model = make("qwen3").float()
+    table = find_modules(model)
+    one = collect_statistics(
+        model, encoded, table, batch_size=2, groups=2, partitions=2, check_accuracy=False
+    )
+    assert ours.group_tokens == one.group_tokens
+    assert ours.positions == one.positions
+    for name in one.sums:
+        a, b = ours.sums[name].double(), one.sums[name].double()
+        assert float(torch.linalg.norm(a - b)) <= 1e-6 * float(torch.linalg.norm(b)), name
+    measured = GaussNewton.load(tmp_path / "measured.safetensors")
+    alone = gauss_newton(model, encoded, table, select_directions(one, k=1), batch_size=2, groups=2)
+    # Singular vectors have no sign of their own.
+    for a, b in (
+        (measured.quadratic.gradient, alone.quadratic.gradient),
+        (measured.quadratic.curvature, alone.quadratic.curvature),
+    ):
+        np.testing.assert_allclose(np.abs(a), np.abs(b), rtol=1e-3, atol=1e-4 * np.abs(b).max())
