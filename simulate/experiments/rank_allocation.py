@@ -137,6 +137,7 @@ def draw(table: Table, figure: Figure) -> None:
         title="Dashed: negative coupling",
         xlabel=r"coupling $\rho$",
         ylabel="share of the best allocation's gain",
+        ylim=(0.0, 1.05),
     )
     left.legend()
     right.axhline(1.0, color="black", lw=0.6)
