@@ -114,6 +114,7 @@ def card(
     from realmodel.card import CardOptions, LayerCard
     from realmodel.card.measured import with_finetuning
     from realmodel.card.table import table
+    from realmodel.statistics import processes
 
     if (saved is None) == (model is None or data is None):
         raise InputError("pass --model and --data to measure a card, or --card to read one")
@@ -142,7 +143,16 @@ def card(
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
-        made = measured(source, options, resume_dir)
+        from realmodel.statistics import processes
+
+        with processes.joined():
+            with processes.joined():
+            made = measured(source, options, resume_dir)
+            if processes.place()[0] > 0:  # the first process of torchrun writes for all
+                return
+            first = processes.place()[0] == 0
+        if not first:
+            return
     for path in finetuned or ():
         made = with_finetuning(made, path)
     written = write_card(made, output_dir or Path("out/card"))
