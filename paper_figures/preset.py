@@ -54,7 +54,20 @@ class Preset:
     seed: int = 0
 
     def with_sources(self, models: tuple[str, ...], data: tuple[str, ...], seed: int) -> "Preset":
-        """The same preset with another seed, and other checkpoints and files if any are given."""
+        """The same preset with another seed, and other checkpoints and files if any are given.
+
+        Raises
+        ------
+        InputError
+            If two sources would have the same label in a figure.
+        """
+        for sources in (models, data):
+            labels = [label(source) for source in sources]
+            if twice := {name for name in labels if labels.count(name) > 1}:
+                raise InputError(
+                    f"two of {', '.join(sources)} would both be called {min(twice)!r}: put one "
+                    "in a folder of another name"
+                )
         return replace(self, models=models or self.models, data=data or self.data, seed=seed)
 
 
@@ -92,10 +105,10 @@ PRESETS = {
         name="demo",
         models=("embedded:gpt2", "embedded:qwen3"),
         data=("embedded:weather", "embedded:harbour", "embedded:train"),
-        repeats=1.0,
-        num_samples=96,
-        directions=2,
-        steps=20,
+        repeats=0.5,
+        num_samples=48,
+        directions=1,
+        steps=16,
         finetune_seeds=2,
         placements=12,
         comparisons=1,

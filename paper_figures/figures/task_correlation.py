@@ -8,6 +8,7 @@ from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
 from paper_figures.style import COLUMN, DIVERGING, GREY, panels
+from theory import InputError
 
 CAPTION = (
     "Spearman correlation between tasks of the layers' ranking by residual norm (cross-fitted), "
@@ -19,7 +20,10 @@ REDRAWS = 400
 
 def inputs(preset: Preset) -> dict[str, Step]:
     """Cards of one model of each of two families on every task."""
-    return cards(preset, (preset.models[0], preset.models[-1 if len(preset.models) == 2 else 2]))
+    if len(preset.data) < 2:
+        raise InputError(f"task_correlation compares tasks: give --data twice, not {preset.data}")
+    other = preset.models[min(2, len(preset.models) - 1)]
+    return cards(preset, (preset.models[0], other))
 
 
 def compute(**measured: Data) -> Data:

@@ -29,6 +29,10 @@ def test_list_names_every_artifact() -> None:
         (["nonsense"], "unknown figure or table 'nonsense'; choose from"),
         (["--preset", "huge"], "unknown preset 'huge'; choose from demo, mini, paper"),
         (["overview", "--from-data"], "overview.json is missing"),
+        (["costs", "--model", "./nowhere"], "model './nowhere': no such folder"),
+        (["costs", "--data", "nowhere.json"], "data 'nowhere.json': no such file"),
+        (["task_correlation", "--data", "a.json"], "give --data twice"),
+        (["costs", "--data", "x/a.json", "--data", "x/b.json"], "would both be called 'x'"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(
