@@ -143,15 +143,10 @@ def card(
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
-        from realmodel.statistics import processes
-
         with processes.joined():
-            with processes.joined():
             made = measured(source, options, resume_dir)
-            if processes.place()[0] > 0:  # the first process of torchrun writes for all
-                return
             first = processes.place()[0] == 0
-        if not first:
+        if not first:  # one process of torchrun writes for all
             return
     for path in finetuned or ():
         made = with_finetuning(made, path)
