@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.architectures import ModuleTable
-from realmodel.baselines import BASELINES, Context
+from realmodel.baselines import BASELINES, Context, JointGain
 from realmodel.checkpoint import Checkpoint
 from realmodel.compare.attention import attention
 from realmodel.compare.measured import measure
@@ -71,9 +71,14 @@ def compare(
     picks = {f"pick of {s.name}": s.pick for s in scored if s.pick not in gains}
     gains |= tuned(checkpoint, task, table, picks, options, store, progress)
     kept = {"pool": tuple(pool.values()), "singles": tuple(singles.values())}
-    predictions = predicted_gains(
-        context.joint_quadratic(), layers, {p: gains[p] for p in kept["pool"]}
-    )
+    pooled = {placement: gains[placement] for placement in kept["pool"]}
+    # Two scores may share a model and differ in the search.
+    models = {id(s.quadratic): s for s in scored if s.quadratic is not None}
+    predictions = {
+        s.name: predicted_gains(s.quadratic, layers, pooled)
+        for s in models.values()
+        if s.quadratic is not None
+    }
     runs: list[dict[str, Any]] = []
     for label, placement in {**labelled, **picks}.items():
         for seed in range(options.seeds):
@@ -93,7 +98,7 @@ def compare(
         ],
         summaries=[summarise(s, gains, everything=everything, **kept) for s in scored],
         predictions=predictions,
-        prediction=prediction_summary(predictions),
+        prediction={name: prediction_summary(rows) for name, rows in predictions.items()},
     )
 
 
@@ -158,6 +163,7 @@ def score_all(
                 values={placement: float(score.value(placement)) for placement in placements},
                 pick=pick,
                 seconds=shared[baseline.need] + own,
+                quadratic=score.quadratic if isinstance(score, JointGain) else None,
             )
         )
         progress("scores", done, len(BASELINES))

@@ -27,7 +27,8 @@ def predicted_gains(
     """
     rows = []
     for placement, realised in gains.items():
-        record = additivity(quadratic, [layers.index(layer) for layer in placement])
+        blocks = [layers.index(layer) for layer in placement]
+        record = additivity(quadratic, blocks)
         bounds = {
             "lower": record.lower,
             "upper": record.upper,
@@ -40,6 +41,7 @@ def predicted_gains(
                 "realised": float(realised.mean()),
                 "joint": float(record.gain),
                 "sum": float(record.sum_of_gains),
+                "coupling": float(quadratic.restrict(blocks).coupling),
             }
             # An infinite bound says nothing; null is how JSON says so.
             | {name: float(b) if np.isfinite(b) else None for name, b in bounds.items()}
@@ -48,7 +50,7 @@ def predicted_gains(
 
 
 def prediction_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Medians of the ratios to the realised gain, and how often the signed bounds hold it."""
+    """Medians of ratios and of the coupling; how often the signed bounds hold the realised gain."""
     realised = np.array([row["realised"] for row in rows])
     joint, total = (np.array([row[key] for row in rows]) for key in ("joint", "sum"))
     low = np.array([row["signed_lower"] or 0.0 for row in rows])
@@ -59,5 +61,6 @@ def prediction_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         "joint_over_realised": float(np.median(joint / realised)),
         "sum_over_realised": float(np.median(total / realised)),
         "sum_over_joint": float(np.median(total / joint)),
+        "coupling": float(np.median([row["coupling"] for row in rows])),
         "within_signed_bounds": float(np.mean((low <= realised) & (realised <= high))),
     }

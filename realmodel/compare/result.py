@@ -31,10 +31,10 @@ class ComparisonResult:
         One per score and placement: score, layers, value.
     summaries : sequence of ScoreSummary
         One per score.
-    predictions : sequence of mapping
-        One per placement: realised, joint, sum and bounds.
+    predictions : mapping
+        By model of the joint gain, one row per placement: realised, joint, sum and bounds.
     prediction : mapping
-        Medians over these.
+        Medians over these, by model.
     """
 
     model: str
@@ -46,8 +46,8 @@ class ComparisonResult:
     runs: Sequence[Mapping[str, Any]]
     values: Sequence[Mapping[str, Any]]
     summaries: Sequence[ScoreSummary]
-    predictions: Sequence[Mapping[str, Any]]
-    prediction: Mapping[str, float]
+    predictions: Mapping[str, Sequence[Mapping[str, Any]]]
+    prediction: Mapping[str, Mapping[str, float]]
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object without NaN."""
@@ -84,15 +84,22 @@ class ComparisonResult:
             f"| {s.seconds:.1f} |"
             for s in rows
         ]
-        p = self.prediction
+        titles = {summary.name: summary.title for summary in self.summaries}
         lines += [
             "",
-            f"Predicted over realised gain (medians over the placements): joint model "
-            f"{p['joint_over_realised']:.2f}, additive sum {p['sum_over_realised']:.2f}; sum over "
-            f"joint {p['sum_over_joint']:.2f}. The signed bounds hold the realised gain for "
-            f"{100 * p['within_signed_bounds']:.0f}% of the placements.",
+            "Predicted against realised gain, medians over the placements:",
             "",
+            "| model | joint / realised | sum of single gains / realised | sum / joint "
+            "| rho within the placement | realised gain within the signed bounds |",
+            "| --- | --- | --- | --- | --- | --- |",
         ]
+        lines += [
+            f"| {titles[name]} | {p['joint_over_realised']:.2f} | {p['sum_over_realised']:.2f} "
+            f"| {p['sum_over_joint']:.2f} | {p['coupling']:.2f} "
+            f"| {100 * p['within_signed_bounds']:.0f}% |"
+            for name, p in self.prediction.items()
+        ]
+        lines.append("")
         return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from realmodel.compare.agreement import Agreement, agreement
+from theory import BlockQuadratic
 from theory.arrays import Array, Float64
 
 Gains = Mapping[tuple[int, ...], Float64[Array, " seeds"]]
@@ -26,6 +27,8 @@ class ScoredBaseline:
         The placement that it chooses freely among all of its size.
     seconds : float
         Wall time of what it needs and of the score itself.
+    quadratic : BlockQuadratic or None
+        The model behind a joint gain, one block per layer.
     """
 
     name: str
@@ -34,6 +37,7 @@ class ScoredBaseline:
     values: Mapping[tuple[int, ...], float]
     pick: tuple[int, ...]
     seconds: float
+    quadratic: BlockQuadratic | None = None
 
 
 @dataclass(frozen=True)

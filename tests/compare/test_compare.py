@@ -64,10 +64,12 @@ def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_p
     for summary in record["summaries"]:
         assert summary["regret"] >= 0
         assert len(summary["pick"]) == 2
-    assert len(record["predictions"]) == 3
-    for row in record["predictions"]:
-        assert row["sum"] > 0
-        assert row["signed_lower"] <= row["joint"] * (1 + 1e-9)
+    assert set(record["predictions"]) == {"joint-gain-exact", "tangent-quadratic"}
+    for rows in record["predictions"].values():
+        assert len(rows) == 3
+        for row in rows:
+            assert row["sum"] > 0
+            assert row["signed_lower"] <= row["joint"] * (1 + 1e-9)
     labels = {row["label"] for row in record["runs"]}
     assert {"first-k", "all-layers", "layer-0", "layer-2"} <= labels
     text = result.to_markdown()
