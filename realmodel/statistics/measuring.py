@@ -22,7 +22,9 @@ def measuring(model: Any, *, gradient_checkpointing: bool = False) -> Generator[
     for parameter in trainable:
         parameter.requires_grad_(False)
     if switch:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        # Renamed in transformers 5.
+        old = model.gradient_checkpointing_enable
+        getattr(model, "activation_checkpointing_enable", old)({"use_reentrant": False})
     if gradient_checkpointing:
         for module in model.modules():
             if _recomputes(module):
@@ -31,7 +33,8 @@ def measuring(model: Any, *, gradient_checkpointing: bool = False) -> Generator[
         yield
     finally:
         if switch:
-            model.gradient_checkpointing_disable()
+            old = model.gradient_checkpointing_disable
+            getattr(model, "activation_checkpointing_disable", old)()
         for name, module in model.named_modules():
             module.training = training[name]
         for parameter in trainable:

@@ -183,7 +183,12 @@ class Statistics:
 
     def manifest(self) -> dict[str, Any]:
         """Everything but the sums, as JSON."""
-        record = {**vars(self), "format": FORMAT, "options": asdict(self.options)}
+        record = {
+            **vars(self),
+            "format": FORMAT,
+            "kind": "statistics",
+            "options": asdict(self.options),
+        }
         del record["sums"]
         record["modules"] = [asdict(module) for module in self.modules]
         record["parts"] = [asdict(part) for part in self.parts]
@@ -206,7 +211,7 @@ class Statistics:
         """
         sums = TensorFile(Path(path))
         record = dict(sums.manifest)
-        if record.pop("format", None) != FORMAT:
+        if (record.pop("format", None), record.pop("kind", None)) != (FORMAT, "statistics"):
             raise InputError(f"{str(path)!r} is not a statistics file of format {FORMAT}")
         record["modules"] = tuple(AdaptedModule(**module) for module in record["modules"])
         record["options"] = Options(**record["options"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from realmodel.architectures import find_modules
 from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
@@ -163,3 +164,13 @@ def test_bad_input(make: Any, encoded: Any) -> None:
     model.config._attn_implementation = "sdpa"
     with pytest.raises(InputError, match="load with attention='eager'"):
         gauss_newton(model, encoded, modules, given(modules))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_equals_cpu(make: Any, encoded: Any) -> None:
+    model = make("gpt2")
+    modules = find_modules(model).modules
+    on_cpu = gauss_newton(model, encoded, modules, given(modules), groups=2).quadratic
+    on_gpu = gauss_newton(model.cuda(), encoded, modules, given(modules), groups=2).quadratic
+    check_parity(on_gpu, on_cpu.gradient, on_cpu.curvature)

@@ -200,3 +200,17 @@ def test_out_of_memory_names_the_options(make: Any, encoded: Any, monkeypatch: A
     message = "out of memory in the huge stage"
     with pytest.raises(InputError, match=message), memory_advice("huge", 1):
         torch.empty(1 << 60)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_equals_cpu_and_bfloat16_accumulates_in_float32(make: Any, encoded: Any) -> None:
+    model = make("gpt2").float()
+    on_cpu = collect(model, encoded, output_moment="empirical")
+    on_gpu = collect(model.cuda(), encoded, output_moment="empirical")
+    check_same(on_gpu, on_cpu, 1e-4)
+    offloaded = collect(model, encoded, output_moment="empirical", offload="cpu")
+    check_same(offloaded, on_gpu, 1e-4)
+    half = collect(model.bfloat16(), encoded, output_moment="empirical", check_accuracy=True)
+    assert half.sums["sigma/transformer.h.0.attn.c_attn"].dtype == torch.float32
+    assert half.accuracy["accumulation"]["gradient"] < 1e-5
