@@ -22,8 +22,8 @@ def blocks(language: str, page: Path = README) -> list[str]:
 
 
 def sessions(page: Path) -> str:
-    """All Python blocks of a page: one session."""
-    return "\n".join(blocks("python", page))
+    """All Python sessions of a page, joined: names carry over from block to block."""
+    return "\n".join(block for block in blocks("python", page) if ">>>" in block)
 
 
 def commands(block: str) -> list[tuple[str, str]]:
@@ -41,10 +41,16 @@ def check_output(expected: str, actual: str) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if sessions(page)], ids=lambda p: p.stem)
 def test_python_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert all(">>>" in block for block in blocks("python", page)), "write sessions (>>>)"
     example = doctest.DocTestParser().get_doctest(sessions(page), {}, page.name, str(page), 0)
     result = doctest.DocTestRunner(optionflags=ELLIPSIS).run(example)
     assert result.failed == 0
+
+
+def test_other_python_blocks_are_python() -> None:
+    for page in PAGES:
+        for block in blocks("python", page):
+            if ">>>" not in block:
+                compile(block, str(page), "exec")
 
 
 @pytest.mark.parametrize(
