@@ -26,7 +26,13 @@ def amount(value: float, unit: str) -> str:
     steps = {
         "seconds": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
         "bytes": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
-        "operations": ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1.0, "FLOP")),
+        "operations": (
+            (1e12, "TFLOP"),
+            (1e9, "GFLOP"),
+            (1e6, "MFLOP"),
+            (1e3, "kFLOP"),
+            (1.0, "FLOP"),
+        ),
     }.get(unit.split()[0], ((1e6, "M"), (1e3, "k"), (1.0, "")))
     for size, name in steps:
         if abs(value) >= size:

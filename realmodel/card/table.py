@@ -33,6 +33,7 @@ def table(card: "LayerCard", *, width: int = 80) -> RenderableType:
     shown = WIDE if width >= 112 else NARROW
     rows = Table(
         box=SIMPLE_HEAD,
+        pad_edge=False,
         title=f"{card.model['source']} on {card.data['source']}",
         caption=(
             f"gain in nats per completion token (loss before: {number(card.data['loss'])}), within "
@@ -54,7 +55,7 @@ def table(card: "LayerCard", *, width: int = 80) -> RenderableType:
     return Group(rows, Padding(Group(*lines), (1, 0, 0, 0)))
 
 
-def _bar(share: float, width: int = 8) -> str:
+def _bar(share: float, width: int = 6) -> str:
     """A horizontal bar.
 
     >>> _bar(1.0, 2), _bar(0.0, 2)

@@ -147,6 +147,7 @@ def _calibrated(card: "LayerCard", model: str | None, seed: int) -> "LayerCard":
 
 def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
     """The choice as tables."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.padding import Padding
     from rich.table import Table
@@ -154,32 +155,40 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
 
     from realmodel.card.numbers import amount, number
 
-    def row(name: str, point: Any) -> list[str]:
+    def row(point: Any, *, shares: bool) -> list[str]:
         error = "" if point.gain_error is None else f" ± {number(1.96 * point.gain_error)}"
         costs = [
-            f"{amount(point.costs[kind], card.costs.unit(kind))} "
-            f"({100 * point.costs[f'{kind}_share']:.0f}%)"
+            f"{100 * point.costs[f'{kind}_share']:.0f}%"
+            if shares
+            else amount(point.costs[kind], card.costs.unit(kind))
             for kind in card.costs.KINDS
         ]
         layers = ", ".join(str(layer) for layer in point.layers)
-        return [name, layers, f"{number(point.gain)}{error}", *costs]
+        return [layers, f"{number(point.gain)}{error}", *costs]
 
     chosen = Table(
         title=f"{card.model['source']}: largest gain within {choice.budget.text}",
-        caption="gain in nats per completion token, ± 95% sampling interval; shares are of "
-        "adapting every layer",
+        caption="gain in nats per completion token, ± 95% sampling interval; time per training "
+        "step, serving added to one decoded token",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
     )
-    heads = ("", "layers", "gain", "time per step", "memory", "serving per token", "parameters")
-    for head in heads:
+    heads = ("layers", "gain", "time", "memory", "serving", "weights")
+    for head in ("", *heads):
         chosen.add_column(head)
-    chosen.add_row(*row("placement", choice.best), style="bold")
+    chosen.add_row("placement", *row(choice.best, shares=False), style="bold")
     if choice.runner_up is not None:
-        chosen.add_row(*row("runner-up", choice.runner_up))
-    front = Table(title="Pareto front")
-    for head in heads[1:]:
-        front.add_column(head)
+        chosen.add_row("runner-up", *row(choice.runner_up, shares=False))
+    front = Table(
+        title="Pareto front, costs as shares of adapting every layer",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for head in heads:
+        front.add_column(head, justify="left" if head in ("layers", "gain") else "right")
     for point in choice.front:
-        front.add_row(*row("", point)[1:], style="bold" if point == choice.best else "")
+        style = "bold" if point == choice.best else ""
+        front.add_row(*row(point, shares=True), style=style)
     lines = [*choice.guarantee, *_bounds(choice)]
     if choice.margin is not None and choice.margin_error is not None:
         word = "is" if choice.margin > 1.96 * choice.margin_error else "is not"

@@ -20,7 +20,7 @@ function amount(x, unit) {
   };
   if (unit.startsWith("seconds")) return scaled([[1, "s"], [1e-3, "ms"], [1e-6, "µs"]]);
   if (unit.startsWith("bytes")) return scaled([[1e9, "GB"], [1e6, "MB"], [1e3, "kB"], [1, "B"]]);
-  if (unit.startsWith("operations")) return scaled([[1e12, "TFLOP"], [1e9, "GFLOP"], [1e6, "MFLOP"], [1, "FLOP"]]);
+  if (unit.startsWith("operations")) return scaled([[1e12, "TFLOP"], [1e9, "GFLOP"], [1e6, "MFLOP"], [1e3, "kFLOP"], [1, "FLOP"]]);
   return scaled([[1e6, "M"], [1e3, "k"], [1, ""]]).trim();
 }
 const percent = (x) => `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)}%`;
