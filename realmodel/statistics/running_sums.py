@@ -47,6 +47,11 @@ class RunningSums:
         self.positions = 0
         self.tokens, self.sequences = [0] * groups, [0] * groups
         self.losses = [0.0] * groups
+        # Of modules that share an input, the first one speaks for it.
+        first: dict[str, str] = {}
+        for module in self.modules:
+            first.setdefault(module.input_group, module.name)
+        self._first = frozenset(first.values())
         self._group, self._sampling = 0, False
         self._mask: torch.Tensor | None = None
         self._shape: tuple[int, ...] = ()
@@ -113,8 +118,8 @@ class RunningSums:
             self._add_gram(f"gamma/{module.name}", gradients)
             return
         inputs = self._rows(module, hidden).to(gradients.device)
-        if module.name == module.input_group:
-            self._add_gram(f"sigma/{module.name}", inputs)
+        if module.name in self._first:
+            self._add_gram(f"sigma/{module.input_group}", inputs)
         if self.output_moment == "empirical":
             self._add_gram(f"gamma/{module.name}", gradients)
         name = f"gradient/{module.name}"

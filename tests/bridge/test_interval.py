@@ -74,13 +74,13 @@ def test_more_products_close_the_interval(make: Any, encoded: Any) -> None:
     modules = [m for m in find_modules(model).modules if m.kind == "attn.c_proj"]
     statistics = collect_statistics(model, encoded, modules, groups=4, check_accuracy=False)
     widths: list[float] = []
-    for iterations in (1, 4, 16):
+    for iterations in (1, 3, 9):
         found = layers_interval(
             model, encoded[:3], statistics, [0], iterations=iterations, groups=3, damping=2.0
         )
         widths.append((found.upper - found.lower) / found.upper)
     assert widths[0] > widths[1] > widths[2]
-    assert widths[2] < 0.01
+    assert widths[2] < 0.05
 
 
 def _block_diagonal(blocks: Any) -> Any:
