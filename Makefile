@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## the main job on the embedded checkpoints, no network
 	$(BIN)/layercard demo --output-dir out/demo
 
-test: lint pytest ## lint, types, import contracts and the whole test suite
+test: lint docs pytest ## lint, types, import contracts, documentation and the whole test suite
 
 pytest: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
@@ -41,7 +41,7 @@ figures: $(READY) ## every figure and table, embedded preset
 	$(BIN)/python -m paper_figures --preset demo --output-dir out/figures
 
 bench: $(READY) ## speed ratios, each measured in one run
-	$(BIN)/python -m simulate.bench
+	OMP_NUM_THREADS=1 $(BIN)/python -m simulate.bench
 	$(BIN)/python -m realmodel.bench
 
 PEERS := .venv-peers/bin/python
