@@ -35,7 +35,7 @@ STYLES = {
     "middle-k": (SKY, "D"),
     "last-k": (PURPLE, "^"),
     "uniform-k": (VERMILION, "s"),
-    "residual norm": (BLACK, "X"),
+    "residual norm": (BLACK, "o"),
     "ours": (GREEN, "o"),
 }
 COSTS = {"time": "time of a training step", "memory": "memory", "serving": "serving latency"}
@@ -101,7 +101,9 @@ def _draw(axis: Axes, data: Data, kind: str) -> None:
             yerr=point["gain_error"] or 0.0,
             ls="",
             marker=marker,
-            ms=4,
+            # A ring, since the largest norms are often a common placement too.
+            ms=7 if name == "residual norm" else 4,
+            mfc="none" if name == "residual norm" else colour,
             color=colour,
             elinewidth=0.7,
             label=name.removesuffix("-k"),

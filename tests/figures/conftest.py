@@ -17,9 +17,16 @@ from paper_figures.store import Store
 
 @pytest.fixture(scope="session")
 def small() -> Preset:
-    """The demo preset with small samples."""
+    """The demo preset with two tasks and small samples."""
     return replace(
-        PRESETS["demo"], repeats=0.1, num_samples=12, directions=1, steps=2, finetune_seeds=1
+        PRESETS["demo"],
+        data=PRESETS["demo"].data[:2],
+        repeats=0.1,
+        num_samples=8,
+        directions=1,
+        steps=2,
+        finetune_seeds=1,
+        placements=6,
     )
 
 
