@@ -31,14 +31,19 @@ def measure(
     name = f"gauss-newton-{options.directions}-{options.curvature_samples}"
     quadratic_path = folder / f"{name}.safetensors"
     times_path = folder / f"{name}.seconds.json"
-    if statistics_path.exists() and quadratic_path.exists() and times_path.exists():
+    seconds = read_json(times_path) if times_path.exists() else {}
+    if statistics_path.exists() and "statistics" in seconds:
         statistics = Statistics.load(statistics_path, model=checkpoint.digest)
-        quadratic = GaussNewton.load(quadratic_path, model=checkpoint.digest)
-        seconds = {key: float(value) for key, value in read_json(times_path).items()}
     else:
         start = time.perf_counter()
         statistics = collect_statistics(checkpoint, task.training, table, check_accuracy=False)
-        middle = time.perf_counter()
+        seconds = {"statistics": time.perf_counter() - start}
+        statistics.save(statistics_path)
+        write_json(times_path, seconds)
+    if quadratic_path.exists() and "quadratic" in seconds:
+        quadratic = GaussNewton.load(quadratic_path, model=checkpoint.digest)
+    else:
+        start = time.perf_counter()
         with attention(checkpoint.model, "eager"):
             quadratic = gauss_newton(
                 checkpoint,
@@ -47,10 +52,8 @@ def measure(
                 select_directions(statistics, k=options.directions),
                 curvature_sequences=min(options.curvature_samples, len(task.training) // 2),
             )
-        end = time.perf_counter()
-        statistics.save(statistics_path)
+        seconds["quadratic"] = time.perf_counter() - start
         quadratic.save(quadratic_path)
-        seconds = {"statistics": middle - start, "quadratic": end - middle}
         write_json(times_path, seconds)
     context = Context(
         checkpoint=checkpoint,
@@ -60,4 +63,4 @@ def measure(
         protocol=options.finetune,
         seed=options.seed,
     )
-    return context, seconds
+    return context, {key: float(value) for key, value in seconds.items()}
