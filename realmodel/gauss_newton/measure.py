@@ -36,7 +36,8 @@ class Streaming:
     batch_size, padding_side, work_dir, save_every, progress
         As in :func:`realmodel.statistics.collect_statistics`.
     curvature_sequences
-        Take the curvature on this many sequences, evenly spread; all when None.
+        Take the curvature on about this many sequences, see :func:`curvature_places`; all when
+        None.
     groups
         Groups of sequences whose sums are kept for the jackknife.
     """
@@ -79,9 +80,9 @@ def measure(
     encoded = [encoded[place] for place in kept]
     if not encoded:
         raise InputError("no sequence is left to measure the directions on")
-    wanted = min(streaming.curvature_sequences or len(encoded), len(encoded))
-    among = set(np.linspace(0, len(encoded) - 1, wanted).round().astype(int).tolist())
     groups, size, side = streaming.groups, streaming.batch_size, streaming.padding_side
+    among = curvature_places(len(encoded), streaming.curvature_sequences, groups)
+    wanted = len(among)
     shard = processes.place()
     slope_plan, bend_plan = (
         plan_batches(encoded, groups=groups, batch_size=size, shard=shard, among=places)
@@ -140,6 +141,26 @@ def measure(
             **metadata,
         },
     )
+
+
+def curvature_places(count: int, wanted: int | None, groups: int) -> set[int]:
+    """Places of the sequences that the curvature is taken on, spread evenly.
+
+    Every group gets as many as every other and at least one: the jackknife leaves whole groups
+    out, of the gradient and of the curvature together.
+
+    Examples
+    --------
+    >>> sorted(curvature_places(9, 4, groups=2))
+    [0, 1, 6, 7]
+    >>> sorted(curvature_places(5, 1, groups=2)), len(curvature_places(5, None, groups=2))
+    ([0, 1], 5)
+    """
+    if wanted is None or wanted >= count:
+        return set(range(count))
+    rows = np.linspace(0, max(1, count // groups) - 1, max(1, round(wanted / groups)))
+    places = {int(row) * groups + group for row in rows.round() for group in range(groups)}
+    return {place for place in places if place < count}
 
 
 def _zeros(groups: int, K: int) -> dict[str, torch.Tensor]:

@@ -49,11 +49,17 @@ def plan_batches(
     >>> ten = [EncodedExample((1,) * (i + 2), (1,) * (i + 2), "") for i in range(10)]
     >>> [(b.group, b.indices) for b in plan_batches(ten, groups=2, batch_size=3)]
     [(0, (0, 2, 4)), (0, (6, 8)), (1, (1, 3, 5)), (1, (7, 9))]
+    >>> [(b.group, b.indices) for b in plan_batches(ten, groups=2, batch_size=3, among={4, 5, 6})]
+    [(0, (4, 6)), (1, (5,))]
     """
     index, shards = shard
     plan: list[PlannedBatch] = []
     for group in range(groups):
-        members = [i for i in range(group, len(encoded), groups) if (i // groups) % shards == index]
+        members = [
+            i
+            for i in range(group, len(encoded), groups)
+            if (i // groups) % shards == index and (among is None or i in among)
+        ]
         members.sort(key=lambda i: len(encoded[i].input_ids))
         for start in range(0, len(members), batch_size):
             plan.append(PlannedBatch(group, tuple(members[start : start + batch_size])))
