@@ -23,17 +23,16 @@ Layers = Annotated[int, typer.Option(min=1, help="How many layers to choose.")]
 
 def demo(
     output_dir: OutputDir = Path("out/demo"),
-    num_samples: NumSamples = 96,
+    num_samples: NumSamples = 64,
     layers: Layers = 3,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Card, bounds and best layers of the two embedded miniature checkpoints."""
-    from realmodel.card import CardOptions, build_card
     from realmodel.card.atomic import write_atomically
     from realmodel.card.table import table
-    from realmodel.checkpoint import load_checkpoint
-    from realmodel.demo import CHECKPOINTS, checkpoint_folder, examples
+    from realmodel.demo import CHECKPOINTS
+    from realmodel.demo.measure import measure_all
     from realmodel.demo.miniature import LAYERS
     from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
     from realmodel.placement import place
@@ -41,28 +40,19 @@ def demo(
     if layers > LAYERS:
         raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
     folder = output_dir or Path("out/demo")
-    task = examples(num_samples, seed=seed)
-    cards: dict[str, LayerCard] = {}
     choices: dict[str, Choice] = {}
     with progress() as bar:
-        for name in CHECKPOINTS:
-            line = bar.add_task(TITLES[name], total=None)
+        lines = {name: bar.add_task(TITLES[name], total=None) for name in CHECKPOINTS}
 
-            def tell(stage: str, done: int, total: int, name: str = name, line: Any = line) -> None:
-                text = f"{TITLES[name]}: {stage}"
-                bar.update(line, description=text, completed=done, total=total)
+        def tell(name: str, stage: str, done: int, total: int) -> None:
+            text = f"{TITLES[name]}: {stage}"
+            bar.update(lines[name], description=text, completed=done, total=total)
 
-            card = build_card(
-                load_checkpoint(checkpoint_folder(name)),
-                task,
-                CardOptions(directions=2, curvature_samples=8, seed=seed),
-                source=f"{num_samples} records of the demo task",
-                progress=tell,
-            )
-            choices[name] = place(card, objective="gain", budget=str(layers))
-            card.save(folder / name / "card.json")
-            write_atomically(folder / name / "card.md", card.to_markdown())
-            cards[name] = card
+        cards = measure_all(CHECKPOINTS, num_samples, seed, tell)
+    for name, card in cards.items():
+        choices[name] = place(card, objective="gain", budget=str(layers))
+        card.save(folder / name / "card.json")
+        write_atomically(folder / name / "card.md", card.to_markdown())
     rows = [Row(TITLES[name], cards[name], choices[name].best.layers) for name in CHECKPOINTS]
     picture = write_atomically(folder / "layer_profile.png", png_bytes(layer_profile(rows)))
     record: dict[str, dict[str, Any]] = {

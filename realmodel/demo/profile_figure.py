@@ -69,7 +69,7 @@ def layer_profile(rows: Sequence[Row]) -> Figure:
                     axis.set_xlabel("layer")
             axes[index][0].set_ylabel(row.title, fontsize=10, fontweight="bold", labelpad=8)
         chosen = "; ".join(f"{row.title}: {', '.join(map(str, row.chosen))}" for row in rows)
-        figure.suptitle(f"Chosen layers in orange ({chosen})", fontsize=9, color="#444444")
+        figure.suptitle(f"Best layers together in orange ({chosen})", fontsize=9, color="#444444")
     return figure
 
 
@@ -102,7 +102,7 @@ def draw(axis: Any, row: Row, measure: str, error: str | None) -> None:
                 color="#333333",
                 capsize=2.5,
                 linewidth=1.0,
-                zorder=4,
+                zorder=2.5,
             )
         top = max(top, value + (spread or 0.0))
     layers = row.card.indices

@@ -1,31 +1,47 @@
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from realmodel.card import LayerCard
 from realmodel.cli import app
+from realmodel.demo.measure import measure_all
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """One small run, with every network connection refused."""
+    """One small run of the command, one process per checkpoint."""
+    folder = tmp_path_factory.mktemp("demo")
+    result = CliRunner().invoke(
+        app,
+        ["demo", "--output-dir", str(folder), "--num-samples", "8", "--layers", "2", "--json"],
+    )
+    assert result.exit_code == 0, result.output
+    return folder, json.loads(result.stdout)
 
+
+def test_needs_no_network_and_no_second_process(
+    run: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("the demo must not use the network")
 
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", refuse)
-        result = CliRunner().invoke(
-            app,
-            ["demo", "--output-dir", str(folder), "--num-samples", "32", "--layers", "2", "--json"],
-        )
-    assert result.exit_code == 0, result.output
-    return folder, json.loads(result.stdout)
+    def one_core(_: int) -> set[int]:
+        return {0}
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(os, "sched_getaffinity", one_core, raising=False)
+    stages: list[str] = []
+    cards = measure_all(["gpt2"], 8, 0, lambda name, stage, done, total: stages.append(stage))
+    assert {"statistics", "Gauss-Newton", "profiles"} <= set(stages)
+    # Processes change nothing in the numbers (but for the order of sums).
+    parallel = LayerCard.load(run[0] / "gpt2" / "card.json").quadratic
+    np.testing.assert_allclose(cards["gpt2"].quadratic.gain(), parallel.gain(), rtol=1e-3)
 
 
 def test_writes_cards_and_the_figure(run: tuple[Path, Any]) -> None:

@@ -1,0 +1,92 @@
+"""The demo's cards, one process per checkpoint: small models leave a second thread idle."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from typing import Any
+
+import torch
+
+from realmodel.card import CardOptions, LayerCard, build_card
+from realmodel.checkpoint import load_checkpoint
+from realmodel.demo.embedded import checkpoint_folder
+from realmodel.demo.generator import examples
+
+Tell = Callable[[str, str, int, int], None]
+"""Told the checkpoint, the stage, how much of it is done, and of how much."""
+
+DIRECTIONS = 2
+
+
+def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
+    """The card of one embedded checkpoint on records of the demo task.
+
+    Parameters
+    ----------
+    name : str
+        "gpt2" or "qwen3".
+    num_samples : int
+        Records of the task.
+    seed : int
+        Of the records and of the directions.
+    tell : callable
+        Progress.
+
+    Returns
+    -------
+    LayerCard
+
+    Raises
+    ------
+    InputError
+        As :func:`realmodel.demo.checkpoint_folder` and :func:`realmodel.card.build_card`.
+    """
+
+    def progress(stage: str, done: int, total: int) -> None:
+        tell(name, stage, done, total)
+
+    return build_card(
+        load_checkpoint(checkpoint_folder(name)),
+        examples(num_samples, seed=seed),
+        # The curvature on every sequence: on a few of so few it overstates the gains.
+        CardOptions(directions=DIRECTIONS, curvature_samples=num_samples, seed=seed),
+        source=f"{num_samples} records of the demo task",
+        progress=progress,
+    )
+
+
+def measure_all(
+    names: Sequence[str], num_samples: int, seed: int, tell: Tell
+) -> dict[str, LayerCard]:
+    """:func:`measure` for several checkpoints, at the same time where there are cores for it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = min(len(names), cores or 1)
+    if workers == 1:
+        return {name: measure(name, num_samples, seed, tell) for name in names}
+    # Spawned, not forked: torch's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    queue = context.SimpleQueue()
+    start = (queue, max(1, (cores or 1) // workers))
+    with ProcessPoolExecutor(workers, context, initializer=_start, initargs=start) as pool:
+        cards = {name: pool.submit(_measure_and_send, name, num_samples, seed) for name in names}
+        while wait(cards.values(), timeout=0.1).not_done:
+            while not queue.empty():
+                tell(*queue.get())
+        return {name: future.result() for name, future in cards.items()}
+
+
+_queue: Any = None
+
+
+def _start(queue: Any, threads: int) -> None:
+    global _queue
+    _queue = queue
+    torch.set_num_threads(threads)
+
+
+def _measure_and_send(name: str, num_samples: int, seed: int) -> LayerCard:
+    def send(*message: Any) -> None:
+        _queue.put(message)
+
+    return measure(name, num_samples, seed, send)
