@@ -106,10 +106,13 @@ def encode(
         raise InputError("the tokenizer has no end-of-sequence token; set tokenizer.eos_token")
     encoded: list[EncodedExample] = []
     for example in examples:
-        prompt = list(tokenizer(example.prompt)["input_ids"])
+        # verbose=False: what is too long is dealt with here, transformers need not warn.
+        prompt = list(tokenizer(example.prompt, verbose=False)["input_ids"])
         if prompt and prompt[-1] == end:
             prompt.pop()
-        completion = list(tokenizer(example.completion, add_special_tokens=False)["input_ids"])
+        completion = list(
+            tokenizer(example.completion, add_special_tokens=False, verbose=False)["input_ids"]
+        )
         input_ids = (*prompt, *completion, end)
         if len(input_ids) > max_length:
             if too_long == "skip":

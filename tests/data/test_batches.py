@@ -69,14 +69,13 @@ def test_a_tokenizer_without_an_end_is_refused() -> None:
 
 
 def test_a_closing_special_token_is_not_left_between_prompt_and_completion() -> None:
-    def closing(text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
-        return {"input_ids": [5] * len(text) + [9] * add_special_tokens}
-
     class Closing:
         eos_token_id = 9
 
-        def __call__(self, text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
-            return closing(text, add_special_tokens)
+        def __call__(
+            self, text: str, add_special_tokens: bool = True, verbose: bool = True
+        ) -> dict[str, list[int]]:
+            return {"input_ids": [5] * len(text) + [9] * add_special_tokens}
 
     (row,) = encode([Example("a", "xy", "z")], Closing(), max_length=9)
     assert row.input_ids == (5, 5, 5, 9)
