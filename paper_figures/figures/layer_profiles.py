@@ -110,5 +110,10 @@ def _draw(axis: Axes, profile: dict[str, Any], quantity: str, index: int) -> Non
         axis.fill_between(layers, low, high, color=colour, alpha=0.18, lw=0)
         absent = [layer for layer, item in zip(layers, value, strict=True) if np.isnan(item)]
         if absent:
-            style = {"marker": MARKERS[index], "mfc": "white", "mec": colour, "clip_on": False}
+            style: dict[str, Any] = {
+                "marker": MARKERS[index],
+                "mfc": "white",
+                "mec": colour,
+                "clip_on": False,
+            }
             axis.plot(absent, [0.0] * len(absent), ls="", **style)
