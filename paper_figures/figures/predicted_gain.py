@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
@@ -12,11 +13,12 @@ from paper_figures.steps.comparison import comparisons
 from paper_figures.style import BLUE, GREY, TEXT, VERMILION, letter, panels
 
 CAPTION = (
-    "Does the prediction come true? One point for each placement that was fine-tuned, drawn "
-    "before anything was measured. Horizontal: gain predicted by the joint Gauss-Newton model "
-    "(circles; bars are the signed bounds) and by the sum of single gains (squares). Vertical: "
-    "fall of the held-out loss, with the range over seeds. Dashed: prediction = outcome. The "
-    "Spearman correlation carries its bootstrap interval over the placements."
+    "Does the prediction come true? One point for each placement that was fine-tuned, all drawn "
+    "before anything was measured; one panel for each quadratic model (columns) of a comparison "
+    "(rows). Horizontal: gain predicted by the joint model (circles; grey bars are its signed "
+    "bounds, cut at the frame) and by its sum of single gains (squares). Vertical: fall of the "
+    "held-out loss, with the range over seeds. Dashed: prediction = outcome. The rank correlation "
+    "is the joint model's, with its 95% bootstrap interval over placements."
 )
 
 
@@ -26,20 +28,22 @@ def inputs(preset: Preset) -> dict[str, Step]:
 
 
 def compute(**measured: Data) -> Data:
-    """Points and correlation of each comparison."""
-    return {"panels": [_panel(**item) for item in measured.values()]}
+    """Points and correlation of each comparison and quadratic model."""
+    return {"panels": [panel for item in measured.values() for panel in _panels(**item)]}
 
 
-def _panel(model: str, task: str, comparison: Data) -> Data:
-    points = [_point(row, comparison["runs"]) for row in comparison["predictions"]]
-    scores = {summary["name"]: summary["placements"] for summary in comparison["summaries"]}
-    return {
-        "model": model,
-        "task": task,
-        "points": points,
-        "joint": scores["joint-gain-exact"],
-        "sum": scores["additive-gain"],
-    }
+def _panels(model: str, task: str, comparison: Data) -> list[Data]:
+    scores = {summary["name"]: summary for summary in comparison["summaries"]}
+    return [
+        {
+            "model": model,
+            "task": task,
+            "score": scores[name]["title"].removesuffix(" (ours)").split(",")[0],
+            "points": [_point(row, comparison["runs"]) for row in rows],
+            "agreement": scores[name]["placements"],
+        }
+        for name, rows in comparison["predictions"].items()
+    ]
 
 
 def _point(row: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -48,18 +52,16 @@ def _point(row: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def plot(data: Data) -> Figure:
-    """One panel for each comparison, three in a row."""
-    count = len(data["panels"])
-    columns = min(count, 3) if count != 1 else 2
-    rows = -(-count // 3)
-    figure, axes = panels(rows, columns, width=TEXT, height=0.35 + 2.3 * rows)
-    for axis, panel in zip(axes.flat, data["panels"], strict=False):
+    """One row for each comparison, one column for each quadratic model."""
+    found = data["panels"]
+    columns = len({panel["score"] for panel in found})
+    rows = -(-len(found) // columns)
+    figure, axes = panels(
+        rows, columns, width=TEXT, height=0.35 + (2.4 if rows == 1 else 1.75) * rows
+    )
+    for axis, panel in zip(axes.flat, found, strict=True):
         _draw(axis, panel)
-    if count == 1:
-        _draw_residuals(axes[0, 1], data["panels"][0])
-    for axis in axes.flat[max(count, 2 if count == 1 else count) :]:
-        axis.set_visible(False)
-    letter(axis for axis in axes.flat if axis.get_visible())
+    letter(axes.flat)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
     return figure
@@ -75,8 +77,8 @@ def _draw(axis: Axes, panel: Data) -> None:
     )
     below, above = _columns(panel, "signed_lower", "signed_upper")
     spread = np.abs(np.stack([low, high]) - realised)
-    bounds = np.stack([joint - below, np.nan_to_num(above, nan=np.inf) - joint])
-    bounds = np.where(np.isfinite(bounds), bounds, 0.0)
+    far = 1e3 * total.max()  # a bound that says nothing reaches beyond the frame
+    bounds = np.stack([joint - below, np.nan_to_num(above, nan=far) - joint])
     axis.errorbar(
         joint, realised, xerr=bounds, ls="", color=GREY, elinewidth=0.4, capsize=0, alpha=0.5
     )
@@ -91,35 +93,24 @@ def _draw(axis: Axes, panel: Data) -> None:
         label="joint model",
     )
     axis.plot(total, realised, ls="", marker="s", mfc="none", color=VERMILION, label="sum of gains")
-    edge = np.array([0.5 * realised.min(), 2 * max(joint.max(), total.max())])
+    edge = np.geomspace(0.5 * realised.min(), 2 * total.max(), 200)
     axis.plot(edge, edge, color=GREY, ls="--", lw=0.8, label="prediction = outcome")
     axis.set_xscale("log")
     axis.set_xlim(0.7 * min(joint.min(), realised.min()), 1.4 * total.max())
-    axis.set_ylim(0, 1.15 * high.max())
-    axis.set_title(f"{panel['model']}, {panel['task']}: {_text(panel['joint'])}")
-    axis.set_xlabel("predicted gain (nats / token)")
+    axis.set_ylim(low.min() - 0.3 * np.ptp(realised), high.max() + 0.3 * np.ptp(realised))
+    axis.set_title(f"{panel['score']}: {_text(panel['agreement'])}")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axis.set_xlabel(f"predicted gain, {panel['model']} on {panel['task']} (nats / token)")
     axis.set_ylabel("realised gain (nats / token)")
 
 
 def _text(agreement: Data) -> str:
     if agreement["spearman"] is None:
         return "no correlation"
-    text = f"rank corr. {agreement['spearman']:.2f}"
+    text = f"{agreement['spearman']:.2f}"
     if agreement["over_placements"]:
         low, high = agreement["over_placements"]
-        text += f" [{low:.2f}, {high:.2f}]"
+        text += f" ({low:.2f} to {high:.2f})"
     return text
-
-
-def _draw_residuals(axis: Axes, panel: Data) -> None:
-    """Ranks, since the order is what a placement needs."""
-    realised, joint, total = _columns(panel, "realised", "joint", "sum")
-    order = np.argsort(np.argsort(realised)) + 1
-    for values, marker, colour in ((total, "s", VERMILION), (joint, "o", BLUE)):
-        rank = np.argsort(np.argsort(values)) + 1
-        hollow = "none" if marker == "s" else colour
-        axis.plot(rank, order, ls="", marker=marker, color=colour, mfc=hollow)
-    axis.plot([1, len(order)], [1, len(order)], color=GREY, ls="--", lw=0.8)
-    axis.set_title("order of the placements")
-    axis.set_xlabel("predicted rank (largest gain last)")
-    axis.set_ylabel("realised rank")

@@ -38,7 +38,8 @@ def compute(whole: Data, fewer: Data, runs: Data) -> Data:
     variants = [(whole, most, damping) for damping in DAMPING]
     variants += [(whole, directions, 0.0) for directions in range(1, most)]
     variants += [(fewer, most, damping) for damping in (0.0, 1.0)]
-    realised = {tuple(p["layers"]): p["realised"] for p in runs["comparison"]["predictions"]}
+    rows = next(iter(runs["comparison"]["predictions"].values()))
+    realised = {tuple(row["layers"]): row["realised"] for row in rows}
     return {"rows": [_row(source, k, lam, realised) for source, k, lam in variants]}
 
 
