@@ -71,8 +71,9 @@ class ComparisonResult:
             "",
             f"Held-out loss {self.loss_before:.3f} nats per completion token; adapting every layer "
             f"gains {self.all_gain:.3f}. {o.placements} placements of {o.size} layers, {o.seeds} "
-            f"{'seed' if o.seeds == 1 else 'seeds'}; LoRA rank {f.rank}, alpha {f.alpha:g}, AdamW {f.learning_rate:g} falling "
-            f"linearly to zero, {f.steps} steps of {f.batch_size} sequences.",
+            f"{'seed' if o.seeds == 1 else 'seeds'}; LoRA rank {f.rank}, alpha {f.alpha:g}, AdamW "
+            f"{f.learning_rate:g} falling linearly to zero, {f.steps} steps of "
+            f"{f.batch_size} sequences.",
             "",
             "| score | Spearman, placements | Spearman, single layers | pick | gain of the pick "
             "| regret, % of all-layer gain | cost, s |",
