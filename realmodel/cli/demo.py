@@ -23,7 +23,7 @@ Layers = Annotated[int, typer.Option(min=1, help="How many layers to choose.")]
 
 def demo(
     output_dir: OutputDir = Path("out/demo"),
-    num_samples: NumSamples = 48,
+    num_samples: NumSamples = 32,
     layers: Layers = 3,
     seed: Seed = 0,
     as_json: AsJson = False,
