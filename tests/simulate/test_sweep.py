@@ -63,15 +63,14 @@ def test_a_killed_sweep_resumes_without_losing_or_repeating_a_finished_point(tmp
     kept = finished_points(journal)
     assert 15 <= len(kept) < 40
     assert len(set(kept)) == len(kept)
+    before = len(trace.read_text().split())  # with points that a kill caught unfinished
 
     assert start(journal, trace, workers=workers, pause=0).wait(timeout=120) == 0
     assert finished_points(journal)[: len(kept)] == kept
     assert sorted(finished_points(journal)) == list(range(40))
-    computed = trace.read_text().split()
-    # Each kill may catch every worker in the middle of a point, whose work is then done again.
-    assert 40 <= len(computed) <= 40 + 2 * workers
-    for point in kept[:3]:
-        assert computed.count(str(point / 50)) == 1
+    computed = trace.read_text().split()[before:]
+    assert len(computed) == 40 - len(kept)
+    assert not {str(point / 50) for point in kept} & set(computed)
 
     whole, untouched = tmp_path / "whole.jsonl", tmp_path / "other-trace"
     assert start(whole, untouched, workers=1, pause=0).wait(timeout=120) == 0
