@@ -261,7 +261,7 @@ class BlockQuadratic:
     def _factor_of(self, M: Array) -> PositiveFactor:
         joint = M.copy()
         np.fill_diagonal(joint, 1.0)
-        return positive_factor(joint, "the curvature between layers", self.noise)
+        return positive_factor(joint, "the curvature between layers", self.noise, overwrite=True)
 
     @cached_property
     def reasons(self) -> tuple[str, ...]:
@@ -294,15 +294,21 @@ class BlockQuadratic:
         """``(mu_min, mu_max)``, extreme eigenvalues of ``M``; ``mu_min > -1`` iff ``H > 0``.
 
         LAPACK up to 500 coordinates; above, Lanczos on ``M`` for ``mu_max`` and on the inverse of
-        ``I + M`` for ``1 + mu_min``, each to an estimated relative error of 1e-8.
+        ``I + M`` for ``1 + mu_min``, each to an estimated relative error of 1e-8: the iteration
+        in single precision, the value and its error in double.
         """
         M, factor = self.whitened_coupling, self._joint_factor
         if len(M) <= DENSE_UP_TO or factor.kind == "spectral" or not M.any():
             values = eigvalsh(M, check_finite=False)
             return float(values[0]), float(values[-1])
+        single = M.astype(np.float32).T
+
+        def rough(v: Array) -> Array:
+            return np.asarray(blas.ssymv(1.0, single, v), dtype=np.float64)
+
         start = np.random.default_rng(0).standard_normal(len(M))
-        highest, guess = largest_eigenvalue(lambda v: blas.dsymv(1.0, M.T, v), start)
-        inverse, _ = largest_eigenvalue(factor.solve, guess)
+        highest, guess = largest_eigenvalue(lambda v: blas.dsymv(1.0, M.T, v), start, rough)
+        inverse, _ = largest_eigenvalue(factor.solve, guess, factor.single_precision_solve())
         return 1 / inverse - 1, highest
 
     @property

@@ -1,11 +1,12 @@
 """A factor ``A = C C'`` of a symmetric positive semi-definite matrix, and what it cost in rank."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import eigh, lapack
+from scipy.linalg import eigh, lapack, norm
 
 from theory.arrays import Array, Float64
 from theory.errors import InputError
@@ -72,9 +73,26 @@ class PositiveFactor:
         """Apply the (generalised) inverse of ``A``."""
         return self.unwhiten(self.whiten(right))
 
+    def single_precision_solve(self) -> Callable[[Array], Array]:
+        """Return :meth:`solve` in single precision, twice as fast and with half the digits."""
+        if self.kind == "spectral":
+            return self.solve
+        matrix = self.matrix.astype(np.float32, order="F")
+
+        def solve(right: Array) -> Array:
+            half, _ = lapack.strtrs(matrix, right, lower=1)
+            whole, _ = lapack.strtrs(matrix, half, lower=1, trans=1)
+            return np.asarray(whole, dtype=np.float64)
+
+        return solve
+
 
 def positive_factor(
-    matrix: Float64[Array, "n n"], name: str = "the matrix", noise: float = 0.0
+    matrix: Float64[Array, "n n"],
+    name: str = "the matrix",
+    noise: float = 0.0,
+    *,
+    overwrite: bool = False,
 ) -> PositiveFactor:
     """Factor a symmetric positive semi-definite matrix.
 
@@ -87,6 +105,8 @@ def positive_factor(
     noise
         Relative error already in ``matrix``: eigenvalues of the unit-diagonal matrix below it
         count as zero.
+    overwrite
+        Allow ``matrix`` to be destroyed, which saves a copy.
 
     Raises
     ------
@@ -110,17 +130,21 @@ def positive_factor(
             "positive semi-definite (use a Gauss-Newton matrix or add a ridge)"
         )
     scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    unit = matrix / scale[:, None] / scale if (scale != 1).any() else matrix
+    scaled = bool((scale != 1).any())
+    unit = matrix if overwrite and not scaled else matrix / scale[:, None] / scale
+    unit_diagonal = unit.diagonal().copy()
     # LAPACK wants columns: of a symmetric matrix the transpose is the same, at no cost.
-    cholesky, info = lapack.dpotrf(unit.T, lower=1, clean=0)
+    length = float(norm(unit.T, 1, check_finite=False))
+    cholesky, info = lapack.dpotrf(unit.T, lower=1, clean=0, overwrite_a=1)
     if info == 0:
-        norm = float(np.abs(unit).sum(axis=0).max())
-        reciprocal, _ = lapack.dpocon(cholesky, norm, uplo="L")
+        reciprocal, _ = lapack.dpocon(cholesky, length, uplo="L")
         if reciprocal > max(10 * EPS, np.sqrt(size) * EPS, noise):
-            if unit is not matrix:
+            if scaled:
                 cholesky *= scale[:, None]
             return PositiveFactor(cholesky, "cholesky", 1 / float(reciprocal), size, "")
-    values, vectors = eigh(unit, check_finite=False)
+    # The factorisation left the triangle below the diagonal as it was.
+    np.fill_diagonal(unit, unit_diagonal)
+    values, vectors = eigh(unit, lower=True, check_finite=False)
     smallest, largest = float(values[0]), float(max(values[-1], 1.0))
     if smallest < -max(np.sqrt(EPS), noise) * largest:
         raise InputError(

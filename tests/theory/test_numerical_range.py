@@ -53,6 +53,31 @@ def test_large_coupling_range_by_lanczos(conditioned) -> None:
     assert abs(high / ends[1] - 1) < 1e-8
 
 
+def test_lanczos_does_not_trust_the_rough_operator() -> None:
+    """A rough operator finds the vector only; one that misleads is left for the exact one."""
+    diagonal = np.linspace(0.0, 1.0, 300) ** 2
+    asked = {"exact": 0, "rough": 0}
+
+    def operator(kind, values):
+        def apply(v):
+            asked[kind] += 1
+            return values * v
+
+        return apply
+
+    def largest(rough):
+        asked.update(exact=0, rough=0)
+        start = np.ones(300)
+        return largest_eigenvalue(operator("exact", diagonal), start, operator("rough", rough))[0]
+
+    single = largest(diagonal * (1 + 1e-7 * np.cos(np.arange(300))))
+    assert abs(single - 1.0) < 1e-8
+    assert asked["exact"] == 1 < asked["rough"]
+    misled = largest(diagonal[::-1])
+    assert abs(misled - 1.0) < 1e-8
+    assert asked["exact"] > 2
+
+
 def test_lanczos_ends_when_the_space_does() -> None:
     """Two distinct eigenvalues: the Krylov space is exhausted after two steps."""
     diagonal = np.where(np.arange(50) < 20, 3.0, 1.0)
