@@ -5,7 +5,7 @@ from realmodel.card.layer_card import LayerCard
 from realmodel.card.measures import Measures
 from realmodel.card.options import CardOptions
 from realmodel.card.profile import LayerProfile, ModuleProfile
-from realmodel.card.replicates import Replicates
+from realmodel.replicates import Replicates
 
 from realmodel.card.build import build_card  # isort: skip  (needs the names above)
 

@@ -60,6 +60,8 @@ class BlockStatistics:
         group_tokens: Float64[Array, " n"],
         gain: float | None = None,
         gain_error: float | None = None,
+        budget_gain: float | None = None,
+        budget_gain_error: float | None = None,
         reasons: Mapping[str, str] | None = None,
     ) -> Measures:
         """The numbers of the card.
@@ -70,6 +72,8 @@ class BlockStatistics:
             Completion tokens of each group of sequences.
         gain, gain_error : float, optional
             Gauss-Newton gain of the block, nats per completion token.
+        budget_gain, budget_gain_error : float, optional
+            Gain of the block within the training budget.
         reasons : mapping of str, optional
             Why a number is missing.
         """
@@ -89,6 +93,8 @@ class BlockStatistics:
         return Measures(
             gain=gain,
             gain_error=gain_error,
+            budget_gain=budget_gain,
+            budget_gain_error=budget_gain_error,
             residual_norm=float(np.sqrt(self.residual)),
             residual_norm_rank=float(np.sqrt(self.at_rank)),
             residual_norm_cross_fitted=float(np.sqrt(squared)) if squared and squared > 0 else None,

@@ -15,6 +15,7 @@ from realmodel.card.layer_card import LayerCard
 from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
 from realmodel.card.options import CardOptions
 from realmodel.card.profiles import profiles
+from realmodel.card.tangent_model import tangent_model
 from realmodel.checkpoint import Checkpoint
 from realmodel.datasets import Example
 from realmodel.gauss_newton import gauss_newton, select_directions
@@ -96,6 +97,13 @@ def build_card(
         work_dir=work_dir,
         progress=lambda done, total: tell("Gauss-Newton", done, total),
     )
+    tangent = tangent_model(
+        checkpoint,
+        encoded,
+        table.modules,
+        options,
+        lambda done, total: tell("tangent model", done, total),
+    )
     costs = _costs(checkpoint, table, encoded, options, tell)
     replicates = replicates_by_layer(measured)
     done = [0]
@@ -110,6 +118,7 @@ def build_card(
         ridge=options.ridge,
         module_gains=module_gains(measured),
         layer_gains=layer_gains(measured, replicates),
+        budget_gains=() if tangent is None else tangent.single_gains(),
         progress=step,
     )
     return LayerCard(
@@ -146,6 +155,7 @@ def build_card(
         costs=costs,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         replicates=replicates,
+        tangent=tangent,
     )
 
 

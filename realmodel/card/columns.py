@@ -36,6 +36,13 @@ COLUMNS: Final = (
         "Gauss-Newton gain of the block tuned alone, within the card's directions",
         error="gain_error",
     ),
+    Column(
+        "budget_gain",
+        "Gain in budget",
+        "nats per token",
+        "gain of the layer tuned alone within the card's training steps (tangent model)",
+        error="budget_gain_error",
+    ),
     Column("residual_norm", "Residual norm", "√nats", "||Γ^-1/2 G Σ^-1/2||, plug-in"),
     Column(
         "residual_norm_rank",
@@ -78,6 +85,7 @@ COLUMNS: Final = (
 
 PROFILES: Final = (
     "gain",
+    "budget_gain",
     "residual_norm",
     "residual_norm_cross_fitted",
     "gradient_norm",

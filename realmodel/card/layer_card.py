@@ -14,9 +14,10 @@ from realmodel.card.additivity_record import additivity_record
 from realmodel.card.atomic import write_atomically
 from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.device_costs import DeviceCosts
+from realmodel.card.predictor import Predictor, PredictorName, no_tangent
 from realmodel.card.profile import LayerProfile, ModuleProfile
-from realmodel.card.replicates import Replicates
 from realmodel.card.schema import FORMAT, VERSION, parse_card
+from realmodel.replicates import Replicates
 from theory import BlockQuadratic, InputError
 
 
@@ -44,6 +45,8 @@ class LayerCard:
         Time of measurement, ISO 8601, UTC.
     replicates : Replicates or None
         Jackknife replicates of ``quadratic``; beside the card in ``quadratic.npz``.
+    tangent : Predictor or None
+        The model of what a budget of training steps reaches; its replicates in ``tangent.npz``.
     measured : tuple of mapping
         Fine-tuning runs on this model and task, where ``layercard finetune`` has run.
     """
@@ -58,6 +61,7 @@ class LayerCard:
     costs: DeviceCosts
     created: str
     replicates: Replicates | None = None
+    tangent: Predictor | None = None
     measured: tuple[Mapping[str, Any], ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -69,6 +73,10 @@ class LayerCard:
         if not len(indices) == blocks == priced:
             raise InputError(
                 f"{len(indices)} layers, {blocks} blocks and {priced} costs do not agree"
+            )
+        if self.tangent is not None and self.tangent.quadratic.layers != blocks:
+            raise InputError(
+                f"the tangent model has {self.tangent.quadratic.layers} blocks, not {blocks}"
             )
         named = [name for profile in self.layers for name in profile.modules]
         if sorted(named) != sorted(profile.name for profile in self.modules):
@@ -106,9 +114,19 @@ class LayerCard:
             name for position in self.positions(layers) for name in self.layers[position].modules
         )
 
-    def gain_error(self, positions: tuple[int, ...]) -> float | None:
-        """Jackknife standard error of the joint gain of ``positions``, nats per token."""
-        return None if self.replicates is None else self.replicates.gain_error(positions)
+    def predictor(self, name: PredictorName | None = None) -> Predictor:
+        """The model that predicts gains: by default the tangent model, where it was measured.
+
+        Raises
+        ------
+        InputError
+            When the tangent model is asked for and the card has none.
+        """
+        if name == "gauss-newton" or (name is None and self.tangent is None):
+            return Predictor("gauss-newton", self.quadratic, self.replicates)
+        if self.tangent is None:
+            raise no_tangent()
+        return self.tangent
 
     def with_measured(self, *runs: Mapping[str, Any]) -> "LayerCard":
         """The card with fine-tuning results added."""
@@ -118,6 +136,7 @@ class LayerCard:
         """The card's JSON mapping (docs/layer_card.md)."""
         quadratic = self.quadratic
         everything = tuple(range(len(self.layers)))
+        error = self.predictor("gauss-newton").gain_error(everything)
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -129,7 +148,7 @@ class LayerCard:
             "layers": [self._layer_row(profile) for profile in self.layers],
             "modules": [self._module_row(profile) for profile in self.modules],
             "coupling": self.coupling.to_dict(),
-            "additivity": self.additivity | {"gain_error": self.gain_error(everything)},
+            "additivity": self.additivity | {"gain_error": error},
             "quadratic": {
                 "layers": list(self.indices),
                 "sizes": [int(size) for size in quadratic.sizes],
@@ -139,6 +158,7 @@ class LayerCard:
                 "whitened_coupling": quadratic.whitened_coupling.tolist(),
                 "replicates": None if self.replicates is None else self.replicates.digest,
             },
+            "tangent": None if self.tangent is None else self.tangent.to_dict(),
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
         }
@@ -161,12 +181,14 @@ class LayerCard:
             raise InputError(f"the card holds a number that JSON has not: {error}") from error
 
     def save(self, path: str | Path) -> Path:
-        """Write ``path`` (JSON) and, with replicates, ``quadratic.npz`` beside it."""
+        """Write ``path`` (JSON) and, with replicates, ``quadratic.npz`` and ``tangent.npz``."""
         path = Path(path)
         text = self.to_json()
         parse_card(text, str(path))
-        if self.replicates is not None:
-            write_atomically(path.parent / "quadratic.npz", self.replicates.to_bytes())
+        tangent = None if self.tangent is None else self.tangent.replicates
+        for name, replicates in (("quadratic", self.replicates), ("tangent", tangent)):
+            if replicates is not None:
+                write_atomically(path.parent / f"{name}.npz", replicates.to_bytes())
         return write_atomically(path, text)
 
     @classmethod
@@ -184,10 +206,16 @@ class LayerCard:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"cannot read the card {str(path)!r}: {error}") from error
-        card = cls.from_dict(parse_card(text, str(path)), source=str(path))
-        digest = parse_card(text, str(path))["quadratic"]["replicates"]
+        record = parse_card(text, str(path))
+        card = cls.from_dict(record, source=str(path))
+        digest = record["quadratic"]["replicates"]
         replicates = Replicates.load(path.parent / "quadratic.npz", digest)
-        return replace(card, replicates=replicates)
+        tangent = card.tangent
+        if tangent is not None:
+            digest = record["tangent"]["replicates"]
+            own = Replicates.load(path.parent / "tangent.npz", digest)
+            tangent = replace(tangent, replicates=own)
+        return replace(card, replicates=replicates, tangent=tangent)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], source: str = "card") -> "LayerCard":
@@ -208,6 +236,7 @@ class LayerCard:
                 quadratic=quadratic,
                 costs=DeviceCosts.from_dict(record["costs"]),
                 created=record["created"],
+                tangent=Predictor.tangent(record["tangent"]) if record.get("tangent") else None,
                 measured=tuple(record["measured"]),
             )
         except ValueError as error:

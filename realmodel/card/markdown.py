@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from realmodel.card.columns import COLUMNS
+from realmodel.card.columns import COLUMNS, Column
 from realmodel.card.notes import notes
 from realmodel.card.numbers import amount, cell, number
 
@@ -48,25 +48,13 @@ def markdown(card: "LayerCard") -> str:
         "",
         "## Layers",
         "",
-        *_table(
-            ["Layer", *(column.title for column in COLUMNS)],
-            [
-                [str(row["layer"]), *(_measure(row, column.name) for column in COLUMNS)]
-                for row in record["layers"]
-            ],
-        ),
+        *_measures("Layer", "layer", record["layers"]),
         "",
         *(f"- {column.title}: {column.help} ({column.unit})" for column in COLUMNS),
         "",
         "## Modules",
         "",
-        *_table(
-            ["Module", *(column.title for column in COLUMNS)],
-            [
-                [f"`{row['name']}`", *(_measure(row, column.name) for column in COLUMNS)]
-                for row in record["modules"]
-            ],
-        ),
+        *_measures("Module", "name", record["modules"]),
         "",
         "## Coupling between layers",
         "",
@@ -117,10 +105,22 @@ def markdown(card: "LayerCard") -> str:
     return "\n".join(lines)
 
 
-def _measure(row: dict[str, Any], name: str) -> str:
-    text = number(row[name])
-    if name == "gain" and row["gain_error"] is not None:
-        text += f" ± {number(row['gain_error'])}"
+def _measures(head: str, key: str, rows: list[dict[str, Any]]) -> list[str]:
+    columns = [column for column in COLUMNS if any(row[column.name] is not None for row in rows)]
+    quote = "`" if key == "name" else ""
+    return _table(
+        [head, *(column.title for column in columns)],
+        [
+            [f"{quote}{row[key]}{quote}", *(_measure(row, column) for column in columns)]
+            for row in rows
+        ],
+    )
+
+
+def _measure(row: dict[str, Any], column: Column) -> str:
+    text = number(row[column.name])
+    if column.error is not None and row[column.error] is not None:
+        text += f" ± {number(row[column.error])}"
     return text
 
 

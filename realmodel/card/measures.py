@@ -19,6 +19,9 @@ class Measures:
         Gauss-Newton gain of this block tuned alone, ``1/2 Res^2`` within the card's directions.
     gain_error : float, nats per completion token
         Jackknife standard error of ``gain`` over sequences.
+    budget_gain, budget_gain_error : float, nats per completion token
+        Gain of a layer tuned alone within the card's training steps (tangent model), and its
+        jackknife standard error; of layers, not of modules.
     residual_norm : float
         Plug-in ``||Gamma^{-1/2} G Sigma^{-1/2}||_F`` (docs/theory.md 3d, extension).
     residual_norm_rank : float
@@ -48,6 +51,8 @@ class Measures:
 
     gain: float | None = None
     gain_error: float | None = None
+    budget_gain: float | None = None
+    budget_gain_error: float | None = None
     residual_norm: float | None = None
     residual_norm_rank: float | None = None
     residual_norm_cross_fitted: float | None = None
@@ -83,7 +88,7 @@ class Measures:
     def from_dict(cls, record: dict[str, Any]) -> "Measures":
         """Rebuild from a mapping that may hold more keys."""
         return cls(
-            **{name: record[name] for name in MEASURES}, reasons=dict(record.get("reasons", {}))
+            **{name: record.get(name) for name in MEASURES}, reasons=dict(record.get("reasons", {}))
         )
 
 

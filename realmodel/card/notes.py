@@ -69,4 +69,14 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 f"extension, 1g): to first order, {advice}."
             )
         )
+    if card.tangent is not None:
+        model = card.tangent
+        found.append(
+            Note(
+                f"The {model.title} promises {number(model.quadratic.gain())} nats per token "
+                f"of all layers, at rho = {number(model.quadratic.coupling)}. It orders placements "
+                "better than the model without a limit (docs/evidence.md), so layercard place goes "
+                "by it; its level is not a forecast."
+            )
+        )
     return tuple(found)

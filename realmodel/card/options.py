@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from realmodel.finetune.options import FinetuneOptions
+from realmodel.tangent import SEQUENCES
 from theory import InputError
 
 
@@ -31,8 +33,13 @@ class CardOptions:
     modules : tuple of str or None
         Patterns of the modules to measure; the architecture's by default.
     curvature_samples : int
-        Sequences that the curvature is measured on; its sampling error is far smaller than the
-        gradient's.
+        Sequences that the Gauss-Newton curvature is measured on. It is the slow part; the jackknife
+        error of the gain includes what so few leave uncertain.
+    steps, learning_rate, train_batch_size
+        The training run whose gain the tangent model predicts: Adam steps, the first step's rate
+        (falling linearly to zero) and sequences per step.
+    tangent_samples : int
+        Sequences that the tangent model is measured on; 0 leaves it out.
     partitions, offload
         Memory against time in the pass over the data.
     calibrate : bool
@@ -50,6 +57,10 @@ class CardOptions:
     too_long: Literal["error", "skip"] = "error"
     modules: tuple[str, ...] | None = None
     curvature_samples: int = 64
+    steps: int = 40
+    learning_rate: float = 1e-2
+    train_batch_size: int = 8
+    tangent_samples: int = SEQUENCES
     partitions: int = 1
     offload: Literal["none", "cpu", "disk"] = "none"
     calibrate: bool = True
@@ -63,5 +74,19 @@ class CardOptions:
         for name in ("ridge", "damping"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.tangent_samples < 0:
+            raise InputError(f"tangent_samples must not be negative, got {self.tangent_samples}")
+        self.protocol()
         if self.alpha is not None and not self.alpha > 0:
             raise InputError(f"alpha must be positive, got {self.alpha}")
+
+    def protocol(self) -> FinetuneOptions:
+        """The training run that the tangent model predicts."""
+        return FinetuneOptions(
+            rank=self.rank,
+            alpha=2.0 * self.rank if self.alpha is None else self.alpha,
+            learning_rate=self.learning_rate,
+            steps=self.steps,
+            batch_size=self.train_batch_size,
+            seed=self.seed,
+        )

@@ -1,6 +1,6 @@
 """From statistics of a model to the card's rows, module by module and layer by layer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -29,6 +29,7 @@ def profiles(
     ridge: float,
     module_gains: Mapping[str, Gain],
     layer_gains: Mapping[int, Gain],
+    budget_gains: Sequence[Gain] = (),
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[ModuleProfile, ...], tuple[LayerProfile, ...]]:
     """Measure every module and every layer.
@@ -42,6 +43,9 @@ def profiles(
         Share of the mean eigenvalue that is added to ``Sigma`` and to ``Gamma``.
     module_gains, layer_gains : mapping
         Gauss-Newton gain and its standard error, by module name and block index.
+    budget_gains : sequence
+        Gain of each layer within the training budget and its standard error, ascending; may be
+        empty.
     progress : callable
         Called once per module.
     """
@@ -74,10 +78,11 @@ def profiles(
             )
         )
         progress()
-    layers = []
+    layers: list[LayerProfile] = []
     for layer in sorted({row.layer for row in rows}):
         names = tuple(row.name for row in rows if row.layer == layer)
         union = BlockStatistics.union(blocks[name] for name in names)
         gain = layer_gains.get(layer, (None, None))
-        layers.append(LayerProfile(layer, names, union.measures(tokens, *gain)))
+        budget = budget_gains[len(layers)] if budget_gains else (None, None)
+        layers.append(LayerProfile(layer, names, union.measures(tokens, *gain, *budget)))
     return tuple(rows), tuple(layers)

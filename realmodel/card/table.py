@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 NARROW = {
     "gain": "gain alone",
+    "budget_gain": "in budget",
     "residual_norm": "residual norm",
     "gradient_norm": "gradient norm",
     "activation_energy": "activation energy",
-    "effective_rank": "effective rank",
 }
 WIDE = NARROW | {
+    "effective_rank": "effective rank",
     "residual_norm_cross_fitted": "cross-fitted",
     "condition_number": "condition",
     "steps_to_90": "steps to 90%",
@@ -38,6 +39,7 @@ def table(card: "LayerCard", *, width: int = 80) -> RenderableType:
         caption=(
             f"gain in nats per completion token (loss before: {number(card.data['loss'])}), within "
             f"{card.options['directions']} directions per module; ± one standard error"
+            + ("" if card.tangent is None else f"; in budget: {card.tangent.title}")
         ),
     )
     rows.add_column("layer", justify="right", no_wrap=True)

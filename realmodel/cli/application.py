@@ -5,6 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from realmodel.allocator import keep_freed_memory
 from realmodel.cli.console import stderr
 from theory import InputError
 
@@ -34,3 +35,4 @@ app = typer.Typer(
 @app.callback()
 def layercard() -> None:
     """Which layers should LoRA adapt? Theorems verified, models measured."""
+    keep_freed_memory()

@@ -76,6 +76,16 @@ def card(
     curvature_samples: Annotated[
         int, typer.Option(min=1, help="Examples that the curvature is measured on.")
     ] = 64,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Adam steps of the run whose gain is predicted.")
+    ] = 40,
+    learning_rate: Annotated[
+        float, typer.Option(help="Its first learning rate, which falls linearly to zero.")
+    ] = 1e-2,
+    train_batch_size: Annotated[int, typer.Option(min=1, help="Its sequences per step.")] = 8,
+    tangent_samples: Annotated[
+        int, typer.Option(min=0, help="Examples for that prediction; 0 leaves it out.")
+    ] = 128,
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Longest sequence; the model's window by default.")
     ] = None,
@@ -134,6 +144,10 @@ def card(
             too_long=too_long.value,
             modules=tuple(modules) if modules else None,
             curvature_samples=curvature_samples,
+            steps=steps,
+            learning_rate=learning_rate,
+            train_batch_size=train_batch_size,
+            tangent_samples=tangent_samples,
             partitions=partitions,
             offload=offload.value,
             calibrate=calibrate,

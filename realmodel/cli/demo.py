@@ -76,7 +76,7 @@ def demo(
 
 
 def placements(card: "LayerCard", choice: "Choice", size: int) -> dict[str, Any]:
-    """The layers that each rule chooses, with their joint gain in the card's quadratic."""
+    """The layers that each rule chooses, with their joint gain in the model that chooses."""
     from theory.greedy import greedy
     from theory.top_k import top_k
 
@@ -84,7 +84,7 @@ def placements(card: "LayerCard", choice: "Choice", size: int) -> dict[str, Any]
         "exact search": {"layers": list(choice.best.layers), "gain": choice.best.gain}
     }
     for title, rule in (("greedy", greedy), ("top by single gain", top_k)):
-        picked = rule(card.quadratic, size)
+        picked = rule(card.predictor().quadratic, size)
         blocks = [card.indices[position] for position in picked.layers]
         found[title] = {"layers": blocks, "gain": picked.gain}
     return found

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from realmodel.placement import Choice
 
 
+class Model(StrEnum):
+    """What predicts the gains."""
+
+    tangent = "tangent"
+    gauss_newton = "gauss-newton"
+
+
 class Objective(StrEnum):
     """What the budget limits."""
 
@@ -42,6 +49,12 @@ def place(
         bool,
         typer.Option("--rank-allocation", help="Move rank to where it gains most."),
     ] = False,
+    predictor: Annotated[
+        Model | None,
+        typer.Option(
+            help="Gains within the card's training steps (default), or without a limit on steps."
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Where the card's checkpoint is now, if it moved.")
     ] = None,
@@ -75,6 +88,7 @@ def place(
         budget=budget,
         layers=None if layers is None else parse_layers(layers),
         allocate_ranks=rank_allocation,
+        predictor=None if predictor is None else predictor.value,
     )
     arguments = lora_config_arguments(
         choice.best.layers,
@@ -168,8 +182,8 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
 
     chosen = Table(
         title=f"{card.model['source']}: largest gain within {choice.budget.text}",
-        caption="gain in nats per completion token, ± 95% sampling interval; time per training "
-        "step, serving added to one decoded token",
+        caption="gain in nats per completion token, ± 95% sampling interval, by the "
+        f"{choice.predictor_title}; time per training step, serving added to one decoded token",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from realmodel.allocator import keep_freed_memory
 from realmodel.card import CardOptions, LayerCard, build_card
 from realmodel.checkpoint import load_checkpoint
 from realmodel.demo.embedded import checkpoint_folder
@@ -82,6 +83,7 @@ _queue: Any = None
 def _start(queue: Any, threads: int) -> None:
     global _queue
     _queue = queue
+    keep_freed_memory()
     torch.set_num_threads(threads)
 
 

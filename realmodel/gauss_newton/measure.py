@@ -85,8 +85,8 @@ def measure(
     wanted = len(among)
     shard = processes.place()
     slope_plan, bend_plan = (
-        plan_batches(encoded, groups=groups, batch_size=size, shard=shard, among=places)
-        for places in (None, among)
+        plan_batches(encoded, groups=groups, batch_size=rows, shard=shard, among=places)
+        for places, rows in ((None, size), (among, curvature_batch(size, model.device.type)))
     )
     saved = None
     if streaming.work_dir is not None:
@@ -161,6 +161,15 @@ def curvature_places(count: int, wanted: int | None, groups: int) -> set[int]:
     rows = np.linspace(0, max(1, count // groups) - 1, max(1, round(wanted / groups)))
     places = {int(row) * groups + group for row in rows.round() for group in range(groups)}
     return {place for place in places if place < count}
+
+
+def curvature_batch(batch_size: int, device: str) -> int:
+    """Sequences per forward-mode pass: the directions fill a processor already, padding costs.
+
+    >>> curvature_batch(8, "cpu"), curvature_batch(8, "cuda")
+    (1, 8)
+    """
+    return 1 if device == "cpu" else batch_size
 
 
 def _zeros(groups: int, K: int) -> dict[str, torch.Tensor]:

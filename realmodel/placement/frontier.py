@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
+from realmodel.card.predictor import Predictor
 from theory.pareto_front import pareto_front
 
 
@@ -38,17 +39,22 @@ class FrontPoint:
         }
 
 
-def front_point(card: LayerCard, positions: tuple[int, ...]) -> FrontPoint:
+def front_point(
+    card: LayerCard, positions: tuple[int, ...], predictor: Predictor | None = None
+) -> FrontPoint:
     """The record of one placement, given by positions."""
+    predictor = predictor or card.predictor()
     return FrontPoint(
         layers=tuple(card.indices[position] for position in positions),
-        gain=card.quadratic.gain(positions),
-        gain_error=card.gain_error(positions),
+        gain=predictor.quadratic.gain(positions),
+        gain_error=predictor.gain_error(positions),
         costs=card.costs.record(positions),
     )
 
 
-def frontier(card: LayerCard, kind: str) -> tuple[FrontPoint, ...]:
+def frontier(
+    card: LayerCard, kind: str, predictor: Predictor | None = None
+) -> tuple[FrontPoint, ...]:
     """Pareto front of predicted gain against one of the card's costs, cheapest first.
 
     Parameters
@@ -56,6 +62,9 @@ def frontier(card: LayerCard, kind: str) -> tuple[FrontPoint, ...]:
     card : LayerCard
     kind : str
         Name of a cost: ``time``, ``memory``, ``serving`` or ``parameters``.
+    predictor : Predictor, optional
+        Of the gains; the card's best by default.
     """
-    found = pareto_front(card.quadratic, card.costs.of(kind))
-    return tuple(front_point(card, placement.layers) for placement in found)
+    predictor = predictor or card.predictor()
+    found = pareto_front(predictor.quadratic, card.costs.of(kind))
+    return tuple(front_point(card, placement.layers, predictor) for placement in found)

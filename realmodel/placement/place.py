@@ -6,6 +6,7 @@ from typing import Any
 
 from realmodel.card.additivity_record import additivity_record
 from realmodel.card.layer_card import LayerCard
+from realmodel.card.predictor import Predictor, PredictorName
 from realmodel.placement.budget import Budget
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
@@ -35,6 +36,8 @@ class Choice:
         ``theory.additivity`` of the chosen layers.
     guarantee : tuple of str
         What is known about the choice, and which bounds are void.
+    predictor, predictor_title : str
+        Which model predicted the gains, and what that means.
     ranks : RankPlan or None
     """
 
@@ -46,6 +49,8 @@ class Choice:
     front: tuple[FrontPoint, ...]
     bounds: dict[str, Any]
     guarantee: tuple[str, ...]
+    predictor: PredictorName
+    predictor_title: str
     ranks: RankPlan | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,6 +59,8 @@ class Choice:
             "objective": self.budget.objective,
             "budget": self.budget.value,
             "budget_text": self.budget.text,
+            "predictor": self.predictor,
+            "predictor_title": self.predictor_title,
             "placement": self.best.to_dict(),
             "runner_up": None if self.runner_up is None else self.runner_up.to_dict(),
             "margin": self.margin,
@@ -72,6 +79,7 @@ def place(
     budget: str,
     layers: Sequence[int] | None = None,
     allocate_ranks: bool = False,
+    predictor: PredictorName | None = None,
 ) -> Choice:
     """Choose the layers with the largest joint gain within a budget.
 
@@ -86,13 +94,18 @@ def place(
         Block indices to choose from; all by default.
     allocate_ranks : bool
         Move rank between the chosen modules at the same number of parameters.
+    predictor : {"tangent", "gauss-newton"}, optional
+        What predicts the gains: within the card's training steps, or without a limit. By default
+        the first, where the card has it: it orders placements better (docs/evidence.md).
 
     Raises
     ------
     InputError
-        A budget that cannot be read or admits no layer, or layers that the card does not have.
+        A budget that cannot be read or admits no layer, layers that the card does not have, or a
+        predictor that it does not hold.
     """
     limit = Budget.parse(objective, budget, card.costs)
+    model = card.predictor(predictor)
     candidates = (
         tuple(range(len(card.layers)))
         if layers is None
@@ -100,38 +113,40 @@ def place(
     )
     if not candidates:
         raise InputError("no layer to choose from: name at least one")
-    best = _best(card, limit, candidates)
+    best = _best(card, model, limit, candidates)
     others = [
-        _best(card, limit, rest)
+        _best(card, model, limit, rest)
         for left_out in best.layers
         if (rest := tuple(at for at in candidates if at != left_out)) and _admits(card, limit, rest)
     ]
     runner_up = max(others, key=lambda placement: placement.gain, default=None)
-    chosen = front_point(card, best.layers)
+    chosen = front_point(card, best.layers, model)
     return Choice(
         budget=limit,
         best=chosen,
-        runner_up=None if runner_up is None else front_point(card, runner_up.layers),
+        runner_up=None if runner_up is None else front_point(card, runner_up.layers, model),
         margin=None if runner_up is None else best.gain - runner_up.gain,
-        margin_error=None
-        if runner_up is None or card.replicates is None
-        else card.replicates.gain_error(best.layers, runner_up.layers),
-        front=frontier(card, "time" if objective == "gain" else objective),
-        bounds=additivity_record(card.quadratic, best.layers),
-        guarantee=_guarantee(card, limit, best, candidates),
+        margin_error=None if runner_up is None else model.gain_error(best.layers, runner_up.layers),
+        front=frontier(card, "time" if objective == "gain" else objective, model),
+        bounds=additivity_record(model.quadratic, best.layers),
+        guarantee=_guarantee(card, model, limit, best, candidates),
+        predictor=model.name,
+        predictor_title=model.title,
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
     )
 
 
-def _best(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> Placement:
+def _best(
+    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...]
+) -> Placement:
     if limit.objective == "gain":
         if limit.value > len(candidates):
             raise InputError(
                 f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers"
             )
-        return exact_search(card.quadratic, int(limit.value), candidates=candidates)
+        return exact_search(model.quadratic, int(limit.value), candidates=candidates)
     cost = card.costs.of(limit.objective)
-    return search_within_budget(card.quadratic, limit.value, cost, candidates=candidates)
+    return search_within_budget(model.quadratic, limit.value, cost, candidates=candidates)
 
 
 def _admits(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> bool:
@@ -142,11 +157,15 @@ def _admits(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> bool
 
 
 def _guarantee(
-    card: LayerCard, limit: Budget, best: Placement, candidates: tuple[int, ...]
+    card: LayerCard,
+    model: Predictor,
+    limit: Budget,
+    best: Placement,
+    candidates: tuple[int, ...],
 ) -> tuple[str, ...]:
     """What the search guarantees, and what cheaper rules under the same budget would have given."""
     lines = [f"{best.guarantee.statement}; on the quadratic model, not on the trained network"]
-    for name, other in _rivals(card, limit, candidates):
+    for name, other in _rivals(card, model, limit, candidates):
         share = other.gain / best.gain if best.gain > 0 else 1.0
         layers = ", ".join(str(card.indices[at]) for at in other.layers)
         lines.append(
@@ -156,15 +175,15 @@ def _guarantee(
 
 
 def _rivals(
-    card: LayerCard, limit: Budget, candidates: tuple[int, ...]
+    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...]
 ) -> Iterator[tuple[str, Placement]]:
     if limit.objective == "gain":
         size = int(limit.value)
-        yield "greedy", greedy(card.quadratic, size, candidates=candidates)
-        yield "largest residual norms", top_k(card.quadratic, size, candidates=candidates)
+        yield "greedy", greedy(model.quadratic, size, candidates=candidates)
+        yield "largest residual norms", top_k(model.quadratic, size, candidates=candidates)
     else:
         cost = card.costs.of(limit.objective)
         yield (
             "largest sum of single gains",
-            additive_within_budget(card.quadratic, limit.value, cost, candidates=candidates),
+            additive_within_budget(model.quadratic, limit.value, cost, candidates=candidates),
         )

@@ -115,7 +115,8 @@ def estimate_stages(
     per_token = vocabulary * min(width * K + K * K, width * width) * 2
     tangent = share * (2 * positions * (above + layers * size) + tokens * per_token)
     per_layer = k * max(sum(m.layer == layer for m in table) for layer in {m.layer for m in table})
-    wave = per_layer * batch * 4 * max(outputs) * dtype.itemsize
+    rows = longest[0] if torch.device(device).type == "cpu" else batch
+    wave = per_layer * rows * 4 * max(outputs) * dtype.itemsize
     seconds = tangent / (rate * TANGENT_EFFICIENCY)
     bent = StageEstimate("Gauss-Newton", tangent, seconds, weights + activations + wave + 8 * K * K)
     return statistics, directions, bent

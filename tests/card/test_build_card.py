@@ -32,7 +32,9 @@ def test_every_layer_and_module_has_every_measure(measured: LayerCard) -> None:
     for profile in (*measured.layers, *measured.modules):
         record = profile.measures.to_dict()
         missing = {name for name, value in record.items() if value is None}
-        assert missing <= {"condition_number", "residual_norm_cross_fitted"}
+        budget = {"budget_gain", "budget_gain_error"}  # of layers only
+        assert missing & budget == (set() if profile in measured.layers else budget)
+        assert missing - budget <= {"condition_number", "residual_norm_cross_fitted"}
         assert missing <= set(record["reasons"])
 
 
@@ -52,7 +54,12 @@ def test_gains_alone_are_half_the_squared_residual_norms_of_the_quadratic(
     gains = [profile.measures.gain for profile in measured.layers]
     np.testing.assert_allclose(gains, 0.5 * measured.quadratic.residual_norms**2, rtol=1e-12)
     errors = [profile.measures.gain_error for profile in measured.layers]
-    np.testing.assert_allclose(errors, [measured.gain_error((i,)) for i in range(4)], rtol=1e-8)
+    predictor = measured.predictor("gauss-newton")
+    np.testing.assert_allclose(errors, [predictor.gain_error((i,)) for i in range(4)], rtol=1e-8)
+    assert measured.tangent is not None
+    within = [profile.measures.budget_gain for profile in measured.layers]
+    expected = [measured.tangent.quadratic.gain([i]) for i in range(4)]
+    np.testing.assert_allclose(within, expected, rtol=1e-10)
 
 
 def test_the_saved_card_is_the_card(measured: LayerCard, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_round_trip(card: LayerCard, tmp_path: Path) -> None:
     path = card.save(tmp_path / "new" / "card.json")
     again = LayerCard.load(path)
     assert again.to_json() == card.to_json()
-    assert again.gain_error((1, 4)) == card.gain_error((1, 4))
+    assert again.predictor().gain_error((1, 4)) == card.predictor().gain_error((1, 4))
     np.testing.assert_array_equal(again.quadratic.curvature, card.quadratic.curvature)
     assert sorted(item.name for item in path.parent.iterdir()) == ["card.json", "quadratic.npz"]
 
@@ -63,7 +63,7 @@ def test_the_replicates_give_the_jackknife_error(card: LayerCard) -> None:
     )
     count = len(gains)
     expected = np.sqrt((count - 1) * np.var(gains))
-    assert card.gain_error((2, 5)) == pytest.approx(expected)
+    assert card.predictor().gain_error((2, 5)) == pytest.approx(expected)
 
 
 def test_not_finite_becomes_null_with_a_reason() -> None:
@@ -138,7 +138,7 @@ def test_replicates_of_another_card_are_refused(card: LayerCard, tmp_path: Path)
     with pytest.raises(InputError, match="corrupt replicates"):
         LayerCard.load(tmp_path / "card.json")
     (tmp_path / "quadratic.npz").unlink()
-    assert LayerCard.load(tmp_path / "card.json").gain_error((0,)) is None
+    assert LayerCard.load(tmp_path / "card.json").predictor().gain_error((0,)) is None
 
 
 def test_a_folder_that_cannot_be_written_leaves_nothing(card: LayerCard, tmp_path: Path) -> None:
@@ -169,3 +169,39 @@ def test_measured_runs_are_kept(card: LayerCard, tmp_path: Path) -> None:
 def test_parse_names_the_source() -> None:
     with pytest.raises(InputError, match=r"'my\.json' is not a card"):
         parse_card("[]", "my.json")
+
+
+def test_a_card_with_a_tangent_model_goes_by_it(measured: LayerCard, tmp_path: Path) -> None:
+    path = measured.save(tmp_path / "card.json")
+    again = LayerCard.load(path)
+    assert again.tangent is not None
+    assert again.to_json() == measured.to_json()
+    assert again.predictor() is again.tangent
+    assert again.predictor("gauss-newton").quadratic is again.quadratic
+    error = again.predictor().gain_error((0, 2))
+    assert error is not None
+    assert error > 0
+    assert error == measured.predictor().gain_error((0, 2))
+    assert "tangent model of 40 Adam steps" in again.to_markdown()
+    (tmp_path / "tangent.npz").unlink()
+    assert LayerCard.load(path).predictor().gain_error((0, 2)) is None
+
+
+def test_a_card_from_before_the_tangent_model_is_read(measured: LayerCard, tmp_path: Path) -> None:
+    record = json.loads(measured.to_json())
+    del record["tangent"]
+    for row in (*record["layers"], *record["modules"]):
+        del row["budget_gain"], row["budget_gain_error"]
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(record))
+    old = LayerCard.load(path)
+    assert old.predictor().name == "gauss-newton"
+    with pytest.raises(InputError, match="--predictor gauss-newton"):
+        old.predictor("tangent")
+
+
+def test_a_tangent_model_of_other_layers_is_refused(measured: LayerCard) -> None:
+    assert measured.tangent is not None
+    fewer = replace(measured.tangent, quadratic=measured.tangent.quadratic.restrict([0, 1]))
+    with pytest.raises(InputError, match="tangent model has 2 blocks, not 4"):
+        replace(measured, tangent=fewer)

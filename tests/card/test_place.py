@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,3 +143,17 @@ def test_ranks_move_to_the_largest_singular_values(small: LayerCard) -> None:
     np.testing.assert_allclose(np.sort(kept)[::-1], best)
     assert plan.gain_ratio >= 1
     assert plan.interval[0] <= 0.5 * np.sum(best**2)
+
+
+@pytest.mark.parametrize("name", ["tangent", "gauss-newton"])
+def test_the_predictor_that_is_asked_for_chooses(measured: LayerCard, name: Any) -> None:
+    model = measured.predictor(name)
+    best = max(combinations(range(4), 2), key=model.quadratic.gain)
+    choice = place(measured, objective="gain", budget="2", predictor=name)
+    assert choice.predictor == name
+    assert choice.best.layers == best
+    assert choice.best.gain == pytest.approx(model.quadratic.gain(best))
+    assert choice.bounds["coupling"] == pytest.approx(model.quadratic.restrict(best).coupling)
+    assert choice.front[-1].gain == pytest.approx(model.quadratic.gain())
+    if name == "tangent":  # the default of a card that has it
+        assert place(measured, objective="gain", budget="2").to_dict() == choice.to_dict()

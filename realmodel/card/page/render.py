@@ -53,6 +53,7 @@ def page(card: "LayerCard") -> str:
         notes=notes(card),
         measured_columns=measured,
         cost=_cost_words(card),
+        predictor=card.predictor().title,
         provenance=_provenance(record),
     )
 
@@ -77,7 +78,10 @@ def _page_data(
             *({**kind, "title": kind["title"].capitalize()} for kind in kinds),
             {"name": "parameters", "title": "Parameters", "unit": "parameters"},
         ],
-        "whole": {"gain": card.quadratic.gain(), "costs": card.costs.record(everything)},
+        "whole": {
+            "gain": card.predictor().quadratic.gain(),
+            "costs": card.costs.record(everything),
+        },
         "profiles": [columns[name] for name in PROFILES],
         "lora": arguments | {"target_modules": []},
     }

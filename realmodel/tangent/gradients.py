@@ -1,6 +1,6 @@
 """Gradients in LoRA's own coordinates at the start of training, sequence by sequence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,7 @@ def tangent_gradients(
     encoded: Sequence[EncodedExample],
     modules: Sequence[AdaptedModule],
     options: FinetuneOptions,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TangentGradients:
     """One forward and two backward passes per sequence.
 
@@ -55,6 +56,8 @@ def tangent_gradients(
         All that could be adapted.
     options : FinetuneOptions
         Its rank, alpha and seed give the adapters.
+    progress : callable, optional
+        Told the sequences done and of how many.
     """
     layers = sorted({module.layer for module in modules})
     rows: dict[str, dict[int, list[Array]]] = {
@@ -68,9 +71,9 @@ def tangent_gradients(
             name: next(m.layer for m in modules if f".{m.name}.lora_B." in name) for name in outer
         }
         device = next(iter(outer.values())).device
-        generator = torch.Generator(device=device).manual_seed(options.seed)
-        for batch in batches(encoded, batch_size=1, pad_id=0):
-            labels = batch.labels[0, 1:].to(device)
+        generator = torch.Generator().manual_seed(options.seed)
+        for done, batch in enumerate(batches(encoded, batch_size=1, pad_id=0)):
+            labels = batch.labels[0, 1:]
             first = int((labels != IGNORED).to(torch.int64).argmax())
             logits = peft_model(
                 input_ids=batch.input_ids.to(device),
@@ -78,9 +81,12 @@ def tangent_gradients(
                 logits_to_keep=len(labels) + 1 - first,
             ).logits[0, :-1]
             counted = labels[first:] != IGNORED
-            logits, target = logits[counted].float(), labels[first:][counted]
+            logits, target = logits[counted.to(logits.device)].float(), labels[first:][counted]
+            target = target.to(logits.device)
             tokens.append(float(len(target)))
-            draws = torch.multinomial(logits.detach().softmax(-1), 1, generator=generator)[:, 0]
+            # Drawn on the host: the same labels on every device.
+            chances = logits.detach().softmax(-1).cpu()
+            draws = torch.multinomial(chances, 1, generator=generator)[:, 0].to(logits.device)
             for kind, wanted in (("data", target), ("sampled", draws)):
                 loss = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
                 gradients = torch.autograd.grad(
@@ -91,6 +97,7 @@ def tangent_gradients(
                     parts[layer_of[name]].append(gradient.flatten().float().cpu().numpy())
                 for layer in layers:
                     rows[kind][layer].append(np.concatenate(parts[layer]))
+            progress(done + 1, len(encoded))
     return TangentGradients(
         data={layer: np.stack(values) for layer, values in rows["data"].items()},
         sampled={layer: np.stack(values) for layer, values in rows["sampled"].items()},

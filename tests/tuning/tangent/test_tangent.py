@@ -5,11 +5,15 @@ import pytest
 import torch
 from scipy.linalg import expm
 
-from realmodel.baselines.tangent_gain import TangentGain
-from realmodel.baselines.tangent_gradients import TangentGradients, tangent_gradients
-from realmodel.baselines.tangent_quadratic import tangent_quadratic
 from realmodel.finetune import FinetuneOptions, target_modules
 from realmodel.finetune.adapter import adapted, adapter_parameters
+from realmodel.tangent import (
+    TangentGain,
+    TangentGradients,
+    tangent_gradients,
+    tangent_quadratic,
+    tangent_replicates,
+)
 
 TIME, BATCH = 0.7, 3
 
@@ -50,7 +54,7 @@ def test_the_gain_is_that_of_the_preconditioned_flow(gradients, layers, time):
 
 def test_a_short_time_gives_the_first_order_gain_which_is_additive(gradients):
     score = TangentGain.from_gradients(gradients, batch_size=BATCH, time=1e-7)
-    first_order = sum(score.squares.values()) * 1e-7
+    first_order = sum(own.square for own in score.kernels.values()) * 1e-7
     assert score.value((0, 1, 2)) == pytest.approx(first_order, rel=1e-4)
     long = TangentGain.from_gradients(gradients, batch_size=BATCH, time=TIME)
     assert long.value((0, 1, 2)) != pytest.approx(sum(long.value((k,)) for k in range(3)))
@@ -63,7 +67,7 @@ def test_the_pick_is_the_best_set(gradients):
 
 
 def test_a_greedy_pick_when_there_are_too_many_sets(gradients, monkeypatch):
-    monkeypatch.setattr("realmodel.baselines.tangent_gain.EXHAUSTIVE_UP_TO", 0)
+    monkeypatch.setattr("realmodel.tangent.gain.EXHAUSTIVE_UP_TO", 0)
     score = TangentGain.from_gradients(gradients, batch_size=BATCH, time=TIME)
     first = max(range(3), key=lambda k: score.value((k,)))
     assert first in score.pick(2)
@@ -122,3 +126,61 @@ def test_fewer_directions_gain_less_and_a_small_budget_is_first_order(gradients)
     found = tangent_quadratic(short)
     assert found.gain((0, 1)) == pytest.approx(short.value((0, 1)), rel=1e-4)
     assert found.coupling < 1e-3 < tangent_quadratic(score).coupling
+
+
+def without(gradients, left_out):
+    """The gradients of the other sequences."""
+    kept = np.arange(len(gradients.tokens)) != left_out
+
+    def rows(parts):
+        return {layer: values[kept] for layer, values in parts.items()}
+
+    return TangentGradients(rows(gradients.data), rows(gradients.sampled), gradients.tokens[kept])
+
+
+def test_a_replicate_is_the_quadratic_of_the_other_sequences(gradients):
+    """In coordinates and with the scaling of all sequences, from an explicit basis."""
+    score = TangentGain.from_gradients(gradients, batch_size=BATCH, time=TIME)
+    found = tangent_replicates(score, leading=9)
+    total, mean = gradients.tokens.sum(), gradients.tokens.mean()
+    data = np.hstack([gradients.data[k] for k in range(3)]).astype(float)
+    v = (data.sum(0) / total) ** 2 + (data / mean).var(0) / BATCH
+    for group, quadratic in enumerate(found.quadratics):  # nine groups of one sequence
+        other = without(gradients, group)
+        tokens = other.tokens.sum()
+        g = np.hstack([other.data[k] for k in range(3)]).astype(float).sum(0) / tokens
+        rows = np.hstack([other.sampled[k] for k in range(3)]).astype(float)
+        ridged = rows.T @ rows / tokens + np.diag(np.sqrt(v)) / (2 * TIME)
+        # All of a layer's directions are kept here, for it has fewer than sequences.
+        assert quadratic.gain() == pytest.approx(0.5 * g @ np.linalg.solve(ridged, g), rel=1e-8)
+
+
+def test_the_error_of_the_gain_is_about_its_spread_over_samples():
+    """Jackknife against the spread of the gain over fresh samples of sequences."""
+    rng = np.random.default_rng(1)
+    mean = {layer: rng.standard_normal(6) for layer in range(2)}
+
+    def measured():
+        def draw(offset):
+            return {
+                layer: (offset * mean[layer] + rng.standard_normal((48, 6))).astype(np.float32)
+                for layer in mean
+            }
+
+        gradients = TangentGradients(draw(1.0), draw(0.0), np.full(48, 3.0))
+        score = TangentGain.from_gradients(gradients, batch_size=BATCH, time=TIME)
+        error = tangent_replicates(score).gain_error((0, 1))
+        return tangent_quadratic(score).gain(), error
+
+    gains, errors = np.array([measured() for _ in range(200)]).T
+    assert 0.75 < errors.mean() / gains.std() < 1.35
+
+
+def test_two_sequences_have_no_error(gradients):
+    few = TangentGradients(
+        {k: rows[:2] for k, rows in gradients.data.items()},
+        {k: rows[:2] for k, rows in gradients.sampled.items()},
+        gradients.tokens[:2],
+    )
+    score = TangentGain.from_gradients(few, batch_size=BATCH, time=TIME)
+    assert tangent_replicates(score) is None

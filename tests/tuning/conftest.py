@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from transformers import (
 )
 
 from realmodel.architectures import ModuleTable, find_modules
+from realmodel.baselines import Context
 from realmodel.batches import EncodedExample, encode
 from realmodel.checkpoint import Checkpoint, load_checkpoint
 from realmodel.datasets import Example
+from realmodel.statistics import collect_statistics
 
 COLOURS = ("red", "green", "blue", "black", "white")
 THINGS = ("boat", "house", "door", "lamp", "hat", "chair")
@@ -123,3 +126,16 @@ def data_file(tmp_path: Path) -> Path:
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@dataclass(frozen=True)
+class MeasuredContext(Context):
+    table: Any = None
+
+
+@pytest.fixture
+def context(checkpoint: Checkpoint) -> MeasuredContext:
+    encoded = encode(rows(), checkpoint.tokenizer, max_length=64)[:12]
+    table = find_modules(checkpoint.model)
+    statistics = collect_statistics(checkpoint, encoded, table, check_accuracy=False)
+    return MeasuredContext(checkpoint, statistics, encoded=encoded, table=table)

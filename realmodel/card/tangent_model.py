@@ -1,0 +1,45 @@
+"""Measure the card's tangent model: what a budget of training steps reaches."""
+
+from collections.abc import Callable, Sequence
+
+from realmodel.architectures import AdaptedModule
+from realmodel.batches import EncodedExample
+from realmodel.card.options import CardOptions
+from realmodel.card.predictor import Predictor
+from realmodel.checkpoint import Checkpoint
+from realmodel.tangent import tangent_gain, tangent_quadratic, tangent_replicates
+
+
+def tangent_model(
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedExample],
+    modules: Sequence[AdaptedModule],
+    options: CardOptions,
+    progress: Callable[[int, int], None],
+) -> Predictor | None:
+    """``None`` where the options leave it out."""
+    if options.tangent_samples == 0:
+        return None
+    protocol = options.protocol()
+    measured = tangent_gain(
+        checkpoint.model,
+        encoded,
+        modules,
+        protocol,
+        sequences=options.tangent_samples,
+        progress=progress,
+    )
+    return Predictor(
+        "tangent",
+        tangent_quadratic(measured),
+        tangent_replicates(measured),
+        {
+            "rank": protocol.rank,
+            "alpha": protocol.alpha,
+            "learning_rate": protocol.learning_rate,
+            "steps": protocol.steps,
+            "batch_size": protocol.batch_size,
+            "sequences": len(measured.tokens),
+            "time": measured.time,
+        },
+    )
