@@ -45,14 +45,12 @@ bench: $(READY) ## speed ratios, each measured in one run
 	$(BIN)/python -m realmodel.bench
 
 PEERS := .venv-peers/bin/python
-MODEL ?= realmodel/demo/checkpoints/qwen3
-DATA ?= out/demo/task.jsonl
 
-bench-peers: $(READY) ## the same numbers from other packages, in an environment of its own
+bench-peers: $(READY) ## the same numbers from other packages, in an environment of its own (ARGS="--model ... --data ...")
 	test -x $(PEERS) || $(PYTHON) -m venv .venv-peers
 	$(PEERS) -m pip install --quiet --upgrade "pip>=25.1"
 	$(PEERS) -m pip install --quiet --editable ".[realmodel]" kronfluence curvlinops-for-pytorch
-	$(PEERS) -m realmodel.bench.peers --model $(MODEL) --data $(DATA) --output out/peers.json
+	$(PEERS) -m realmodel.bench.peers $(ARGS) --output out/peers.json
 
 docs: $(READY) ## the documentation site, warnings are errors
 	$(BIN)/mkdocs build --strict --site-dir out/site

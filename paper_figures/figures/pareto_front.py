@@ -23,9 +23,10 @@ from paper_figures.style import (
 )
 
 CAPTION = (
-    "Predicted gain against cost: every placement on the Pareto front (line), common placements of "
-    "equally many layers (markers), and the best of them by exact search (ours). Bars: jackknife "
-    "standard error over sequences. (a) Time of one training step, measured on this device: "
+    "Predicted gain (of a short Adam run: the tangent model) against cost: every placement on the "
+    "Pareto front (line), common placements of equally many layers (markers), and the best of them "
+    "by exact search (ours). Bars: jackknife standard error over sequences. (a) Time of one "
+    "training step, measured on this device: "
     "backward stops at the lowest adapted layer, so that late layers are cheap. (b) Memory of a "
     "training step. (c) Added latency of a decoded token with unmerged adapters: it "
     "goes by the count alone."
@@ -52,7 +53,7 @@ def compute(measured: Data) -> Data:
         "model": measured["model"],
         "task": measured["task"],
         "size": measured["size"],
-        "all_gain": measured["card"]["additivity"]["gain"],
+        "all_gain": measured["all_gain"],
         "fronts": {
             kind: [_point(point, kind) for point in measured["fronts"][kind]] for kind in COSTS
         },

@@ -18,6 +18,7 @@ def card(preset: Preset, model: str, task: str) -> Step:
         "task": task,
         "num_samples": preset.num_samples,
         "directions": preset.directions,
+        "steps": preset.steps,
         "calibrate": task == preset.data[0],
         "device": preset.device,
         "dtype": preset.dtype,
@@ -42,6 +43,7 @@ def measure(
     task: str,
     num_samples: int,
     directions: int,
+    steps: int,
     calibrate: bool,
     device: str,
     dtype: str | None,
@@ -57,18 +59,23 @@ def measure(
 
     checkpoint = load_model(model, dtype=dtype, device=device)
     examples = load_examples(task, num_samples, seed=seed)
-    options = CardOptions(directions=directions, calibrate=calibrate, seed=seed, too_long="skip")
+    options = CardOptions(
+        directions=directions, steps=steps, calibrate=calibrate, seed=seed, too_long="skip"
+    )
     made = build_card(checkpoint, examples, options, source=task, work_dir=folder)
     positions = tuple(range(len(made.layers)))
     size = min(SIZE, len(positions))
     named = structured_placements(positions, size)
+    predictor = made.predictor()
     named["residual norm"] = top_k(made.quadratic, size).layers
-    named["ours"] = exact_search(made.quadratic, size).layers
+    named["ours"] = exact_search(predictor.quadratic, size).layers
     return {
         "model": label(model),
         "task": label(task),
         "card": made.to_dict(),
         "size": size,
+        "predictor": predictor.title,
+        "all_gain": predictor.quadratic.gain(),
         "placements": {name: front_point(made, at).to_dict() for name, at in named.items()},
         "fronts": {
             kind: [point.to_dict() for point in frontier(made, kind)]

@@ -232,7 +232,8 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     from realmodel.card.build import window_of
     from realmodel.card.numbers import amount
     from realmodel.checkpoint import empty_model
-    from realmodel.statistics.estimate import estimate_stages
+    from realmodel.statistics.estimate import estimate_stages, matrix_rate
+    from realmodel.tangent.estimate import estimate_tangent
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
     tokenizer = AutoTokenizer.from_pretrained(
@@ -245,6 +246,9 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
         too_long=options.too_long,
     )
     table = find_modules(model, options.modules)
+    device = "cuda" if source.device == "auto" else source.device
+    precision = getattr(torch, source.dtype or "float32")
+    rate = matrix_rate(device, precision)
     stages = estimate_stages(
         model,
         encoded,
@@ -253,9 +257,15 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
         partitions=options.partitions,
         k=options.directions,
         curvature_sequences=options.curvature_samples,
-        device="cuda" if source.device == "auto" else source.device,
-        dtype=getattr(torch, source.dtype or "float32"),
+        device=device,
+        dtype=precision,
+        rate=rate,
     )
+    if sampled := encoded[: options.tangent_samples]:
+        tangent = estimate_tangent(
+            model, sampled, table.modules, rank=options.rank, rate=rate, dtype=precision
+        )
+        stages = (*stages, tangent)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     for stage in stages:
         rows.add_row(

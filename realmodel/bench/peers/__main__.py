@@ -22,6 +22,8 @@ from realmodel.bench.peers.peer import Outcome, Work
 from realmodel.checkpoint import load_checkpoint
 from realmodel.cli.console import AsJson, emit, stderr
 from realmodel.datasets import read_examples
+from realmodel.demo.embedded import checkpoint_folder
+from realmodel.demo.generator import examples as demo_task
 from realmodel.gauss_newton import Directions
 from theory.arrays import Array
 
@@ -75,29 +77,32 @@ def outcome_of(module: str, work: Work) -> Outcome:
 
 @application.command()
 def main(
-    model: Annotated[str, typer.Option(help="Checkpoint: hub id or folder.")],
-    data: Annotated[Path, typer.Option(help="Task data, as for `layercard card`.")],
+    model: Annotated[
+        str, typer.Option(help="Checkpoint: hub id, folder or demo:NAME.")
+    ] = "demo:qwen3",
+    data: Annotated[
+        Path | None, typer.Option(help="As for `layercard card`; the demo task by default.")
+    ] = None,
     num_samples: Annotated[int, typer.Option(min=2)] = 32,
     batch_size: Annotated[int, typer.Option(min=1)] = 8,
     output: Annotated[Path | None, typer.Option(help="Write the record as JSON.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run each package on the same input and compare."""
+    drawn = demo_task(num_samples) if data is None else read_examples(data, num_samples=num_samples)
+    source = checkpoint_folder(model.removeprefix("demo:")) if model.startswith("demo:") else model
     rows: list[Row] = []
     ours: dict[str, torch.Tensor] = {}
     for name, module in PEERS.items():
         stderr.print(f"{name} ...", highlight=False)
         # Each package changes the model: give each a fresh one.
-        checkpoint = load_checkpoint(model, dtype="float32")
+        checkpoint = load_checkpoint(source, dtype="float32")
         network: Any = checkpoint.model.eval()
         for part in network.modules():
             if isinstance(part, torch.nn.Dropout):
                 part.p = 0.0
         window = int(network.config.max_position_embeddings)
-        examples = encode(
-            read_examples(data, num_samples=num_samples), checkpoint.tokenizer,
-            max_length=window, too_long="skip",
-        )  # fmt: skip
+        examples = encode(drawn, checkpoint.tokenizer, max_length=window, too_long="skip")
         table = find_modules(network)
         rng = np.random.default_rng(0)
 
@@ -126,7 +131,7 @@ def main(
     packages = ("torch", "transformers", "peft", "kronfluence", "curvlinops-for-pytorch")
     record = {
         "model": model,
-        "data": str(data),
+        "data": "demo task" if data is None else str(data),
         "sequences": num_samples,
         "versions": {package: _version(package) for package in packages},
         "rows": [vars(row) for row in rows],
