@@ -102,7 +102,7 @@ def main(
 def _table(rows: list[Row]) -> Table:
     table = Table(
         title="Monte-Carlo Fisher against the exact Gauss-Newton matrix",
-        caption="s: processor time; block gains: Spearman correlation; joint gain: estimated over exact",
+        caption="s: processor time; block gains: Spearman; joint gain: estimated over exact",
     )
     heads = (
         "draws",

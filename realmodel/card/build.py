@@ -11,6 +11,7 @@ from typing import Any
 from realmodel.architectures import ModuleTable, find_modules
 from realmodel.batches import EncodedExample, batches, encode, padding_id
 from realmodel.card.device_costs import DeviceCosts
+from realmodel.card.intervals import intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
 from realmodel.card.options import CardOptions
@@ -104,6 +105,9 @@ def build_card(
         options,
         lambda done, total: tell("tangent model", done, total),
     )
+    brackets = intervals(
+        checkpoint, encoded, statistics, options, lambda done, total: tell("intervals", done, total)
+    )
     costs = _costs(checkpoint, table, encoded, options, tell)
     replicates = replicates_by_layer(measured)
     done = [0]
@@ -156,6 +160,7 @@ def build_card(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         replicates=replicates,
         tangent=tangent,
+        intervals=brackets,
     )
 
 
@@ -168,6 +173,7 @@ def versions() -> dict[str, str]:
 
 def _options(options: CardOptions) -> dict[str, Any]:
     record = asdict(options)
+    record["intervals"] = [list(layers) for layers in options.intervals]
     record["modules"] = None if options.modules is None else list(options.modules)
     record["alpha"] = 2.0 * options.rank if options.alpha is None else options.alpha
     return record

@@ -47,6 +47,8 @@ class LayerCard:
         Jackknife replicates of ``quadratic``; beside the card in ``quadratic.npz``.
     tangent : Predictor or None
         The model of what a budget of training steps reaches; its replicates in ``tangent.npz``.
+    intervals : tuple of mapping
+        Brackets of the gain of whole layers, every weight free, where they were asked for.
     measured : tuple of mapping
         Fine-tuning runs on this model and task, where ``layercard finetune`` has run.
     """
@@ -62,6 +64,7 @@ class LayerCard:
     created: str
     replicates: Replicates | None = None
     tangent: Predictor | None = None
+    intervals: tuple[Mapping[str, Any], ...] = field(default=())
     measured: tuple[Mapping[str, Any], ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -159,6 +162,7 @@ class LayerCard:
                 "replicates": None if self.replicates is None else self.replicates.digest,
             },
             "tangent": None if self.tangent is None else self.tangent.to_dict(),
+            "intervals": [dict(interval) for interval in self.intervals],
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
         }
@@ -237,6 +241,7 @@ class LayerCard:
                 costs=DeviceCosts.from_dict(record["costs"]),
                 created=record["created"],
                 tangent=Predictor.tangent(record["tangent"]) if record.get("tangent") else None,
+                intervals=tuple(record.get("intervals", ())),
                 measured=tuple(record["measured"]),
             )
         except ValueError as error:

@@ -69,6 +69,18 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 f"extension, 1g): to first order, {advice}."
             )
         )
+    for interval in card.intervals:
+        layers = ", ".join(str(layer) for layer in interval["layers"])
+        found.append(
+            Note(
+                f"With every weight of layers {layers} free, the damped Gauss-Newton gain lies "
+                f"between {number(interval['lower'])} and {number(interval['upper'])} (8f, damping "
+                f"{number(interval['damping'])}, standard error "
+                f"{number(interval['standard_error'])}), without the gradient's noise between "
+                f"{number(interval['cross_fitted_lower'])} and "
+                f"{number(interval['cross_fitted_upper'])}."
+            )
+        )
     if card.tangent is not None:
         model = card.tangent
         found.append(

@@ -40,6 +40,12 @@ class CardOptions:
         (falling linearly to zero) and sequences per step.
     tangent_samples : int
         Sequences that the tangent model is measured on; 0 leaves it out.
+    intervals : tuple of tuple of int
+        Sets of layers whose gain with every weight free is bracketed by Lanczos.
+    interval_products : int
+        Gauss-Newton products behind each of a bracket's two sides.
+    interval_damping : float
+        Added to the whitened curvature there; it is what bounds the spectrum from below.
     partitions, offload
         Memory against time in the pass over the data.
     calibrate : bool
@@ -61,6 +67,9 @@ class CardOptions:
     learning_rate: float = 1e-2
     train_batch_size: int = 8
     tangent_samples: int = SEQUENCES
+    intervals: tuple[tuple[int, ...], ...] = ()
+    interval_products: int = 8
+    interval_damping: float = 1.0
     partitions: int = 1
     offload: Literal["none", "cpu", "disk"] = "none"
     calibrate: bool = True
@@ -68,7 +77,14 @@ class CardOptions:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        for name in ("directions", "rank", "batch_size", "curvature_samples", "partitions"):
+        for name in (
+            "directions",
+            "rank",
+            "batch_size",
+            "curvature_samples",
+            "partitions",
+            "interval_products",
+        ):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("ridge", "damping"):
@@ -77,6 +93,8 @@ class CardOptions:
         if self.tangent_samples < 0:
             raise InputError(f"tangent_samples must not be negative, got {self.tangent_samples}")
         self.protocol()
+        if not self.interval_damping > 0:
+            raise InputError(f"interval_damping must be positive, got {self.interval_damping}")
         if self.alpha is not None and not self.alpha > 0:
             raise InputError(f"alpha must be positive, got {self.alpha}")
 

@@ -9,6 +9,7 @@ import typer
 from rich.progress import TaskID
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr, stdout
+from realmodel.cli.layers import parse_layers
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,19 @@ def card(
     tangent_samples: Annotated[
         int, typer.Option(min=0, help="Examples for that prediction; 0 leaves it out.")
     ] = 128,
+    interval: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Layers, such as 0-2,8, whose gain with every weight free Lanczos brackets; "
+            "may be repeated."
+        ),
+    ] = None,
+    interval_products: Annotated[
+        int, typer.Option(min=1, help="Gauss-Newton products behind a bracket.")
+    ] = 8,
+    interval_damping: Annotated[
+        float, typer.Option(help="Ridge of that curvature, in the metric of Sigma and Gamma.")
+    ] = 1.0,
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Longest sequence; the model's window by default.")
     ] = None,
@@ -148,6 +162,9 @@ def card(
             learning_rate=learning_rate,
             train_batch_size=train_batch_size,
             tangent_samples=tangent_samples,
+            intervals=tuple(parse_layers(layers) for layers in interval or ()),
+            interval_products=interval_products,
+            interval_damping=interval_damping,
             partitions=partitions,
             offload=offload.value,
             calibrate=calibrate,

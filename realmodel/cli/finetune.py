@@ -9,6 +9,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.cli.layers import parse_layers
 
 
 def finetune(
@@ -18,7 +19,7 @@ def finetune(
         Path | None, typer.Option(help="Held-out data; by default a fifth of the prompts.")
     ] = None,
     layers: Annotated[
-        str | None, typer.Option(help="Layers to adapt, such as 0,3,8; all by default.")
+        str | None, typer.Option(help="Layers to adapt, such as 0-2,8; all by default.")
     ] = None,
     modules: Annotated[
         list[str] | None, typer.Option(help="Full module name instead of layers; repeatable.")
@@ -66,7 +67,7 @@ def finetune(
     from realmodel.finetune.saved_run import write_json
     from realmodel.finetune.split import split_by_prompt
 
-    chosen = parse_layers(layers)
+    chosen = None if layers is None else list(parse_layers(layers))
     options = [
         FinetuneOptions(
             rank=rank,
@@ -125,29 +126,6 @@ def finetune(
 def advanced(bar: Progress, line: TaskID, done: int) -> None:
     """Move a progress bar to ``done``."""
     bar.update(line, completed=done)
-
-
-def parse_layers(text: str | None) -> list[int] | None:
-    """Layers from ``0,3,8``.
-
-    Raises
-    ------
-    InputError
-        When an entry is not a whole number.
-
-    Examples
-    --------
-    >>> parse_layers("0, 3,8")
-    [0, 3, 8]
-    """
-    from theory import InputError
-
-    if text is None:
-        return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"layers {text!r}: write whole numbers, such as 0,3,8") from None
 
 
 def table(results: list[dict[str, Any]]) -> Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, stderr
-from theory import InputError
+from realmodel.cli.layers import parse_layers
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -112,23 +112,6 @@ def place(
     emit(record, render(measured, choice), as_json=as_json)
     for path in written:
         stderr.print(f"wrote {path}", soft_wrap=True)
-
-
-def parse_layers(text: str) -> tuple[int, ...]:
-    """Read ``0-5,8``.
-
-    >>> parse_layers("0-2,8")
-    (0, 1, 2, 8)
-    """
-    found: list[int] = []
-    for part in text.split(","):
-        ends = part.strip().split("-")
-        if not all(end.isdigit() for end in ends) or len(ends) > 2:
-            raise InputError(f"layers {text!r}: write indices and ranges, such as 0-5,8")
-        found += range(int(ends[0]), int(ends[-1]) + 1)
-    if not found:
-        raise InputError(f"layers {text!r} name no layer")
-    return tuple(dict.fromkeys(found))
 
 
 def _calibrated(card: "LayerCard", model: str | None, seed: int) -> "LayerCard":

@@ -130,7 +130,8 @@ def test_an_estimate_runs_nothing(gpt2_folder: Path, task_file: Path, tmp_path: 
     )
     assert result.exit_code == 0, result.output
     stages = json.loads(result.stdout)["stages"]
-    assert [stage["stage"] for stage in stages] == ["statistics", "directions", "Gauss-Newton"]
+    names = [stage["stage"] for stage in stages]
+    assert names == ["statistics", "directions", "Gauss-Newton", "tangent model"]
     assert all(stage["seconds"] > 0 and stage["memory"] > 0 for stage in stages)
     assert not out.exists()
 
@@ -174,3 +175,27 @@ def test_fine_tuning_results_go_onto_the_card(folder: Path, tmp_path: Path) -> N
     refused("is not a fine-tuning result", *again)
     refused("pass --model and --data", "card", "--model", "x")
     assert not (tmp_path / "no").exists()
+
+
+def test_intervals_of_whole_layers_go_onto_the_card(
+    gpt2_folder: Path, task_file: Path, tmp_path: Path
+) -> None:
+    words = ("card", "--model", gpt2_folder, "--data", task_file, "--num-samples", 24)
+    words = (*words, "--directions", 1, "--rank", 2, "--no-calibrate", "--tangent-samples", 0)
+    chosen = ("--interval", "1-2", "--interval", 3, "--interval-products", 3)
+    result = run(*words, *chosen, "--output-dir", tmp_path)
+    assert result.exit_code == 0, result.output
+    card = LayerCard.load(tmp_path / "card.json")
+    assert card.tangent is None
+    assert [interval["layers"] for interval in card.intervals] == [[1, 2], [3]]
+    for interval in card.intervals:
+        assert 0 < interval["lower"] <= interval["upper"]
+        assert interval["standard_error"] > 0
+        assert interval["products"] == 3
+    both, one = card.intervals
+    assert both["upper"] > one["lower"]
+    assert "every weight of layers 1, 2 free" in result.stdout.replace("\n", " ").replace("  ", " ")
+    bad = run(*words, "--interval", "9", "--output-dir", tmp_path / "bad")
+    assert bad.exit_code == 2
+    assert "[9] hold no measured module" in bad.output.replace("\n", " ")
+    assert not (tmp_path / "bad").exists()

@@ -43,7 +43,7 @@ def test_a_table_without_json(command):
     ("arguments", "message"),
     [
         (("--layers", "0,7"), "layer 7 is out of range: the model has layers 0 to 2"),
-        (("--layers", "zero"), "layers 'zero': write whole numbers"),
+        (("--layers", "zero"), "layers 'zero': write indices and ranges"),
         (("--modules", "transformer.h.9.attn.c_attn"), "no module 'transformer.h.9.attn.c_attn'"),
         (("--rank", "0"), "rank must be positive, got 0"),
         (("--learning-rate", "-1"), "learning rate must be positive, got -1"),

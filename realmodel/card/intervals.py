@@ -1,0 +1,56 @@
+"""Brackets of the gain of whole layers, every weight of them, by Lanczos (8f)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from realmodel.batches import EncodedExample
+from realmodel.card.options import CardOptions
+from realmodel.checkpoint import Checkpoint
+from realmodel.gauss_newton import LayersInterval, layers_interval
+from realmodel.statistics import Statistics
+
+GROUPS = 4
+"""Groups of sequences of the jackknife."""
+
+
+def intervals(
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedExample],
+    statistics: Statistics,
+    options: CardOptions,
+    progress: Callable[[int, int], None],
+) -> tuple[dict[str, Any], ...]:
+    """One record for each set of layers that the options ask for."""
+    sample = encoded[: options.curvature_samples]
+    found: list[dict[str, Any]] = []
+    for layers in options.intervals:
+        interval = layers_interval(
+            checkpoint,
+            sample,
+            statistics,
+            layers,
+            damping=options.interval_damping,
+            ridge=options.ridge,
+            iterations=options.interval_products,
+            groups=GROUPS,
+            batch_size=options.batch_size,
+        )
+        found.append(record(interval))
+        progress(len(found), len(options.intervals))
+    return tuple(found)
+
+
+def record(interval: LayersInterval) -> dict[str, Any]:
+    """JSON mapping."""
+    return {
+        "layers": list(interval.layers),
+        "lower": interval.lower,
+        "upper": interval.upper,
+        "cross_fitted_lower": interval.cross_fitted_lower,
+        "cross_fitted_upper": interval.cross_fitted_upper,
+        "standard_error": interval.standard_error,
+        "damping": interval.damping,
+        "ridge": interval.ridge,
+        "products": interval.iterations,
+        "sequences": interval.sequences,
+    }
