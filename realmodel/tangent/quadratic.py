@@ -19,7 +19,7 @@ import numpy as np
 from realmodel.replicates import Replicates
 from realmodel.tangent.gain import LayerKernel, TangentGain
 from theory import BlockQuadratic
-from theory.arrays import Array, Float64
+from theory.arrays import Array, Float64, IntArray
 
 LEADING = 15
 """Eigenvectors per layer."""
@@ -43,7 +43,7 @@ def tangent_quadratic(gain: TangentGain, *, leading: int = LEADING) -> BlockQuad
     Provenance: extension. Gradient and curvature come from the same sequences, so the gain is
     overstated by about the gradient's sampling noise; it is meant to order placements.
     """
-    return _Coordinates.of(gain, leading).quadratic(np.ones(len(gain.tokens), dtype=bool))
+    return _Coordinates.of(gain, leading).quadratic(np.arange(len(gain.tokens)))
 
 
 def tangent_replicates(gain: TangentGain, *, leading: int = LEADING) -> Replicates | None:
@@ -57,7 +57,10 @@ def tangent_replicates(gain: TangentGain, *, leading: int = LEADING) -> Replicat
     if groups < 3:
         return None
     coordinates = _Coordinates.of(gain, leading)
-    left = [coordinates.quadratic(np.arange(count) % groups != group) for group in range(groups)]
+    left = [
+        coordinates.quadratic(np.flatnonzero(np.arange(count) % groups != group))
+        for group in range(groups)
+    ]
     return Replicates(
         np.stack([quadratic.gradient for quadratic in left]),
         np.stack([quadratic.curvature for quadratic in left]),
@@ -86,7 +89,7 @@ class _Coordinates:
             1 / (2 * gain.time),
         )
 
-    def quadratic(self, kept: Array) -> BlockQuadratic:
+    def quadratic(self, kept: IntArray) -> BlockQuadratic:
         tokens, share = self.tokens[kept].sum(), self.tokens.sum() / self.tokens[kept].sum()
         J = self.images[kept]
         curvature = share * (J.T @ J) + self.ridge * np.eye(J.shape[1])

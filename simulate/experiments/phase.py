@@ -1,7 +1,8 @@
 """Which placement rule wins, over coupling strength and alignment, with real models on the map."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from simulate.sweep import Point
 from simulate.table import Table
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
-    Figure = Any
+    Axes = Figure = Any
 
 LAYERS, SIZE, DIMENSION, REACH = 12, 4, 16, 3.0
 # The rules that know no coupling compete; greedy shows what knowing it is worth.
@@ -29,6 +31,7 @@ STRENGTHS = {
     1: (0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75),
     -1: (0.075, 0.225, 0.375, 0.525, 0.675, 0.825, 0.975),
 }
+KEY_WIDTH = 58  # characters of a line under the map
 PLACES = (0.08, 0.22, 0.36, 0.5, 0.64, 0.78, 0.92)
 
 
@@ -134,21 +137,9 @@ def draw(table: Table, figure: Figure) -> None:
         )
         axes.grid(visible=False)
         axes.axhline(0.0, color="black", lw=0.6)
-    for card in table.options.get("cards", []):
-        axes = panels[0 if card["sign"] == -1 else 1]
-        if card["alignment"] is None:
-            axes.axvline(card["strength"], color="black", lw=1, ls=":")
-        else:
-            axes.plot(card["strength"], card["alignment"], "*", ms=11, mfc="white", mec="black")
-        axes.annotate(
-            card["source"],
-            (card["strength"], card["alignment"] or 0.0),
-            textcoords="offset points",
-            xytext=(6, 5),
-            fontsize=7,
-        )
-        low, high = axes.get_xlim()
-        axes.set_xlim(low, max(high, 1.1 * card["strength"]))
+    for axes, sign in zip(panels, (-1, 1), strict=True):
+        numbered = enumerate(table.options.get("cards", []), start=1)
+        _draw_cards(axes, {number: card for number, card in numbered if card["sign"] == sign}, sign)
     panels[0].set_ylabel(r"alignment $\tau / \rho$  (synergy $\leftarrow$ 0 $\to$ redundancy)")
     names: dict[str, str] = {
         "residual": "top-k by residual norm",
@@ -165,6 +156,54 @@ def draw(table: Table, figure: Figure) -> None:
         fontsize=9,
         ha="left",
         x=0.01,
+    )
+
+
+def _draw_cards(axes: Axes, cards: Mapping[int, dict[str, Any]], sign: int) -> None:
+    """A numbered mark for each card, an arrow at the edge for one beyond the map, and their key."""
+    edge = axes.get_xlim()[1]
+    key: list[str] = []
+    beyond: list[float] = []
+    for number, card in cards.items():
+        strength, alignment = card["strength"], card["alignment"]
+        place = f"\u03c1 = {strength:.3g}"
+        height = alignment
+        if alignment is None:
+            height = 0.93 * sign  # clear of the key
+        if strength > edge:
+            place += " (beyond the map)"
+            # An arrow beside each one that it would hide.
+            rank = sum(abs(height - other) < 0.16 for other in beyond)
+            beyond.append(height)
+            at, offset, shape = edge, 9 + 17 * rank, "rarrow,pad=0.25"
+        else:
+            if alignment is None:
+                axes.axvline(strength, color="black", lw=1, ls=":")
+            at, offset, shape = strength, 0, "circle,pad=0.2"
+        axes.annotate(
+            str(number),
+            (at, height),
+            textcoords="offset points",
+            xytext=(offset, 0),
+            ha="center",
+            va="center",
+            fontsize=7,
+            fontweight="bold",
+            annotation_clip=False,
+            bbox={"boxstyle": shape, "facecolor": "white", "edgecolor": "black", "lw": 0.9},
+        )
+        place += ", no target" if alignment is None else f", \u03c4/\u03c1 = {alignment:.2f}"
+        key += wrap(f"{number}  {card['source']}: {place}", KEY_WIDTH, subsequent_indent="    ")
+    # In the corner that no draw of that sign reaches.
+    low = sign == 1
+    axes.text(
+        0.02,
+        0.02 if low else 0.98,
+        "\n".join(key),
+        transform=axes.transAxes,
+        va="bottom" if low else "top",
+        fontsize=7,
+        parse_math=False,
     )
 
 
