@@ -55,6 +55,12 @@ def main(
     gpu = device.startswith("cuda")
     names = models or [name for name, size in SIZES.items() if gpu or not size.needs_gpu]
     measured: list[Measurement] = []
+    record: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": {name: version(name) for name in ("torch", "transformers")},
+        "measurements": [],
+    }
     try:
         for name in names:
             stderr.print(f"{name} ...", highlight=False)
@@ -68,18 +74,13 @@ def main(
                     rounds=rounds,
                 )
             )
+            record["measurements"] = [m.as_dict() for m in measured]
+            if output is not None:  # after every model: the next one may not fit
+                output.parent.mkdir(parents=True, exist_ok=True)
+                output.write_text(json.dumps(record, indent=2) + "\n")
     except InputError as error:
         stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
-    record: dict[str, Any] = {
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "versions": {name: version(name) for name in ("torch", "transformers")},
-        "measurements": [m.as_dict() for m in measured],
-    }
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(record, indent=2) + "\n")
     emit(record, _table(measured), as_json=as_json)
 
 
