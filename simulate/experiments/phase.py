@@ -31,7 +31,7 @@ STRENGTHS = {
     1: (0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75),
     -1: (0.075, 0.225, 0.375, 0.525, 0.675, 0.825, 0.975),
 }
-KEY_WIDTH = 58  # characters of a line under the map
+KEY_WIDTH = 66  # characters of a line of the key of cards
 PLACES = (0.08, 0.22, 0.36, 0.5, 0.64, 0.78, 0.92)
 
 
@@ -160,51 +160,56 @@ def draw(table: Table, figure: Figure) -> None:
 
 
 def _draw_cards(axes: Axes, cards: Mapping[int, dict[str, Any]], sign: int) -> None:
-    """A numbered mark for each card, an arrow at the edge for one beyond the map, and their key."""
+    """A numbered mark for each card, an arrow in a strip beyond the map for a larger rho; a key."""
     edge = axes.get_xlim()[1]
-    key: list[str] = []
-    beyond: list[float] = []
-    for number, card in cards.items():
-        strength, alignment = card["strength"], card["alignment"]
-        place = f"\u03c1 = {strength:.3g}"
-        height = alignment
-        if alignment is None:
+    strip = 0.06 * edge  # room for one arrow
+    marks: dict[int, tuple[float, float, str]] = {}
+    columns: list[tuple[float, int]] = []
+    for number, card in sorted(cards.items(), key=lambda item: item[1]["strength"]):
+        strength, height = card["strength"], card["alignment"]
+        if height is None:
             height = 0.93 * sign  # clear of the key
         if strength > edge:
-            place += " (beyond the map)"
-            # An arrow beside each one that it would hide.
-            rank = sum(abs(height - other) < 0.16 for other in beyond)
-            beyond.append(height)
-            at, offset, shape = edge, 9 + 17 * rank, "rarrow,pad=0.25"
+            # To the right of the arrows that it would hide.
+            column = 1 + max((c for y, c in columns if abs(y - height) < 0.16), default=-1)
+            columns.append((height, column))
+            marks[number] = (edge + (column + 0.5) * strip, height, "rarrow,pad=0.2")
         else:
-            if alignment is None:
+            marks[number] = (strength, height, "circle,pad=0.2")
+            if card["alignment"] is None:
                 axes.axvline(strength, color="black", lw=1, ls=":")
-            at, offset, shape = strength, 0, "circle,pad=0.2"
-        axes.annotate(
-            str(number),
-            (at, height),
-            textcoords="offset points",
-            xytext=(offset, 0),
-            ha="center",
-            va="center",
-            fontsize=7,
-            fontweight="bold",
-            annotation_clip=False,
-            bbox={"boxstyle": shape, "facecolor": "white", "edgecolor": "black", "lw": 0.9},
+    if columns:
+        axes.set_xticks([tick for tick in axes.get_xticks() if tick <= edge])
+        axes.set_xlim(0.0, edge + (1 + max(column for _, column in columns)) * strip)
+    key: list[str] = []
+    for number, card in cards.items():
+        x, y, shape = marks[number]
+        box = {"boxstyle": shape, "facecolor": "white", "edgecolor": "black", "lw": 0.9}
+        axes.text(
+            x, y, str(number), ha="center", va="center", fontsize=7, fontweight="bold", bbox=box
         )
-        place += ", no target" if alignment is None else f", \u03c4/\u03c1 = {alignment:.2f}"
-        key += wrap(f"{number}  {card['source']}: {place}", KEY_WIDTH, subsequent_indent="    ")
-    # In the corner that no draw of that sign reaches.
-    low = sign == 1
+        key += wrap(f"{number}  {_card_label(card, edge)}", KEY_WIDTH, subsequent_indent="    ")
+    # In the part that the alignments of this sign do not reach.
     axes.text(
-        0.02,
-        0.02 if low else 0.98,
+        0.015,
+        0.02 if sign == 1 else 0.98,
         "\n".join(key),
         transform=axes.transAxes,
-        va="bottom" if low else "top",
-        fontsize=7,
+        va="bottom" if sign == 1 else "top",
+        fontsize=min(7.0, 56.0 / max(1, len(key))),
         parse_math=False,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0} if key else None,
     )
+
+
+def _card_label(card: dict[str, Any], edge: float) -> str:
+    """Source, rho and alignment of a card; no-break spaces keep a number with its name."""
+    rho = f"\u03c1\u00a0=\u00a0{card['strength']:.3g}"
+    if card["strength"] > edge:
+        rho += " (beyond the map)"
+    if card["alignment"] is None:
+        return f"{card['source']}: {rho}, no target"
+    return f"{card['source']}: {rho}, \u03c4/\u03c1\u00a0=\u00a0{card['alignment']:.2f}"
 
 
 def _height(part: Table, strength: float) -> float:

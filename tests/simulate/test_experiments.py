@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulate.drawing import save_figure
+from simulate.drawing import STYLE, save_figure
 from simulate.experiments import EXPERIMENTS, experiment
 from simulate.experiments.rank_allocation import allocations
 from simulate.placement_rules import RULES
@@ -224,6 +224,51 @@ def test_the_phase_diagram_places_cards(tables, tmp_path):
 
 def chosen_cards(paths):
     return EXPERIMENTS["phase"].cards(paths)
+
+
+def test_a_card_beyond_the_phase_diagram_is_an_arrow_at_its_edge(tables):
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import BoxStyle
+
+    cards = [
+        {"source": "far", "sign": 1, "strength": 10.7, "alignment": 0.77},
+        {"source": "less_far" * 12, "sign": 1, "strength": 10.3, "alignment": 0.87},
+        {"source": "in$de$", "sign": 1, "strength": 2.0, "alignment": 0.5},
+        {"source": "pattern", "sign": -1, "strength": 0.1, "alignment": None},
+        {"source": "far pattern", "sign": -1, "strength": 2.5, "alignment": None},
+    ]
+    table = replace(tables("phase"), options=tables("phase").options | {"cards": cards})
+    with rc_context(STYLE):
+        figure = Figure()
+        FigureCanvasAgg(figure)
+        EXPERIMENTS["phase"].draw(table, figure)
+        figure.draw_without_rendering()
+
+    edges = {-1: 0.3, 1: 3.5}  # where the cells of the small grid end
+    reached = {}
+    for sign, axes in zip((-1, 1), figure.axes, strict=True):
+        boxes = {t.get_text(): t for t in axes.texts if t.get_bbox_patch() is not None}
+        key = next(text for label, text in boxes.items() if not label.isdigit())
+        for number, card in enumerate(cards, start=1):
+            if card["sign"] != sign:
+                continue
+            mark = boxes[str(number)]
+            reached[number], height = mark.get_position()
+            assert card["alignment"] in (None, height)
+            arrow = isinstance(mark.get_bbox_patch().get_boxstyle(), BoxStyle.RArrow)
+            assert arrow == (card["strength"] > edges[sign])
+            assert arrow or reached[number] == card["strength"]
+            assert f"\u03c1\u00a0=\u00a0{card['strength']:.3g}" in key.get_text()
+        assert key.get_text().count("(beyond the map)") == (2 if sign == 1 else 1)
+        assert max(axes.get_xticks()) <= edges[sign] + 1e-9
+        for text in boxes.values():  # nothing is cut
+            box = text.get_bbox_patch().get_window_extent()
+            assert figure.bbox.contains(box.x0, box.y0)
+            assert figure.bbox.contains(box.x1, box.y1)
+    assert edges[1] < reached[2] < reached[1] < figure.axes[1].get_xlim()[1]
+    assert edges[-1] < reached[5] < figure.axes[0].get_xlim()[1]
 
 
 @pytest.mark.parametrize(
