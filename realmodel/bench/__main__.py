@@ -11,6 +11,7 @@ import torch
 import typer
 from rich.table import Table
 
+from realmodel.allocator import keep_freed_memory
 from realmodel.bench.models import SIZES
 from realmodel.bench.run import Measurement, measure
 from realmodel.cli.console import AsJson, emit, stderr
@@ -53,6 +54,7 @@ def main(
 ) -> None:
     """Measure; without names, the sizes that the device can take."""
     gpu = device.startswith("cuda")
+    keep_freed_memory()  # as every layercard command does
     names = models or [name for name, size in SIZES.items() if gpu or not size.needs_gpu]
     measured: list[Measurement] = []
     record: dict[str, Any] = {
