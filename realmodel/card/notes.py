@@ -82,13 +82,21 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
             )
         )
     if card.tangent is not None:
-        model = card.tangent
+        model, loss = card.tangent, card.data["loss"]
+        promised = model.quadratic.gain()
+        too_much = loss is not None and promised > loss
+        level = (
+            f"That is more than the whole loss: {model.protocol['sequences']:.0f} sequences are "
+            "too few for its level, take it for the order alone."
+            if too_much
+            else "Its level is not a forecast."
+        )
         found.append(
             Note(
-                f"The {model.title} promises {number(model.quadratic.gain())} nats per token "
-                f"of all layers, at rho = {number(model.quadratic.coupling)}. It orders placements "
-                "better than the model without a limit (docs/evidence.md), so layercard place goes "
-                "by it; its level is not a forecast."
+                f"The {model.title} promises {number(promised)} nats per token of all layers, at "
+                f"rho = {number(model.quadratic.coupling)}. It orders placements better than the "
+                "model without a limit (docs/evidence.md), so layercard place goes by it. " + level,
+                void=too_much,
             )
         )
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The demo's picture: four profiles over the layers, the chosen layers in colour."""
+"""The demo's picture: five profiles over the layers, the chosen layers in colour."""
 
 import io
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ PANELS = (
     ("gradient_norm", None, "gradient norm\n(nats per unit weight)"),
     ("activation_energy", None, "activation energy\n(tr Σ)"),
     ("gain", "gain_error", "Gauss-Newton gain\n(nats per token)"),
+    ("budget_gain", "budget_gain_error", "gain in budget\n(nats per token)"),
 )
 # Colour-blind-safe (Okabe and Ito); the chosen layers also differ by a filled mark.
 CHOSEN, OTHER = "#D55E00", "#5B7B95"
@@ -58,7 +59,7 @@ def layer_profile(rows: Sequence[Row]) -> Figure:
         Not tied to any window.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 0.75 + 2.05 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(11.2, 0.75 + 2.05 * len(rows)), layout="constrained")
         axes = figure.subplots(len(rows), len(PANELS), squeeze=False)
         for index, row in enumerate(rows):
             for axis, (measure, error, title) in zip(axes[index], PANELS, strict=True):

@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from realmodel.card import LayerCard, Measures
+from realmodel.card.notes import notes
 from realmodel.card.schema import parse_card, schema
 from theory import BlockQuadratic, InputError
 
@@ -205,3 +206,15 @@ def test_a_tangent_model_of_other_layers_is_refused(measured: LayerCard) -> None
     fewer = replace(measured.tangent, quadratic=measured.tangent.quadratic.restrict([0, 1]))
     with pytest.raises(InputError, match="tangent model has 2 blocks, not 4"):
         replace(measured, tangent=fewer)
+
+
+def test_a_promise_beyond_the_loss_is_called_void(measured: LayerCard) -> None:
+    assert measured.tangent is not None
+    quadratic = measured.tangent.quadratic
+    grown = BlockQuadratic(30 * quadratic.gradient, quadratic.curvature, quadratic.sizes)
+    assert grown.gain() > measured.data["loss"] > quadratic.gain()
+    boastful = replace(measured, tangent=replace(measured.tangent, quadratic=grown))
+    for card, void in ((measured, False), (boastful, True)):
+        note = notes(card)[-1]
+        assert note.void == void
+        assert ("more than the whole loss" in note.text) == void
