@@ -18,6 +18,8 @@ def card(**changed: Any) -> Any:
                     "activation_energy": 5.0,
                     "gain": 0.2 * layer,
                     "gain_error": 0.01,
+                    "budget_gain": 0.3 * layer,
+                    "budget_gain_error": 0.02,
                 }
                 | (changed if layer == 1 else {})
             ),
@@ -36,9 +38,10 @@ def heights(axis: Any) -> dict[int, float]:
 def test_each_panel_draws_its_measure() -> None:
     figure = layer_profile([Row("one", card(), (0, 2)), Row("two", card(), (1,))])
     axes: list[Any] = figure.get_axes()
-    assert len(axes) == 8
+    assert len(axes) == 10
     assert heights(axes[0]) == {layer: 1.0 + layer for layer in range(4)}
-    assert heights(axes[7]) == pytest.approx({layer: 0.2 * layer for layer in range(4)})
+    assert heights(axes[8]) == pytest.approx({layer: 0.2 * layer for layer in range(4)})
+    assert heights(axes[9]) == pytest.approx({layer: 0.3 * layer for layer in range(4)})
     filled = [
         int(line.get_xdata()[0])
         for line in axes[0].get_lines()
