@@ -99,6 +99,11 @@ def preset(name: str) -> Preset:
 
 
 _SHARED = Path("../shared")
+_NLG = (
+    str(_SHARED / "data/dart/dart-v1.1.1-full-dev.json.gz"),
+    str(_SHARED / "data/e2e/valid.txt.gz"),
+    str(_SHARED / "data/webnlg/dev.json.gz"),
+)
 
 PRESETS = {
     "demo": Preset(
@@ -116,11 +121,7 @@ PRESETS = {
     "mini": Preset(
         name="mini",
         models=(str(_SHARED / "models/gpt2-mini"), str(_SHARED / "models/qwen3-mini")),
-        data=(
-            str(_SHARED / "data/dart/dart-v1.1.1-full-dev.json.gz"),
-            str(_SHARED / "data/e2e/valid.txt.gz"),
-            str(_SHARED / "data/webnlg/dev.json.gz"),
-        ),
+        data=_NLG,
         repeats=3.0,
         num_samples=512,
         directions=4,
@@ -137,11 +138,7 @@ PRESETS = {
             "Qwen/Qwen3-8B",
             "meta-llama/Llama-3.1-8B",
         ),
-        data=(
-            str(_SHARED / "data/dart/dart-v1.1.1-full-dev.json.gz"),
-            str(_SHARED / "data/e2e/valid.txt.gz"),
-            str(_SHARED / "data/webnlg/dev.json.gz"),
-        ),
+        data=_NLG,
         repeats=30.0,
         num_samples=2048,
         directions=4,

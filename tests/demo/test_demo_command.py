@@ -60,13 +60,14 @@ def test_choices_are_those_of_the_card(run: tuple[Path, Any]) -> None:
     folder, record = run
     for name in ("gpt2", "qwen3"):
         card = LayerCard.load(folder / name / "card.json")
+        quadratic = card.predictor().quadratic
         picks = record[name]["placements"]
         for pick in picks.values():
             positions = card.positions(tuple(pick["layers"]))
             assert len(positions) == 2
-            assert pick["gain"] == pytest.approx(card.quadratic.gain(positions))
+            assert pick["gain"] == pytest.approx(quadratic.gain(positions))
         best = max(
-            card.quadratic.gain((first, second)) for second in range(10) for first in range(second)
+            quadratic.gain((first, second)) for second in range(10) for first in range(second)
         )
         assert picks["exact search"]["gain"] == pytest.approx(best)
         assert picks["greedy"]["gain"] <= best * (1 + 1e-12)
