@@ -61,7 +61,7 @@ def _row(
         "loss_after": mean("loss_after"),
         "gain": float(gains.mean()),
         "gain_error": error,
-        "predicted_gain": card.quadratic.gain(card.positions(layers)),
+        "predicted_gain": card.predictor().quadratic.gain(card.positions(layers)),
         "tokens_per_second": mean("tokens_per_second"),
         "peak_memory_bytes": mean("peak_memory_bytes"),
         "adapter_bytes": mean("adapter_bytes"),

@@ -166,7 +166,7 @@ def test_fine_tuning_results_go_onto_the_card(folder: Path, tmp_path: Path) -> N
     (row,) = LayerCard.load(tmp_path / "card.json").measured
     assert row["gain"] == pytest.approx(0.3)
     assert row["gain_error"] == pytest.approx(0.1)
-    assert row["predicted_gain"] == pytest.approx(card.quadratic.gain([1, 2]))
+    assert row["predicted_gain"] == pytest.approx(card.predictor().quadratic.gain([1, 2]))
     assert "Measured by fine-tuning" in (tmp_path / "card.html").read_text()
     result_file.write_text(json.dumps({"runs": [finetuned(card, "sha256:other", 0, 0.1)]}))
     again = ("card", "--card", path, "--finetuned", result_file, "--output-dir", tmp_path / "no")
