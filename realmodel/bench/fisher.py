@@ -17,7 +17,7 @@ from realmodel.card.build import window_of
 from realmodel.checkpoint import load_checkpoint
 from realmodel.cli.console import AsJson, emit, stderr
 from realmodel.datasets import read_examples
-from realmodel.demo.embedded import checkpoint_folder
+from realmodel.demo.embedded import checkpoint_source
 from realmodel.demo.generator import examples as demo_task
 from realmodel.fisher import Agreement, agreement, monte_carlo_fisher
 from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
@@ -60,8 +60,7 @@ def main(
     as_json: AsJson = False,
 ) -> None:
     """Measure both curvatures in the same directions on the same sequences."""
-    source = checkpoint_folder(model.removeprefix("demo:")) if model.startswith("demo:") else model
-    checkpoint = load_checkpoint(source)
+    checkpoint = load_checkpoint(checkpoint_source(model))
     drawn = demo_task(num_samples) if data is None else read_examples(data, num_samples=num_samples)
     encoded = encode(
         drawn, checkpoint.tokenizer, max_length=window_of(checkpoint.model), too_long="skip"
@@ -69,23 +68,24 @@ def main(
     table = find_modules(checkpoint.model)
     statistics = collect_statistics(checkpoint, encoded, table, check_accuracy=False)
     chosen = select_directions(statistics, k=directions)
-    rows: list[Row] = []
-    for ridge in damping or [0.0, 1.0]:
-        stderr.print(f"exact, damping {ridge:g} ...", highlight=False)
-        exact, exact_seconds = timed(
-            partial(gauss_newton, checkpoint, encoded, table, chosen, damping=ridge)
+    stderr.print("exact ...", highlight=False)
+    exact, exact_seconds = timed(partial(gauss_newton, checkpoint, encoded, table, chosen))
+    estimates: dict[int, tuple[GaussNewton, float]] = {}
+    for count in draws or [1, 8]:
+        stderr.print(f"draws {count} ...", highlight=False)
+        work = partial(monte_carlo_fisher, checkpoint, encoded, table, chosen, draws=count)
+        estimates[count] = timed(work)
+    rows = [
+        Row(
+            count,
+            ridge,
+            seconds,
+            exact_seconds,
+            agreement(estimate.damped(ridge), exact.damped(ridge)),
         )
-        for count in draws or [1, 8]:
-            estimate, seconds = timed(
-                partial(
-                    monte_carlo_fisher,
-                    *(checkpoint, encoded, table, chosen),
-                    draws=count,
-                    damping=ridge,
-                )
-            )
-            found = agreement(estimate, exact)
-            rows.append(Row(count, ridge, seconds, exact_seconds, found))
+        for ridge in damping or [0.0, 1.0]
+        for count, (estimate, seconds) in estimates.items()
+    ]
     record = {
         "model": model,
         "data": "demo task" if data is None else str(data),

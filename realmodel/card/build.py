@@ -175,7 +175,7 @@ def _options(options: CardOptions) -> dict[str, Any]:
     record = asdict(options)
     record["intervals"] = [list(layers) for layers in options.intervals]
     record["modules"] = None if options.modules is None else list(options.modules)
-    record["alpha"] = 2.0 * options.rank if options.alpha is None else options.alpha
+    record["alpha"] = options.protocol().alpha
     return record
 
 

@@ -56,7 +56,7 @@ def compare(
     from realmodel.compare import CompareOptions, Task
     from realmodel.compare import compare as run
     from realmodel.compare.examples import task_examples
-    from realmodel.demo import checkpoint_folder
+    from realmodel.demo import checkpoint_source
     from realmodel.finetune import FinetuneOptions
     from realmodel.finetune.saved_run import write_json
 
@@ -81,8 +81,7 @@ def compare(
         seed=seed,
     )
     default, training, held = task_examples(model, data, heldout, options)
-    source = checkpoint_folder(model.removeprefix("demo:")) if model.startswith("demo:") else model
-    checkpoint = load_checkpoint(source, dtype=dtype, device=device)
+    checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
     task = Task.from_examples(name or default, checkpoint, training, held, options)
     folder = output_dir or Path("out/compare")
     with progress() as bar:

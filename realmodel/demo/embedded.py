@@ -5,6 +5,7 @@ from pathlib import Path
 from theory import InputError
 
 CHECKPOINTS = ("gpt2", "qwen3")
+PREFIX = "demo:"
 FOLDER = Path(__file__).parent / "checkpoints"
 
 
@@ -35,3 +36,19 @@ def checkpoint_folder(name: str) -> Path:
             f"run python -m realmodel.demo.train --output-dir {FOLDER}"
         )
     return folder
+
+
+def checkpoint_source(model: str) -> str | Path:
+    """What to load for a model as a user names it: ``demo:NAME`` is an embedded checkpoint.
+
+    Raises
+    ------
+    InputError
+        As :func:`checkpoint_folder`.
+
+    Examples
+    --------
+    >>> checkpoint_source("demo:gpt2") == checkpoint_folder("gpt2"), checkpoint_source("gpt2")
+    (True, 'gpt2')
+    """
+    return checkpoint_folder(model.removeprefix(PREFIX)) if model.startswith(PREFIX) else model

@@ -22,7 +22,7 @@ from realmodel.bench.peers.peer import Outcome, Work
 from realmodel.checkpoint import load_checkpoint
 from realmodel.cli.console import AsJson, emit, stderr
 from realmodel.datasets import read_examples
-from realmodel.demo.embedded import checkpoint_folder
+from realmodel.demo.embedded import checkpoint_source
 from realmodel.demo.generator import examples as demo_task
 from realmodel.gauss_newton import Directions
 from theory.arrays import Array
@@ -90,7 +90,7 @@ def main(
 ) -> None:
     """Run each package on the same input and compare."""
     drawn = demo_task(num_samples) if data is None else read_examples(data, num_samples=num_samples)
-    source = checkpoint_folder(model.removeprefix("demo:")) if model.startswith("demo:") else model
+    source = checkpoint_source(model)
     rows: list[Row] = []
     ours: dict[str, torch.Tensor] = {}
     for name, module in PEERS.items():
