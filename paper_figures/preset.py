@@ -27,6 +27,8 @@ class Preset:
         Examples of each task that the statistics are taken over.
     directions : int
         Gauss-Newton directions per module.
+    curvature_samples : int
+        Sequences that the Gauss-Newton curvature is measured on: the slow part of a card.
     steps, finetune_seeds : int
         Optimiser steps of a fine-tuning run, and runs for each placement.
     placements : int
@@ -45,6 +47,7 @@ class Preset:
     repeats: float
     num_samples: int
     directions: int
+    curvature_samples: int
     steps: int
     finetune_seeds: int
     placements: int
@@ -113,6 +116,7 @@ PRESETS = {
         repeats=0.5,
         num_samples=32,
         directions=1,
+        curvature_samples=32,
         steps=12,
         finetune_seeds=2,
         placements=12,
@@ -122,13 +126,14 @@ PRESETS = {
         name="mini",
         models=(str(_SHARED / "models/gpt2-mini"), str(_SHARED / "models/qwen3-mini")),
         data=_NLG,
-        repeats=3.0,
-        num_samples=512,
-        directions=4,
-        steps=60,
-        finetune_seeds=3,
-        placements=30,
-        comparisons=6,
+        repeats=1.0,
+        num_samples=192,
+        directions=2,
+        curvature_samples=32,
+        steps=30,
+        finetune_seeds=2,
+        placements=16,
+        comparisons=2,
     ),
     "paper": Preset(
         name="paper",
@@ -142,6 +147,7 @@ PRESETS = {
         repeats=30.0,
         num_samples=2048,
         directions=4,
+        curvature_samples=64,
         steps=500,
         finetune_seeds=3,
         placements=30,

@@ -18,6 +18,7 @@ def card(preset: Preset, model: str, task: str) -> Step:
         "task": task,
         "num_samples": preset.num_samples,
         "directions": preset.directions,
+        "curvature_samples": preset.curvature_samples,
         "steps": preset.steps,
         "calibrate": task == preset.data[0],
         "device": preset.device,
@@ -43,6 +44,7 @@ def measure(
     task: str,
     num_samples: int,
     directions: int,
+    curvature_samples: int,
     steps: int,
     calibrate: bool,
     device: str,
@@ -60,7 +62,12 @@ def measure(
     checkpoint = load_model(model, dtype=dtype, device=device)
     examples = load_examples(task, num_samples, seed=seed)
     options = CardOptions(
-        directions=directions, steps=steps, calibrate=calibrate, seed=seed, too_long="skip"
+        directions=directions,
+        curvature_samples=curvature_samples,
+        steps=steps,
+        calibrate=calibrate,
+        seed=seed,
+        too_long="skip",
     )
     made = build_card(checkpoint, examples, options, source=task, work_dir=folder)
     positions = tuple(range(len(made.layers)))

@@ -19,6 +19,7 @@ def comparison(preset: Preset, model: str, task: str) -> Step:
         "steps": preset.steps,
         "seeds": preset.finetune_seeds,
         "directions": preset.directions,
+        "curvature_samples": preset.curvature_samples,
         "device": preset.device,
         "dtype": preset.dtype,
         "seed": preset.seed,
@@ -42,6 +43,7 @@ def run(
     steps: int,
     seeds: int,
     directions: int,
+    curvature_samples: int,
     device: str,
     dtype: str | None,
     seed: int,
@@ -66,6 +68,7 @@ def run(
         heldout_samples=samples - cut,
         max_length=256,
         directions=directions,
+        curvature_samples=curvature_samples,
         finetune=FinetuneOptions(steps=steps, batch_size=6),
         seed=seed,
     )
