@@ -1,5 +1,6 @@
 """The one style: column widths, colour-blind-safe colours, vector fonts, and small helpers."""
 
+import math
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import matplotlib.style
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 COLUMN = 3.3
 """Width of one column of the paper, in inches."""
@@ -90,6 +93,29 @@ def panels(
     """
     figure = Figure(figsize=(width, height))
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers on a logarithmic axis whose limits are set; at least three of them.
+
+    Powers of ten alone leave an axis of less than two decades with one number or none.
+
+    Examples
+    --------
+    >>> _, axes = panels(1, 1, width=COLUMN, height=2.0)
+    >>> _ = axes[0, 0].set(xscale="log", xlim=(0.4, 2.1))
+    >>> log_ticks(axes[0, 0].xaxis)
+    >>> [f"{x:g}" for x in axes[0, 0].get_xticks() if 0.4 <= x <= 2.1]
+    ['0.5', '1', '1.5', '2']
+    """
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    if decades < 1:
+        axis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def letter(axes: Iterable[Axes]) -> None:

@@ -1,16 +1,17 @@
 """Layer profiles: residual norm, activation energy and gradient norm over tasks, two models."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
-from paper_figures.style import CYCLE, MARKERS, TEXT, letter, panels
+from paper_figures.style import CYCLE, MARKERS, TEXT, letter, log_ticks, panels
 
 CAPTION = (
     "Layerwise profiles over tasks for two models (rows). Left: projected residual norm, "
@@ -79,26 +80,26 @@ def plot(data: Data) -> Figure:
             if column == 0:
                 axis.set_ylabel(model)
                 axis.set_ylim(bottom=0)
-            else:
-                _log(axis)
             if row == len(models) - 1:
                 axis.set_xlabel("layer")
+    for column in axes.T[1:]:
+        _scale(column)
     letter(axes.flat)
     handles, labels = axes[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(tasks))
     return figure
 
 
-def _log(axis: Axes) -> None:
-    """Logarithmic axis with plain numbers where the values span more than a factor of five."""
-    low, high = axis.dataLim.intervaly
-    if not high > 5 * low > 0:
-        axis.set_ylim(bottom=0)
-        return
-    axis.set_yscale("log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
-    axis.yaxis.set_minor_locator(NullLocator())
+def _scale(column: Sequence[Axes]) -> None:
+    """One kind of axis for all models: logarithmic where one spans more than a factor of five."""
+    ranges = [axis.dataLim.intervaly for axis in column]
+    if min(low for low, _ in ranges) > 0 and any(high > 5 * low for low, high in ranges):
+        for axis in column:
+            axis.set_yscale("log")
+            log_ticks(axis.yaxis)
+    else:
+        for axis, (_, high) in zip(column, ranges, strict=True):
+            axis.set_ylim(0, 1.08 * high)
 
 
 def _draw(axis: Axes, profile: dict[str, Any], quantity: str, index: int) -> None:

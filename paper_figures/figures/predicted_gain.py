@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.comparison import comparisons
-from paper_figures.style import BLUE, GREY, TEXT, VERMILION, letter, panels
+from paper_figures.style import BLUE, GREY, TEXT, VERMILION, letter, log_ticks, panels
 
 CAPTION = (
     "Does the prediction come true? One point for each placement that was fine-tuned, all drawn "
@@ -99,9 +98,7 @@ def _draw(axis: Axes, panel: Data) -> None:
     axis.set_xlim(0.7 * min(joint.min(), realised.min()), 1.4 * total.max())
     axis.set_ylim(low.min() - 0.3 * np.ptp(realised), high.max() + 0.3 * np.ptp(realised))
     axis.set_title(f"{panel['score']}: {_text(panel['agreement'])}")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    log_ticks(axis.xaxis)
     axis.set_xlabel(f"predicted gain, {panel['model']} on {panel['task']} (nats / token)")
     axis.set_ylabel("realised gain (nats / token)")
 

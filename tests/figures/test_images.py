@@ -1,7 +1,9 @@
 """Images: the right size, not blank, vector fonts, marked with their data, drawn once."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from paper_figures.build import Built, build
 from paper_figures.image import is_current, save_image
 from paper_figures.preset import Preset
 from paper_figures.record import Record
-from paper_figures.style import COLUMN, TEXT, style
+from paper_figures.style import COLUMN, TEXT, log_ticks, panels, style
 
 FIGURES = [item.name for item in artifacts().values() if item.kind == "figure"]
 TABLES = [item.name for item in artifacts().values() if item.kind == "table"]
@@ -41,6 +43,44 @@ def test_image(name: str, built: Callable[[str], Built]) -> None:
     assert content.startswith(b"%PDF")
     assert b"/Type3" not in content
     assert b"/FontFile2" in content, "the fonts are not embedded TrueType"
+
+
+def check_ticks(figure: Figure) -> None:
+    """Fail if an axis has a single number, or numbers that run into each other."""
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            labels = [label for tick in ticks for label in (tick.label1, tick.label2)]
+            shown = [label for label in labels if label.get_visible() and label.get_text()]
+            if not axes.axison or not shown:
+                continue
+            assert len(shown) > 1, f"{axis} has one number"
+            boxes = [mark.get_window_extent() for mark in shown]
+            assert not any(a.overlaps(b) for a, b in pairwise(boxes)), f"{axis} is crowded"
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_ticks(name: str, data_of: Callable[[str], dict[str, Any]]) -> None:
+    (item,) = select([name])
+    with style():
+        figure = item.show(data_of(name))
+        assert isinstance(figure, Figure)
+        check_ticks(figure)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "message"), [([1.0], "one number"), ([1.0, 1.001, 1.002], "crowded")]
+)
+def test_the_ticks_check_fails_on_bad_ticks(ticks: list[float], message: str) -> None:
+    with style():
+        figure, axes = panels(1, 1, width=COLUMN, height=2)
+        axes[0, 0].set(xscale="log", xlim=(0.6, 1.7), xticks=ticks, xticklabels=ticks)
+        with pytest.raises(AssertionError, match=message):
+            check_ticks(figure)
+        log_ticks(axes[0, 0].xaxis)
+        check_ticks(figure)
 
 
 @pytest.mark.parametrize("name", TABLES)
