@@ -86,5 +86,5 @@ THEOREM = Theorem(
     violated_example=lambda: _problem([3.999, 0.001], claimed=[2.0, 2.0]),
     draw=draw_adapter_problems,
     functions=("Spectrum",),
-    figure="conditioning",
+    figure="amplification_and_steps",
 )

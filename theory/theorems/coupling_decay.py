@@ -118,4 +118,5 @@ THEOREM = Theorem[Decaying](
     violated_example=_violated,
     draw=_draw,
     functions=("coupling_bound",),
+    figure="spreading",
 )
