@@ -137,7 +137,7 @@ def _draw_ratio(axis: Axes, data: Data, sign: str) -> None:
     axis.set_yscale("log", base=2)
     lowest = min([0.25, *(0.8 * point["ratio"] for point in data["cards"])])
     axis.set_ylim(lowest, 24)
-    largest = max([3.0, *(1.3 * point["rho"] for point in data["cards"])])
+    largest = max([3.0, *(1.3 * point["rho"] for point in points)])
     axis.set_xlim(0.035, largest)
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     axis.yaxis.set_major_formatter(lambda y, _: f"{y:g}" if y >= 1 else f"1/{1 / y:g}")

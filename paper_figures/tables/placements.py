@@ -11,7 +11,7 @@ from paper_figures.table import Column, Table
 CAPTION = (
     "Fine-tuning of common placements at equal adapter size. Gain: fall of the held-out loss, mean "
     "± standard deviation over runs (seeds; for random also three draws). Shares are of adapting "
-    "every layer. Ours: the largest joint Gauss-Newton gain, by exact search."
+    "every layer. Ours: the largest gain of the card's tangent model, by exact search."
 )
 
 
