@@ -1,6 +1,5 @@
 """Cost against predicted gain: the Pareto front, with the common placements beside it."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,11 @@ from paper_figures.style import (
 
 CAPTION = (
     "Predicted gain (of a short Adam run: the tangent model) against cost: every placement on the "
-    "Pareto front (line), common placements of equally many layers (markers, side by side where "
-    "costs are equal), and the best of them by exact search (ours). Bars: jackknife standard error "
-    "over sequences. (a) Time of one training step, measured on this device: backward stops at the "
-    "lowest adapted layer, so that late layers are cheap. (b) Memory of a training step. (c) Added "
-    "latency of a decoded token with unmerged adapters: it goes by the count alone."
+    "Pareto front (line), common placements of equally many layers (markers), and the best of them "
+    "by exact search (ours). Bars: jackknife standard error over sequences. (a) Time of one "
+    "training step, measured on this device: backward stops at the lowest adapted layer, so that "
+    "late layers are cheap. (b) Memory of a training step. (c) Added latency of a decoded token "
+    "with unmerged adapters: it goes by the count alone."
 )
 STYLES = {
     "first-k": (ORANGE, "v"),
@@ -94,11 +93,10 @@ def _draw(axis: Axes, data: Data, kind: str) -> None:
     axis.fill_between(cost, gain - error, gain + error, step="post", color=BLUE, alpha=0.15, lw=0)
     axis.step(cost, gain, where="post", color=BLUE, label="front")
     axis.plot(cost, gain, ls="", marker=".", ms=3, color=BLUE)
-    points = data["placements"][kind]
-    for name, point in points.items():
-        colour, marker = STYLES[name]
+    for name, (colour, marker) in STYLES.items():
+        point = data["placements"][kind][name]
         axis.errorbar(
-            point["cost"] + _shift(point, points.values()),
+            point["cost"],
             point["gain"],
             yerr=point["gain_error"] or 0.0,
             ls="",
@@ -113,10 +111,3 @@ def _draw(axis: Axes, data: Data, kind: str) -> None:
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
     axis.set_xlim(0, 1.05)
     axis.set_ylim(0)
-
-
-def _shift(point: Data, points: Iterable[Data]) -> float:
-    """How far to move a marker sideways, so that other layers of the same cost do not hide it."""
-    alike = [other["layers"] for other in points if abs(other["cost"] - point["cost"]) < 0.005]
-    distinct = list(dict.fromkeys(map(tuple, alike)))
-    return 0.04 * (distinct.index(tuple(point["layers"])) - (len(distinct) - 1) / 2)
