@@ -69,4 +69,5 @@ class Store:
         record.save(path)
         if step.resumes:
             shutil.rmtree(partial)
-        return record, True
+        # As a later run finds it: JSON sorts the keys, and figures go by their order.
+        return Record.load(path, name=step.name, key=step.key), True

@@ -45,6 +45,14 @@ def test_unchanged_is_not_recomputed(tmp_path: Path, version: Callable[[str], No
     assert results[0][0].data == {"value": 3}
 
 
+def test_fresh_data_are_those_of_a_later_run(
+    tmp_path: Path, version: Callable[[str], None]
+) -> None:
+    step = Step("s", lambda: {"b": (1, 2), "a": 3})
+    (fresh, _), (kept, _) = (Store(tmp_path).obtain(step) for _ in range(2))
+    assert list(fresh.data.items()) == list(kept.data.items()) == [("a", 3), ("b", [1, 2])]
+
+
 @pytest.mark.parametrize("change", ["code", "options", "digest", "need"])
 def test_changed_is_recomputed(tmp_path: Path, version: Callable[[str], None], change: str) -> None:
     count, store = Counter(), Store(tmp_path)
