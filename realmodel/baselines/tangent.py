@@ -7,9 +7,7 @@ from realmodel.tangent import TangentGain, tangent_gain, tangent_quadratic
 
 def flow(context: Context) -> TangentGain:
     """The gain under the protocol that the runs will follow."""
-    return tangent_gain(
-        context.checkpoint.model, context.encoded, context.modules, context.protocol
-    )
+    return tangent_gain(context.checkpoint, context.encoded, context.modules, context.protocol)
 
 
 def quadratic(context: Context) -> JointGain:

@@ -103,6 +103,7 @@ def build_card(
         encoded,
         table.modules,
         options,
+        work_dir,
         lambda done, total: tell("tangent model", done, total),
     )
     brackets = intervals(

@@ -1,6 +1,7 @@
 """Measure the card's tangent model: what a budget of training steps reaches."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from realmodel.architectures import AdaptedModule
 from realmodel.batches import EncodedExample
@@ -15,6 +16,7 @@ def tangent_model(
     encoded: Sequence[EncodedExample],
     modules: Sequence[AdaptedModule],
     options: CardOptions,
+    work_dir: str | Path | None,
     progress: Callable[[int, int], None],
 ) -> Predictor | None:
     """``None`` where the options leave it out."""
@@ -22,11 +24,14 @@ def tangent_model(
         return None
     protocol = options.protocol()
     measured = tangent_gain(
-        checkpoint.model,
+        checkpoint,
         encoded,
         modules,
         protocol,
         sequences=options.tangent_samples,
+        batch_size=options.batch_size,
+        partitions=options.partitions,
+        work_dir=work_dir,
         progress=progress,
     )
     return Predictor(

@@ -280,7 +280,13 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     )
     if sampled := encoded[: options.tangent_samples]:
         tangent = estimate_tangent(
-            model, sampled, table.modules, rank=options.rank, rate=rate, dtype=precision
+            model,
+            sampled,
+            table.modules,
+            rank=options.rank,
+            rate=rate,
+            partitions=options.partitions,
+            dtype=precision,
         )
         stages = (*stages, tangent)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")

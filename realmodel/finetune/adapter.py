@@ -94,12 +94,16 @@ def initialise(peft_model: PeftModel, seed: int) -> None:
     """Draw every ``A`` from the distribution of peft's default, one stream per module."""
     for name, parameter in peft_model.named_parameters():
         if parameter.requires_grad and ".lora_A." in name:
-            key = hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8]
-            generator = torch.Generator().manual_seed(int.from_bytes(key, "big") >> 1)
-            draw = torch.empty(parameter.shape, dtype=torch.float32)
-            torch.nn.init.kaiming_uniform_(draw, a=math.sqrt(5), generator=generator)
             with torch.no_grad():
-                parameter.copy_(draw)
+                parameter.copy_(initial_factor(parameter.shape, f"{seed}:{name}"))
+
+
+def initial_factor(shape: Sequence[int], stream: str) -> torch.Tensor:
+    """An ``A`` of shape (rank, in) from peft's default distribution, float32."""
+    key = hashlib.sha256(stream.encode()).digest()[:8]
+    generator = torch.Generator().manual_seed(int.from_bytes(key, "big") >> 1)
+    draw = torch.empty(tuple(shape), dtype=torch.float32)
+    return torch.nn.init.kaiming_uniform_(draw, a=math.sqrt(5), generator=generator)
 
 
 def adapter_parameters(peft_model: PeftModel) -> dict[str, torch.nn.Parameter]:

@@ -59,6 +59,21 @@ class FinetuneOptions:
             elif not value > 0:
                 raise InputError(f"{name.replace('_', ' ')} must be positive, got {value}")
 
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, counted from zero."""
+        return self.learning_rate * (1 - step / self.steps)
+
+    @property
+    def time(self) -> float:
+        """Sum of the learning rates: how far Adam can carry a coordinate.
+
+        Examples
+        --------
+        >>> round(FinetuneOptions(learning_rate=0.01, steps=30).time, 6)
+        0.155
+        """
+        return sum(self.rate(step) for step in range(self.steps))
+
     def to_json(self) -> dict[str, Any]:
         """A flat JSON object."""
         return asdict(self)

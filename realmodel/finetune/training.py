@@ -96,7 +96,7 @@ def train(
         rows = [encoded[index] for index in schedule[step]]
         batch = next(batches(rows, batch_size=len(rows), pad_id=pad_id)).to(device)
         for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * (1 - step / options.steps)
+            group["lr"] = options.rate(step)
         loss, count = trailing_loss(peft_model, batch)
         losses.append(float(loss.detach()) / count)
         if not torch.isfinite(loss):

@@ -1,15 +1,17 @@
-"""What LoRA can reach from its start within a budget of optimiser steps."""
+"""What LoRA can reach within a budget of optimiser steps."""
 
-from realmodel.tangent.gain import SEQUENCES, TangentGain, tangent_gain
-from realmodel.tangent.gradients import TangentGradients, tangent_gradients
+from realmodel.tangent.factors import LoraFactors
+from realmodel.tangent.gain import TangentGain
+from realmodel.tangent.kernel import LayerKernel
+from realmodel.tangent.measure import SEQUENCES, tangent_gain
 from realmodel.tangent.quadratic import tangent_quadratic, tangent_replicates
 
 __all__ = [
     "SEQUENCES",
+    "LayerKernel",
+    "LoraFactors",
     "TangentGain",
-    "TangentGradients",
     "tangent_gain",
-    "tangent_gradients",
     "tangent_quadratic",
     "tangent_replicates",
 ]

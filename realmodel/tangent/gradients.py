@@ -1,105 +1,97 @@
-"""Gradients in LoRA's own coordinates at the start of training, sequence by sequence."""
+"""Gradients in the coordinates of LoRA's factors, sequence by sequence."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 
 from realmodel.architectures import AdaptedModule
-from realmodel.batches import IGNORED, EncodedExample, batches
-from realmodel.finetune.adapter import adapted, adapter_parameters
-from realmodel.finetune.options import FinetuneOptions
-from theory.arrays import Array, Float64
+from realmodel.batches import Batch, EncodedExample
+from realmodel.statistics import processes
+from realmodel.statistics.capture import captured
+from realmodel.statistics.completion_logits import completion_logits
+from realmodel.statistics.plan import PlannedBatch
+from realmodel.statistics.sampled_labels import sampled_labels
+from realmodel.tangent.factors import LoraFactors
+
+Rows = dict[int, torch.Tensor]
+"""By layer (n, p), float32 on the host: a row per sequence, a column per coordinate."""
 
 
-@dataclass(frozen=True)
-class TangentGradients:
-    """Per layer, the gradient of each sequence's summed loss in the coordinates of ``B``.
+def batch_gradients(
+    model: Any, batch: Batch, factors: LoraFactors, *, draws: Sequence[int | None] = (None,)
+) -> list[Rows]:
+    """Gradient of each sequence's summed loss in the coordinates of its layer's factors.
 
-    At the start of training ``B = 0``, so a step moves ``B`` alone, and the weight moves in the
-    span of ``A``: these are the directions that LoRA can take, all of them at once.
+    The model keeps its own weights: a module with input ``x`` and output gradient ``g`` has
+    ``dA = s B'g x'`` and ``dB = s g (A x)'``, which is where a step of the factors moves it to
+    first order, wherever the factors are.
 
     Parameters
     ----------
-    data : dict of int to (n, p) array, float32
-        With the data's labels: their sum over the tokens' number is the gradient.
-    sampled : dict of int to (n, p) array, float32
-        With labels drawn from the model: ``E[s s']`` is the Gauss-Newton matrix of the sequence
-        (an unbiased one-draw estimate of it).
-    tokens : (n,) array
-        Completion tokens of each sequence.
+    draws
+        One result for each: with the data's labels (None), or with labels drawn from the model
+        with a seed.
     """
+    rows: dict[str, torch.Tensor] = {}
 
-    data: dict[int, Array]
-    sampled: dict[int, Array]
-    tokens: Float64[Array, " n"]
+    def see(module: AdaptedModule, hidden: torch.Tensor, grad: torch.Tensor) -> None:
+        wide = torch.promote_types(grad.dtype, torch.float32)
+        x, g = hidden.to(grad.device, wide), grad.to(wide)
+        A, B = factors.A[module.name].to(g), factors.B[module.name].to(g)
+        inner = torch.einsum("btr,btd->brd", g @ B, x)
+        outer = torch.einsum("btm,btr->bmr", g, x @ A.T)
+        both = torch.cat([inner.flatten(1), outer.flatten(1)], dim=1)
+        rows[module.name] = (factors.scaling * both).float().cpu()
+
+    layers = sorted({module.layer for module in factors.modules})
+    results: list[Rows] = []
+    with captured(model, factors.modules, see):
+        logits, targets = completion_logits(model, batch)
+        for position, seed in enumerate(draws):
+            labels = targets
+            if seed is not None:
+                labels = sampled_labels(logits, batch, batch.sequence_index, seed)
+            loss = cross_entropy(logits, labels, reduction="sum")
+            loss.backward(retain_graph=position + 1 < len(draws))
+            results.append(
+                {
+                    layer: torch.cat(
+                        [rows[m.name] for m in factors.modules if m.layer == layer], dim=1
+                    )
+                    for layer in layers
+                }
+            )
+    return results
 
 
-def tangent_gradients(
+def sequence_gradients(
     model: Any,
     encoded: Sequence[EncodedExample],
-    modules: Sequence[AdaptedModule],
-    options: FinetuneOptions,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> TangentGradients:
-    """One forward and two backward passes per sequence.
+    plan: Sequence[PlannedBatch],
+    factors: LoraFactors,
+    *,
+    draws: Sequence[int | None] = (None,),
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Rows]:
+    """One result per draw, rows in the order of ``encoded``; see :func:`batch_gradients`.
 
-    Parameters
-    ----------
-    model : causal language model
-        Left as it was.
-    encoded : sequence of EncodedExample
-        The sequences.
-    modules : sequence of AdaptedModule
-        All that could be adapted.
-    options : FinetuneOptions
-        Its rank, alpha and seed give the adapters.
-    progress : callable, optional
-        Told the sequences done and of how many.
+    With several processes each measures the batches of its own plan and all get all rows.
     """
-    layers = sorted({module.layer for module in modules})
-    rows: dict[str, dict[int, list[Array]]] = {
-        kind: {layer: [] for layer in layers} for kind in ("data", "sampled")
-    }
-    tokens: list[float] = []
-    with adapted(model, modules, options) as peft_model:
-        parameters = adapter_parameters(peft_model)
-        outer = {name: value for name, value in parameters.items() if ".lora_B." in name}
-        layer_of = {
-            name: next(m.layer for m in modules if f".{m.name}.lora_B." in name) for name in outer
-        }
-        device = next(iter(outer.values())).device
-        generator = torch.Generator().manual_seed(options.seed)
-        for done, batch in enumerate(batches(encoded, batch_size=1, pad_id=0)):
-            labels = batch.labels[0, 1:]
-            first = int((labels != IGNORED).to(torch.int64).argmax())
-            logits = peft_model(
-                input_ids=batch.input_ids.to(device),
-                use_cache=False,
-                logits_to_keep=len(labels) + 1 - first,
-            ).logits[0, :-1]
-            counted = labels[first:] != IGNORED
-            logits, target = logits[counted.to(logits.device)].float(), labels[first:][counted]
-            target = target.to(logits.device)
-            tokens.append(float(len(target)))
-            # Drawn on the host: the same labels on every device.
-            chances = logits.detach().softmax(-1).cpu()
-            draws = torch.multinomial(chances, 1, generator=generator)[:, 0].to(logits.device)
-            for kind, wanted in (("data", target), ("sampled", draws)):
-                loss = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
-                gradients = torch.autograd.grad(
-                    loss, list(outer.values()), retain_graph=kind == "data"
-                )
-                parts: dict[int, list[Array]] = {layer: [] for layer in layers}
-                for name, gradient in zip(outer, gradients, strict=True):
-                    parts[layer_of[name]].append(gradient.flatten().float().cpu().numpy())
-                for layer in layers:
-                    rows[kind][layer].append(np.concatenate(parts[layer]))
-            progress(done + 1, len(encoded))
-    return TangentGradients(
-        data={layer: np.stack(values) for layer, values in rows["data"].items()},
-        sampled={layer: np.stack(values) for layer, values in rows["sampled"].items()},
-        tokens=np.array(tokens),
-    )
+    layers = sorted({module.layer for module in factors.modules})
+    results: list[Rows] = [{} for _ in draws]
+    for rows in results:
+        for layer in layers:
+            rows[layer] = torch.zeros(len(encoded), factors.size(layer))
+    for done, planned in enumerate(plan, start=1):
+        batch = planned.padded(encoded, "right", model.device)
+        for rows, found in zip(
+            results, batch_gradients(model, batch, factors, draws=draws), strict=True
+        ):
+            for layer, values in found.items():
+                rows[layer][list(planned.indices)] = values
+        progress(done)
+    if processes.active():
+        processes.sum_over_processes(rows[layer] for rows in results for layer in layers)
+    return results

@@ -1,5 +1,6 @@
 """Two processes of torchrun against one."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,10 @@ import numpy as np
 import torch
 
 from realmodel.architectures import find_modules
+from realmodel.finetune import FinetuneOptions
 from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
 from realmodel.statistics import Statistics, collect_statistics
+from realmodel.tangent import tangent_gain
 
 SCRIPT = """
 import sys
@@ -19,7 +22,9 @@ from conftest import build
 from realmodel.architectures import find_modules
 from realmodel.batches import EncodedExample
 from realmodel.gauss_newton import gauss_newton, select_directions
+from realmodel.finetune import FinetuneOptions
 from realmodel.statistics import collect_statistics, processes
+from realmodel.tangent import tangent_gain
 
 encoded = {encoded}
 model = build("gpt2")
@@ -33,17 +38,26 @@ with processes.joined():
     )
     chosen = select_directions(statistics, k=1)
     measured = gauss_newton(model, encoded, table, chosen, batch_size=2, groups=2)
+    gain = tangent_gain(
+        model, encoded, table.modules, FinetuneOptions(rank=2), batch_size=2, work_dir={folder!r}
+    )
+    gains = [gain.value(layers) for layers in {sets}]
 if rank == 1:
     statistics.save({folder!r} + "/statistics.safetensors")
     measured.save({folder!r} + "/measured.safetensors")
+    print(gains)
 """
+
+SETS = [(0,), (1,), (0, 1)]
 
 
 def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     text = repr(list(encoded))
     script.write_text(
-        SCRIPT.format(tests=str(Path(__file__).parent), folder=str(tmp_path), encoded=text)
+        SCRIPT.format(
+            tests=str(Path(__file__).parent), folder=str(tmp_path), encoded=text, sets=SETS
+        )
     )
     root = Path(__file__).parents[2]
     command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run"]
@@ -70,3 +84,7 @@ def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> Non
         (measured.quadratic.curvature, alone.quadratic.curvature),
     ):
         np.testing.assert_allclose(np.abs(a), np.abs(b), rtol=1e-6, atol=1e-8 * np.abs(b).max())
+    gain = tangent_gain(model, encoded, table.modules, FinetuneOptions(rank=2), batch_size=2)
+    np.testing.assert_allclose(
+        json.loads(run.stdout.splitlines()[-1]), [gain.value(s) for s in SETS], rtol=1e-4
+    )

@@ -1,0 +1,170 @@
+"""Measure the tangent gain of a model on a task."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from realmodel.architectures import AdaptedModule
+from realmodel.batches import EncodedExample
+from realmodel.checkpoint import Checkpoint, identified
+from realmodel.finetune.options import FinetuneOptions
+from realmodel.statistics import processes
+from realmodel.statistics.measuring import measuring
+from realmodel.statistics.memory_advice import memory_advice
+from realmodel.statistics.plan import PlannedBatch, data_digest, plan_batches
+from realmodel.statistics.saved_run import SavedRun
+from realmodel.tangent.factors import LoraFactors
+from realmodel.tangent.gain import TangentGain
+from realmodel.tangent.gradients import sequence_gradients
+from realmodel.tangent.kernel import LayerKernel
+from realmodel.tangent.kernel_store import restore_kernels, store_kernels
+from realmodel.tangent.midpoint import midpoint
+from theory import InputError
+from theory.arrays import Array, Float64
+
+SEQUENCES = 256
+"""Enough for the order of placements."""
+
+DRAW = 7919
+"""Seed of the factors that are measured: none that a fine-tuning run uses."""
+
+
+def tangent_gain(
+    checkpoint_or_model: Checkpoint | Any,
+    encoded: Sequence[EncodedExample],
+    modules: Sequence[AdaptedModule],
+    protocol: FinetuneOptions,
+    *,
+    sequences: int = SEQUENCES,
+    batch_size: int = 8,
+    partitions: int = 1,
+    work_dir: str | Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> TangentGain:
+    """Measure the gain under the protocol that the fine-tuning runs will follow.
+
+    Two passes over the sequences: one to the midpoint of the run (see
+    :mod:`realmodel.tangent.midpoint`), one for the gradients there, with the data's labels and
+    with the model's.
+
+    Parameters
+    ----------
+    checkpoint_or_model : Checkpoint or causal language model
+        Left as it was.
+    encoded : sequence of EncodedExample
+        The task; the first ``sequences`` are used. Processes started by ``torchrun`` share them.
+    modules : sequence of AdaptedModule
+        All that could be adapted.
+    protocol : FinetuneOptions
+        Rank, alpha, learning rate (falling linearly to zero), steps and batch size of the runs.
+    batch_size : int
+        Sequences a pass here; no result depends on it beyond rounding.
+    partitions : int
+        Groups of layers, two passes each: the gradients of one group are held at a time,
+        ``8 * sequences`` bytes for each parameter of its adapters.
+    work_dir : path, optional
+        Where finished groups of layers are kept; a killed run continues after them and gives
+        bit-identical results.
+    progress : callable, optional
+        Told the batches done and of how many.
+
+    Raises
+    ------
+    InputError
+        Nothing to measure, partitions out of range, a work folder of another run, or not enough
+        memory.
+    """
+    model, digest = identified(checkpoint_or_model)
+    used = list(encoded[:sequences])
+    layers = sorted({module.layer for module in modules})
+    if not used or not layers:
+        raise InputError(f"nothing to measure: {len(used)} sequences, {len(modules)} modules")
+    if not 1 <= partitions <= len(layers):
+        raise InputError(f"partitions {partitions}: choose 1 to {len(layers)}, the layers measured")
+    index, shards = processes.place()
+    plan = plan_batches(used, groups=1, batch_size=batch_size, shard=(index, shards))
+    identity = {
+        "model": digest,
+        "data": data_digest(used),
+        "protocol": protocol.to_json(),
+        "batch size": batch_size,
+        "dtype": str(next(model.parameters()).dtype),
+    }
+    kernels: dict[int, LayerKernel] = {}
+    passes = 2 * partitions * len(plan)
+    with measuring(model), memory_advice("tangent", batch_size):
+        for number, chosen in enumerate(np.array_split(np.array(layers), partitions)):
+            group = [module for module in modules if module.layer in chosen]
+            saved = None
+            if work_dir is not None:
+                folder = Path(work_dir) / f"shard-{index}-of-{shards}"
+                saved = SavedRun(
+                    folder / f"tangent-{number}.safetensors",
+                    {**identity, "modules": [module.name for module in group]},
+                )
+            before = 2 * number * len(plan)
+            found = None if saved is None else restore_kernels(saved)
+            if found is None:
+                start = LoraFactors.drawn(group, protocol, seed=DRAW + protocol.seed)
+                found = group_kernels(
+                    model,
+                    used,
+                    plan,
+                    start,
+                    protocol,
+                    progress=partial(_advance, progress, before, passes),
+                )
+                if saved is not None:
+                    store_kernels(saved, found)
+            progress(before + 2 * len(plan), passes)
+            kernels |= found
+    return TangentGain(kernels, completion_tokens(used), protocol.time)
+
+
+def group_kernels(
+    model: Any,
+    encoded: Sequence[EncodedExample],
+    plan: Sequence[PlannedBatch],
+    start: LoraFactors,
+    protocol: FinetuneOptions,
+    *,
+    progress: Callable[[int], None] = lambda done: None,
+) -> dict[int, LayerKernel]:
+    """Kernels of the layers of ``start``, measured at the midpoint of a run from there."""
+    middle = midpoint(
+        model,
+        encoded,
+        plan,
+        start,
+        batch_size=protocol.batch_size,
+        time=protocol.time,
+        progress=progress,
+    )
+    data, sampled = sequence_gradients(
+        model,
+        encoded,
+        plan,
+        middle,
+        draws=(None, protocol.seed),
+        progress=lambda done: progress(len(plan) + done),
+    )
+    tokens = completion_tokens(encoded)
+    # One layer's rows at a time in double precision.
+    return {
+        layer: LayerKernel.from_rows(
+            data.pop(layer), sampled.pop(layer), tokens, batch_size=protocol.batch_size
+        )
+        for layer in sorted(data)
+    }
+
+
+def completion_tokens(encoded: Sequence[EncodedExample]) -> Float64[Array, " n"]:
+    """Completion tokens of each sequence."""
+    return np.array([float(example.num_completion_tokens) for example in encoded])
+
+
+def _advance(progress: Callable[[int, int], None], before: int, passes: int, done: int) -> None:
+    progress(before + done, passes)
