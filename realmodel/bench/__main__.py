@@ -25,15 +25,16 @@ def _gib(count: int | None) -> str:
 def _table(measured: list[Measurement]) -> Table:
     table = Table(title="extraction of Sigma and gradient against forward + backward")
     for column in (
-        "model", "device", "dtype", "tokens", "training s", "extraction s", "ratio", "floor",
-        "training GiB", "extraction GiB", "share of peak",
+        "model", "device", "dtype", "tokens", "partitions", "training s", "extraction s", "ratio",
+        "floor", "training GiB", "extraction GiB", "share of peak",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column in ("model", "device") else "right")
     for m in measured:
         table.add_row(
-            m.model, m.device, m.dtype, str(m.tokens), f"{m.training_seconds:.2f}",
-            f"{m.extraction_seconds:.2f}", f"{m.ratio:.2f}", f"{m.floor:.2f}",
-            _gib(m.training_bytes), _gib(m.extraction_bytes), f"{m.peak_share:.0%}",
+            m.model, m.device, m.dtype, str(m.tokens), str(m.partitions),
+            f"{m.training_seconds:.2f}", f"{m.extraction_seconds:.2f}", f"{m.ratio:.2f}",
+            f"{m.floor:.2f}", _gib(m.training_bytes), _gib(m.extraction_bytes),
+            f"{m.peak_share:.0%}",
         )  # fmt: skip
     return table
 
@@ -48,6 +49,9 @@ def main(
     sequences: Annotated[int, typer.Option(min=1)] = 4,
     length: Annotated[int, typer.Option(min=4, help="Tokens per sequence.")] = 256,
     batch_size: Annotated[int, typer.Option(min=1)] = 4,
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Extract the layers in groups: less memory, more passes.")
+    ] = 1,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     output: Annotated[Path | None, typer.Option(help="Write the record as JSON.")] = None,
     as_json: AsJson = False,
@@ -73,6 +77,7 @@ def main(
                     sequences=sequences,
                     length=length,
                     batch_size=batch_size,
+                    partitions=partitions,
                     rounds=rounds,
                 )
             )

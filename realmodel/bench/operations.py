@@ -17,7 +17,8 @@ class Operations:
         the head.
     extraction
         The same, with each weight gradient summed per group of sequences (no extra arithmetic),
-        and one symmetric product per distinct input.
+        and one symmetric product per distinct input. Each partition of the layers repeats the
+        forward pass, and the backward pass down to its lowest layer.
     """
 
     training: float
@@ -30,7 +31,13 @@ class Operations:
 
 
 def count_operations(
-    modules: Sequence[AdaptedModule], *, width: int, vocabulary: int, length: int
+    modules: Sequence[AdaptedModule],
+    *,
+    width: int,
+    vocabulary: int,
+    length: int,
+    partitions: int = 1,
+    completion_share: float = 1.0,
 ) -> Operations:
     """Count the dense products; element-wise work is left out.
 
@@ -43,6 +50,10 @@ def count_operations(
         The head is a ``vocabulary x width`` product, forward and backward; its weight is frozen.
     length
         Sequence length; causal attention multiplies ``length / 2`` keys on average, twice.
+    partitions
+        Groups of layers, one pass over the data each, as in ``collect_statistics``.
+    completion_share
+        Share of the positions that carry loss: in extraction the head sees these alone.
 
     Examples
     --------
@@ -53,11 +64,25 @@ def count_operations(
     >>> counted.training, counted.extraction - counted.training
     (896.0, 72.0)
     """
-    products = sum(2.0 * module.out_features * module.in_features for module in modules)
-    layers = len({module.layer for module in modules})
-    attention = 2 * 2.0 * width * length / 2 * layers
+    layers = sorted({module.layer for module in modules})
+    products = {
+        layer: sum(
+            2.0 * module.out_features * module.in_features
+            for module in modules
+            if module.layer == layer
+        )
+        for layer in layers
+    }
+    attention = 2 * 2.0 * width * length / 2
     head = 2.0 * width * vocabulary
-    training = 3 * products + 2 * head + 3 * attention
+    forward = sum(products.values()) + attention * len(layers)
+    weights = sum(products.values())
+    training = 2 * head + forward + (weights + 2 * attention * len(layers)) + weights
+    each = -(-len(layers) // partitions)
+    passes = 0.0
+    for lowest in range(0, len(layers), each):
+        backward = sum(products[layer] + 2 * attention for layer in layers[lowest:])
+        passes += 2 * head * completion_share + forward + backward
     inputs = {module.input_group: module.in_features for module in modules}
     moments = sum(float(d) * (d + 1) for d in inputs.values())
-    return Operations(training, training + moments)
+    return Operations(training, passes + weights + moments)

@@ -25,6 +25,8 @@ class Measurement:
     ----------
     tokens
         Positions per pass.
+    batch_size, partitions
+        Sequences a batch, and groups of layers that the extraction takes one after the other.
     training_seconds, extraction_seconds
         Of one pass over all batches.
     ratio, floor
@@ -41,6 +43,8 @@ class Measurement:
     dtype: str
     parameters: int
     tokens: int
+    batch_size: int
+    partitions: int
     rounds: int
     training_seconds: float
     extraction_seconds: float
@@ -94,6 +98,7 @@ def measure(
     sequences: int = 8,
     length: int = 256,
     batch_size: int = 4,
+    partitions: int = 1,
     rounds: int = 3,
     seed: int = 0,
 ) -> Measurement:
@@ -102,7 +107,8 @@ def measure(
     Raises
     ------
     InputError
-        If the size is unknown or needs a GPU that is not there.
+        If the size is unknown or needs a GPU that is not there, or has fewer layers than
+        ``partitions``.
     """
     model = random_model(name, device, seed)
     table = find_modules(model)
@@ -127,7 +133,8 @@ def measure(
             examples,
             table,
             batch_size=batch_size,
-            groups=2,
+            groups=min(2, sequences),
+            partitions=partitions,
             output_moment="none",
             check_accuracy=False,
         )
@@ -142,7 +149,14 @@ def measure(
     seconds = [(_timed(training, device), _timed(extraction, device)) for _ in range(rounds)]
     tokens = sequences * length
     width = int(table.modules[0].in_features)
-    counted = count_operations(table.modules, width=width, vocabulary=vocabulary, length=length)
+    counted = count_operations(
+        table.modules,
+        width=width,
+        vocabulary=vocabulary,
+        length=length,
+        partitions=partitions,
+        completion_share=1 - (length // 2) / length,
+    )
     extraction_seconds = median(extract for _, extract in seconds)
     return Measurement(
         model=name,
@@ -150,6 +164,8 @@ def measure(
         dtype=str(SIZES[name].dtype).removeprefix("torch."),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         tokens=tokens,
+        batch_size=batch_size,
+        partitions=partitions,
         rounds=rounds,
         training_seconds=median(train for train, _ in seconds),
         extraction_seconds=extraction_seconds,

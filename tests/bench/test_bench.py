@@ -17,6 +17,7 @@ from realmodel.bench.models import Size, random_model
 from realmodel.bench.operations import count_operations
 from realmodel.bench.peak_memory import peak_memory
 from realmodel.bench.run import random_examples
+from realmodel.statistics import collect_statistics
 from theory import InputError
 
 TINY = Size(
@@ -55,6 +56,44 @@ def test_operations_agree_with_torch_s_own_counter() -> None:
     assert counter.get_total_flops() != pytest.approx(expected * 1.1, rel=0.03)
 
 
+def test_partitions_repeat_the_passes_that_torch_counts() -> None:
+    length = 16
+    model = GPT2LMHeadModel(TINY.config)
+    model.set_attn_implementation("eager")  # torch does not count the fused kernel here
+    table = find_modules(model)
+
+    def flops(partitions: int) -> float:
+        with FlopCounterMode(display=False) as counter:
+            collect_statistics(
+                model,
+                random_examples(1, length, 32, 0),
+                table,
+                groups=1,
+                output_moment="none",
+                partitions=partitions,
+                check_accuracy=False,
+            )
+        return float(counter.get_total_flops())
+
+    def counted(partitions: int) -> float:
+        return count_operations(
+            table.modules,
+            width=16,
+            vocabulary=32,
+            length=length,
+            partitions=partitions,
+            completion_share=0.5,
+        ).extraction
+
+    # The second pass: forward through two blocks, backward through one, of which torch counts
+    # all of the attention where half is needed; the lowest map needs no gradient at its input.
+    attention = 2 * 2.0 * 16 * length / 2
+    unneeded = 2.0 * 48 * 16
+    expected = (counted(2) - counted(1) + 4 * attention - unneeded) * length
+    assert flops(2) - flops(1) == pytest.approx(expected, rel=0.03)
+    assert flops(2) - flops(1) != pytest.approx(expected * 1.1, rel=0.03)
+
+
 def test_floor_of_qwen3_8b_is_well_below_the_target() -> None:
     with torch.device("meta"):
         model = models.AutoModelForCausalLM.from_config(models.SIZES["qwen3-8b"].config)
@@ -76,11 +115,13 @@ def test_peak_memory_sees_an_allocation() -> None:
 
 def test_command_writes_its_record(tiny: str, tmp_path: Path) -> None:
     output = tmp_path / "bench.json"
-    arguments = [tiny, "--length", "16", "--rounds", "1", "--output", str(output), "--json"]
+    arguments = [tiny, "--length", "16", "--rounds", "1", "--partitions", "2"]
+    arguments += ["--output", str(output), "--json"]
     done = CliRunner().invoke(application, arguments)
     assert done.exit_code == 0, done.output
     (measured,) = json.loads(output.read_text())["measurements"]
     assert measured["tokens"] == 4 * 16
+    assert measured["partitions"] == 2
     assert measured["training_seconds"] > 0
     assert measured["extraction_seconds"] > 0
     assert measured["floor"] > 1
