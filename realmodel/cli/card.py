@@ -86,7 +86,7 @@ def card(
     train_batch_size: Annotated[int, typer.Option(min=1, help="Its sequences per step.")] = 8,
     tangent_samples: Annotated[
         int, typer.Option(min=0, help="Examples for that prediction; 0 leaves it out.")
-    ] = 128,
+    ] = 256,
     interval: Annotated[
         list[str] | None,
         typer.Option(
