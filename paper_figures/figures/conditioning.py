@@ -14,8 +14,9 @@ from paper_figures.style import BLACK, COLUMN, CYCLE, MARKERS, letter, panels
 CAPTION = (
     "Conditioning of the inputs of the layers that each placement adapts, on the model before "
     "fine-tuning: one small marker for each distinct input of an adapted layer, a bar for the "
-    "median, colours for tasks. (a) Condition number of the second moment. (b) Effective rank as a "
-    "share of the width. An energy (trace) alone would show neither."
+    "median, colours for tasks. (a) Condition number of the second moment; a hollow marker at the "
+    "top says that some are singular. (b) Effective rank as a share of the width. An energy "
+    "(trace) alone would show neither."
 )
 PLACEMENTS = ("first-k", "middle-k", "last-k", "uniform-k", "residual norm", "ours")
 
@@ -72,21 +73,18 @@ def _draw(axis: Axes, data: Data, names: list[str], quantity: str) -> None:
         label = task
         for point in (point for point in data["points"] if point["task"] == task):
             x = names.index(point["placement"]) + 0.22 * (index - (len(tasks) - 1) / 2)
-            values = np.array(point[quantity], dtype=float)
-            values = values[np.isfinite(values)]
+            # A singular second moment has no condition number: the largest of all, not none.
+            values = np.array([np.inf if v is None else v for v in point[quantity]])
+            style: dict[str, Any] = {"ls": "", "marker": MARKERS[index], "color": CYCLE[index]}
+            finite = values[np.isfinite(values)]
             axis.plot(
-                np.full(len(values), x),
-                values,
-                ls="",
-                marker=MARKERS[index],
-                ms=2.2,
-                alpha=0.55,
-                mew=0,
-                color=CYCLE[index],
-                label=label,
+                np.full(len(finite), x), finite, ms=2.2, alpha=0.55, mew=0, label=label, **style
             )
+            if len(finite) < len(values):
+                top = axis.get_xaxis_transform()
+                axis.plot(x, 1, transform=top, ms=3, mfc="white", mew=0.6, clip_on=False, **style)
             label = "_"
-            if len(values):
-                middle = float(np.median(values))
+            middle = float(np.median(values))
+            if np.isfinite(middle):
                 axis.plot([x - 0.09, x + 0.09], [middle, middle], color=BLACK, lw=1.1, zorder=4)
     axis.grid(visible=False, axis="x")

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from paper_figures.preset import Preset
+from paper_figures.steps.tuning import tune, tuning
 from paper_figures.tables.published_ordering import PUBLISHED
+from realmodel.finetune import FinetuneOptions
 
 DataOf = Callable[[str], dict[str, Any]]
 Measured = Callable[[str], dict[str, dict[str, Any]]]
@@ -104,6 +108,24 @@ def test_adapters_have_equal_size(measured: Measured) -> None:
     for item in measured("placements").values():
         assert len({row["parameters"] for row in item["rows"]}) == 1
         assert len({row["placement"] for row in item["rows"]}) == 10
+
+
+def test_the_first_run_of_a_process_is_not_timed(
+    small: Preset, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[FinetuneOptions] = []
+
+    def run(*given: Any, **more: Any) -> SimpleNamespace:
+        ran.append(given[4])
+        return SimpleNamespace(gain=0.1, seconds=1.0, trainable_parameters=8, loss_before=2.0)
+
+    monkeypatch.setattr("realmodel.finetune.finetune", run)
+    card = next(iter(measured("conditioning").values()))
+    options = tuning(small, small.models[0], small.data[0]).options
+    data = tune(**options, predicted=card, priced=card)
+    assert len(ran) == len(data["rows"]) + 1
+    assert [each.steps for each in ran] == [1] + [small.steps] * len(data["rows"])
+    assert data["loss_before"] == 2.0
 
 
 def test_shares_of_time_and_memory(data_of: DataOf, measured: Measured) -> None:
