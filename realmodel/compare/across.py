@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 from realmodel.cli.console import stderr, stdout
 from theory import InputError
+from theory.arrays import Array, Float64
 
 TABLES: tuple[tuple[str, str, Callable[[dict[str, Any]], float], bool], ...] = (
     (
@@ -42,7 +43,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return {"summaries": record["summaries"], "runs": record["runs"]}
+        return {key: record[key] for key in ("summaries", "runs", "loss_before", "all_gain")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{str(path)!r} is not a comparison.json: {error!r}") from error
 
@@ -65,11 +66,26 @@ def across(comparisons: dict[str, dict[str, Any]]) -> str:
         cells = [[name, *(format(x, form) for x in [*xs, float(np.mean(xs))])] for name, xs in rows]
         parts += [f"{title}:", "", *_table(["score", *comparisons, "mean"], cells), ""]
     agree = [
-        [name, str(len(_seeds(one["runs"]))), _text(seed_agreement(one["runs"]))]
+        [
+            name,
+            f"{one['loss_before']:.2f}",
+            f"{one['all_gain']:.3f}",
+            str(len(_seeds(one["runs"]))),
+            _text(seed_agreement(one["runs"])),
+            _text(single_run_agreement(one["runs"])),
+        ]
         for name, one in comparisons.items()
     ]
+    head = [
+        "pair",
+        "loss before",
+        "gain of all layers",
+        "seeds",
+        "Spearman between halves of the seeds",
+        "of one seed with the mean of the others",
+    ]
     parts += ["Do the seeds agree on the order of the placements?", ""]
-    return "\n".join([*parts, *_table(["pair", "seeds", "Spearman between halves"], agree), ""])
+    return "\n".join([*parts, *_table(head, agree), ""])
 
 
 def seed_agreement(runs: Sequence[dict[str, Any]]) -> float | None:
@@ -83,18 +99,43 @@ def seed_agreement(runs: Sequence[dict[str, Any]]) -> float | None:
     >>> seed_agreement(rows)
     1.0
     """
-    seeds = _seeds(runs)
-    if len(seeds) < 2:
+    gains = _pool_gains(runs)
+    if gains.shape[1] < 2:
         return None
+    half = gains.shape[1] // 2
+    return _spearman(gains[:, :half].mean(axis=1), gains[:, half:].mean(axis=1))
+
+
+def single_run_agreement(runs: Sequence[dict[str, Any]]) -> float | None:
+    """Mean correlation of one seed's gains with the mean of the other seeds'.
+
+    It is what a score would reach that is no prediction at all, but one fine-tuning run of every
+    placement: ``None`` with one seed.
+
+    Examples
+    --------
+    >>> rows = [{"label": f"random-{i}", "seed": s, "gain": i} for i in range(4) for s in (0, 1)]
+    >>> single_run_agreement(rows)
+    1.0
+    """
+    gains = _pool_gains(runs)
+    seeds = gains.shape[1]
+    if seeds < 2:
+        return None
+    others = (gains.sum(axis=1, keepdims=True) - gains) / (seeds - 1)
+    return float(np.mean([_spearman(gains[:, s], others[:, s]) for s in range(seeds)]))
+
+
+def _pool_gains(runs: Sequence[dict[str, Any]]) -> Float64[Array, "placements seeds"]:
     pool: dict[str, dict[int, float]] = {}
     for run in runs:
         if not run["label"].startswith(("pick of", "layer-", "all-layers")):
             pool.setdefault(run["label"], {})[run["seed"]] = run["gain"]
-    half = len(seeds) // 2
-    first, second = (
-        [float(np.mean([gains[seed] for seed in part])) for gains in pool.values()]
-        for part in (seeds[:half], seeds[half:])
-    )
+    seeds = _seeds(runs)
+    return np.array([[float(gains[seed]) for seed in seeds] for gains in pool.values()])
+
+
+def _spearman(first: Array, second: Array) -> float:
     correlation: Any = spearmanr(first, second)
     return float(correlation.statistic)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from realmodel.compare.across import application, seed_agreement
+from realmodel.compare.across import application, seed_agreement, single_run_agreement
 
 
 def comparison(spearman: dict[str, float]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def comparison(spearman: dict[str, float]) -> dict[str, Any]:
         for seed, gain in enumerate(both)
     ]
     runs += [{"label": "pick of x", "seed": seed, "gain": 9.0 * seed} for seed in (0, 1)]
-    return {"summaries": summaries, "runs": runs}
+    return {"summaries": summaries, "runs": runs, "loss_before": 5.0, "all_gain": 0.75}
 
 
 def written(folder: Path, name: str, record: object) -> str:
@@ -52,12 +52,22 @@ def test_means_and_order(tmp_path: Path) -> None:
     ]
     assert "| a | -0.20 | -0.40 | -0.30 |" in lines
     assert "| b | 5.0 | 1.0 | 3.0 |" in lines
-    assert "| one | 2 | 0.50 |" in lines  # ranks 1 2 3 and 2 1 3
+    assert "| one | 5.00 | 0.750 | 2 | 0.50 | 0.50 |" in lines  # ranks 1 2 3 and 2 1 3
 
 
 def test_one_seed_has_nothing_to_agree_with() -> None:
     runs = [run for run in comparison({"a": 0.0})["runs"] if run["seed"] == 0]
     assert seed_agreement(runs) is None
+    assert single_run_agreement(runs) is None
+
+
+def test_a_single_run_is_set_against_the_mean_of_the_others() -> None:
+    runs = comparison({"a": 0.0})["runs"]
+    third = {"first-k": 0.9, "random-1": 0.1, "random-2": 0.2}
+    runs += [{"label": label, "seed": 2, "gain": gain} for label, gain in third.items()]
+    # Ranks of the seeds: 1 2 3, 2 1 3, 3 1 2; of the means of the others: 3 1 2, 3 1 2, 1 2 3.
+    expected = [-0.5, 0.5, -0.5]
+    assert single_run_agreement(runs) == pytest.approx(sum(expected) / 3)
 
 
 def test_bad_input(tmp_path: Path) -> None:
