@@ -119,7 +119,10 @@ def collect_statistics(
         encoded, groups=options.groups, batch_size=batch_size, shard=(index, shards)
     )
     if not plan:
-        raise InputError(f"shard {index} of {shards} holds none of {len(encoded)} sequences")
+        raise InputError(
+            f"shard {index} of {shards} holds none of {len(encoded)} sequences: take at least "
+            f"{options.groups * shards}, or fewer processes"
+        )
     folder = None if work_dir is None else Path(work_dir) / f"shard-{index}-of-{shards}"
     identity = {"model": digest, "options": asdict(options), "part": asdict(part)}
     per_partition = -(-len(layers) // partitions)
