@@ -21,7 +21,7 @@ def card_of(command: list[str], source: list[str], folder: Path) -> LayerCard:
         capture_output=True,
         text=True,
     )
-    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.returncode == 0, run.stderr
     return LayerCard.load(folder / "card.json")
 
 
