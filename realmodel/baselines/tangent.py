@@ -10,6 +10,14 @@ def flow(context: Context) -> TangentGain:
     return tangent_gain(context.checkpoint, context.encoded, context.modules, context.protocol)
 
 
+def at_start(context: Context) -> JointGain:
+    """The same with the tangent at the start, where only ``B`` has a gradient."""
+    gain = tangent_gain(
+        context.checkpoint, context.encoded, context.modules, context.protocol, at="start"
+    )
+    return JointGain(tangent_quadratic(gain), context.layers, "exact")
+
+
 def quadratic(context: Context) -> JointGain:
     """Joint gain in the budgeted quadratic, best set by branch and bound."""
     return JointGain(tangent_quadratic(flow(context)), context.layers, "exact")
@@ -19,7 +27,7 @@ BASELINES = (
     Baseline(
         "tangent-gain",
         "Tangent gain under the step budget (ours)",
-        "this project: Gauss-Newton in all of LoRA's first directions, Adam's scaling, 4c",
+        "this project: Gauss-Newton in all of LoRA's directions half-way, Adam's scaling, 4c",
         "sequences",
         flow,
         predicts_gain=True,
@@ -30,6 +38,14 @@ BASELINES = (
         "this project: the tangent gain with a ridge for the budget, as a block quadratic",
         "sequences",
         quadratic,
+        predicts_gain=True,
+    ),
+    Baseline(
+        "tangent-start",
+        "Tangent quadratic at the start (ours)",
+        "this project: the same without the midpoint, blind to LoRA's A",
+        "sequences",
+        at_start,
         predicts_gain=True,
     ),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,6 +38,7 @@ def tangent_gain(
     modules: Sequence[AdaptedModule],
     protocol: FinetuneOptions,
     *,
+    at: Literal["midpoint", "start"] = "midpoint",
     sequences: int = SEQUENCES,
     batch_size: int = 8,
     partitions: int = 1,
@@ -60,6 +61,8 @@ def tangent_gain(
         All that could be adapted.
     protocol : FinetuneOptions
         Rank, alpha, learning rate (falling linearly to zero), steps and batch size of the runs.
+    at : {"midpoint", "start"}
+        Where the tangent is taken; at the start of a run ``A`` has no gradient.
     batch_size : int
         Sequences a pass here; no result depends on it beyond rounding.
     partitions : int
@@ -90,6 +93,7 @@ def tangent_gain(
         "model": digest,
         "data": data_digest(used),
         "protocol": protocol.to_json(),
+        "tangent": at,
         "batch size": batch_size,
         "dtype": str(next(model.parameters()).dtype),
     }
@@ -115,6 +119,7 @@ def tangent_gain(
                     plan,
                     start,
                     protocol,
+                    at=at,
                     progress=partial(_advance, progress, before, passes),
                 )
                 if saved is not None:
@@ -131,23 +136,26 @@ def group_kernels(
     start: LoraFactors,
     protocol: FinetuneOptions,
     *,
+    at: Literal["midpoint", "start"] = "midpoint",
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[int, LayerKernel]:
-    """Kernels of the layers of ``start``, measured at the midpoint of a run from there."""
-    middle = midpoint(
-        model,
-        encoded,
-        plan,
-        start,
-        batch_size=protocol.batch_size,
-        time=protocol.time,
-        progress=progress,
-    )
+    """Kernels of the layers of ``start``, measured there or at the midpoint of a run from there."""
+    factors = start
+    if at == "midpoint":
+        factors = midpoint(
+            model,
+            encoded,
+            plan,
+            start,
+            batch_size=protocol.batch_size,
+            time=protocol.time,
+            progress=progress,
+        )
     data, sampled = sequence_gradients(
         model,
         encoded,
         plan,
-        middle,
+        factors,
         draws=(None, protocol.seed),
         progress=lambda done: progress(len(plan) + done),
     )

@@ -64,7 +64,11 @@ def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_p
     for summary in record["summaries"]:
         assert summary["regret"] >= 0
         assert len(summary["pick"]) == 2
-    assert set(record["predictions"]) == {"joint-gain-exact", "tangent-quadratic"}
+    assert set(record["predictions"]) == {
+        "joint-gain-exact",
+        "tangent-quadratic",
+        "tangent-start",
+    }
     for rows in record["predictions"].values():
         assert len(rows) == 3
         for row in rows:

@@ -41,6 +41,13 @@ def test_the_model_is_left_as_it_was(context):
     assert [p.requires_grad for p in model.parameters()] == trainable
 
 
+def test_at_the_start_the_tangent_is_blind_to_the_inner_factor(context):
+    """So it reaches less to first order."""
+    start, middle = measure(context, at="start"), measure(context)
+    for layer, kernel in start.kernels.items():
+        assert 0 < kernel.square < middle.kernels[layer].square
+
+
 def test_only_the_first_sequences_are_used(context):
     assert len(measure(context, sequences=4).tokens) == 4
     assert values(measure(context, sequences=4)) != pytest.approx(values(measure(context)))
