@@ -12,8 +12,8 @@ from realmodel.statistics.estimate import StageEstimate
 EFFICIENCY = 0.2
 """Share of the measured matrix-product rate that a pass reaches."""
 
-PASSES = 5
-"""To the midpoint: forward and backward through the activations. There: forward, two backward."""
+PASSES = 3
+"""Forward, and backward through the activations for two kinds of labels."""
 
 
 def estimate_tangent(
@@ -45,8 +45,7 @@ def estimate_tangent(
     >>> data = [EncodedExample((1, 2, 3), (-100, 2, 3), "")] * 8
     >>> stage = estimate_tangent(model, data, find_modules(model).modules, rank=2, rate=1e9)
     >>> weights = 4 * sum(parameter.numel() for parameter in model.parameters())
-    >>> ends = 2 * ((8 + 24) + (8 + 8) + (8 + 32) + (32 + 8))  # layers, inputs and outputs
-    >>> stage.memory - weights == 2 * 4 * 8 * 2 * ends  # kinds, bytes, sequences, rank
+    >>> stage.memory - weights == 2 * 4 * 8 * 2 * 2 * (24 + 8 + 32 + 8)  # kinds, bytes, n, r, ...
     True
     >>> halves = estimate_tangent(
     ...     model, data, find_modules(model).modules, rank=2, rate=1e9, partitions=2
@@ -60,7 +59,7 @@ def estimate_tangent(
     positions = sum(len(example.input_ids) for example in encoded)
     tokens = sum(example.num_completion_tokens for example in encoded)
     operations = 2.0 * PASSES * partitions * (size * positions + head * tokens)
-    ends = sum(module.in_features + module.out_features for module in modules)
-    kept = 2 * 4 * len(encoded) * rank * ends // partitions
+    outputs = sum(module.out_features for module in modules)
+    kept = 2 * 4 * len(encoded) * rank * outputs // partitions
     seconds = operations / (rate * EFFICIENCY)
     return StageEstimate("tangent model", operations, seconds, weights + kept)

@@ -43,26 +43,33 @@ class LoraFactors:
             options.alpha / rank,
         )
 
+    @property
+    def free(self) -> tuple[Mapping[str, torch.Tensor], ...]:
+        """The factors that have a gradient: while ``B`` is zero, ``A`` has none."""
+        at_start = not any(bool(outer.any()) for outer in self.B.values())
+        return (self.B,) if at_start else (self.A, self.B)
+
     def size(self, layer: int) -> int:
-        """Coordinates of a layer: its modules in turn, of each ``A`` row by row, then ``B``."""
+        """Coordinates of a layer: its modules in turn, of each the free factors, row by row."""
         return sum(
-            self.A[m.name].numel() + self.B[m.name].numel()
-            for m in self.modules
-            if m.layer == layer
+            factor[module.name].numel()
+            for module in self.modules
+            if module.layer == layer
+            for factor in self.free
         )
 
     def moved(self, steps: Mapping[int, Array]) -> "LoraFactors":
         """Each layer's coordinates moved by its step of shape (size,)."""
-        A, B = dict(self.A), dict(self.B)
+        factors = [dict(factor) for factor in self.free]
         for layer, step in steps.items():
             rest = torch.from_numpy(step).float()
             for module in self.modules:
                 if module.layer == layer:
-                    for factor in (A, B):
+                    for factor in factors:
                         own = factor[module.name]
                         factor[module.name] = own + rest[: own.numel()].reshape(own.shape)
                         rest = rest[own.numel() :]
-        return replace(self, A=A, B=B)
+        return replace(self, A=self.A if len(factors) == 1 else factors[0], B=factors[-1])
 
     def update(self, module: str) -> torch.Tensor:
         """``scaling * B A`` of a module, (m, d)."""

@@ -35,15 +35,17 @@ def batch_gradients(
         with a seed.
     """
     rows: dict[str, torch.Tensor] = {}
+    both = len(factors.free) == 2
 
     def see(module: AdaptedModule, hidden: torch.Tensor, grad: torch.Tensor) -> None:
         wide = torch.promote_types(grad.dtype, torch.float32)
         x, g = hidden.to(grad.device, wide), grad.to(wide)
         A, B = factors.A[module.name].to(g), factors.B[module.name].to(g)
-        inner = torch.einsum("btr,btd->brd", g @ B, x)
-        outer = torch.einsum("btm,btr->bmr", g, x @ A.T)
-        both = torch.cat([inner.flatten(1), outer.flatten(1)], dim=1)
-        rows[module.name] = (factors.scaling * both).float().cpu()
+        own = torch.einsum("btm,btr->bmr", g, x @ A.T).flatten(1)
+        if both:
+            inner = torch.einsum("btr,btd->brd", g @ B, x).flatten(1)
+            own = torch.cat([inner, own], dim=1)
+        rows[module.name] = (factors.scaling * own).float().cpu()
 
     layers = sorted({module.layer for module in factors.modules})
     results: list[Rows] = []

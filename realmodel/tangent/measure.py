@@ -38,7 +38,7 @@ def tangent_gain(
     modules: Sequence[AdaptedModule],
     protocol: FinetuneOptions,
     *,
-    at: Literal["midpoint", "start"] = "midpoint",
+    at: Literal["start", "midpoint"] = "start",
     sequences: int = SEQUENCES,
     batch_size: int = 8,
     partitions: int = 1,
@@ -47,9 +47,9 @@ def tangent_gain(
 ) -> TangentGain:
     """Measure the gain under the protocol that the fine-tuning runs will follow.
 
-    Two passes over the sequences: one to the midpoint of the run (see
-    :mod:`realmodel.tangent.midpoint`), one for the gradients there, with the data's labels and
-    with the model's.
+    One pass over the sequences, with the data's labels and with the model's; before it another
+    one to the midpoint of the run, where the tangent is wanted there (see
+    :mod:`realmodel.tangent.midpoint`).
 
     Parameters
     ----------
@@ -61,12 +61,14 @@ def tangent_gain(
         All that could be adapted.
     protocol : FinetuneOptions
         Rank, alpha, learning rate (falling linearly to zero), steps and batch size of the runs.
-    at : {"midpoint", "start"}
-        Where the tangent is taken; at the start of a run ``A`` has no gradient.
+    at : {"start", "midpoint"}
+        Where the tangent is taken. At the start of a run ``A`` has no gradient. The midpoint knows
+        both factors, and orders single layers better, but promises more than comes true
+        (docs/evidence.md).
     batch_size : int
         Sequences a pass here; no result depends on it beyond rounding.
     partitions : int
-        Groups of layers, two passes each: the gradients of one group are held at a time,
+        Groups of layers, each with its own passes: the gradients of one group are held at a time,
         ``8 * sequences`` bytes for each parameter of its adapters.
     work_dir : path, optional
         Where finished groups of layers are kept; a killed run continues after them and gives
@@ -98,7 +100,7 @@ def tangent_gain(
         "dtype": str(next(model.parameters()).dtype),
     }
     kernels: dict[int, LayerKernel] = {}
-    passes = 2 * partitions * len(plan)
+    each = len(plan) * (2 if at == "midpoint" else 1)
     with measuring(model), memory_advice("tangent", batch_size):
         for number, chosen in enumerate(np.array_split(np.array(layers), partitions)):
             group = [module for module in modules if module.layer in chosen]
@@ -109,7 +111,7 @@ def tangent_gain(
                     folder / f"tangent-{number}.safetensors",
                     {**identity, "modules": [module.name for module in group]},
                 )
-            before = 2 * number * len(plan)
+            before = number * each
             found = None if saved is None else restore_kernels(saved)
             if found is None:
                 start = LoraFactors.drawn(group, protocol, seed=DRAW + protocol.seed)
@@ -120,11 +122,11 @@ def tangent_gain(
                     start,
                     protocol,
                     at=at,
-                    progress=partial(_advance, progress, before, passes),
+                    progress=partial(_advance, progress, before, partitions * each),
                 )
                 if saved is not None:
                     store_kernels(saved, found)
-            progress(before + 2 * len(plan), passes)
+            progress(before + each, partitions * each)
             kernels |= found
     return TangentGain(kernels, completion_tokens(used), protocol.time)
 
@@ -136,12 +138,13 @@ def group_kernels(
     start: LoraFactors,
     protocol: FinetuneOptions,
     *,
-    at: Literal["midpoint", "start"] = "midpoint",
+    at: Literal["start", "midpoint"] = "start",
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[int, LayerKernel]:
     """Kernels of the layers of ``start``, measured there or at the midpoint of a run from there."""
-    factors = start
+    factors, before = start, 0
     if at == "midpoint":
+        before = len(plan)
         factors = midpoint(
             model,
             encoded,
@@ -157,7 +160,7 @@ def group_kernels(
         plan,
         factors,
         draws=(None, protocol.seed),
-        progress=lambda done: progress(len(plan) + done),
+        progress=lambda done: progress(before + done),
     )
     tokens = completion_tokens(encoded)
     # One layer's rows at a time in double precision.
@@ -174,5 +177,5 @@ def completion_tokens(encoded: Sequence[EncodedExample]) -> Float64[Array, " n"]
     return np.array([float(example.num_completion_tokens) for example in encoded])
 
 
-def _advance(progress: Callable[[int, int], None], before: int, passes: int, done: int) -> None:
-    progress(before + done, passes)
+def _advance(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
+    progress(before + done, total)

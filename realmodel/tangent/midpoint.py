@@ -42,7 +42,7 @@ def midpoint(
     encoded, plan
         The sequences, and the batches that this process runs.
     start : LoraFactors
-        ``B`` zero: then ``A`` has no gradient and stays.
+        ``B`` zero: ``A`` has no gradient then, and stays.
     batch_size : int
         Sequences a step of the run.
     time : float

@@ -90,4 +90,4 @@ def test_the_recorded_evidence_is_readable(pair: str) -> None:
     path = Path(__file__).resolve().parents[3] / "docs" / "evidence" / f"{pair}.json"
     result = CliRunner().invoke(application, [str(path)])
     assert result.exit_code == 0, result.output
-    assert "Tangent gain as a quadratic (ours)" in result.stdout
+    assert "Tangent quadratic at the start (ours)" in result.stdout

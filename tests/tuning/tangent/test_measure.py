@@ -43,7 +43,7 @@ def test_the_model_is_left_as_it_was(context):
 
 def test_at_the_start_the_tangent_is_blind_to_the_inner_factor(context):
     """So it reaches less to first order."""
-    start, middle = measure(context, at="start"), measure(context)
+    start, middle = measure(context), measure(context, at="midpoint")
     for layer, kernel in start.kernels.items():
         assert 0 < kernel.square < middle.kernels[layer].square
 
@@ -54,7 +54,7 @@ def test_only_the_first_sequences_are_used(context):
 
 
 def test_a_killed_run_continues_and_is_bit_identical(context, tmp_path, monkeypatch):
-    whole = values(measure(context, partitions=3))
+    whole = values(measure(context, partitions=3, at="midpoint"))
     calls = []
 
     def counted(*args, **kwargs):
@@ -65,10 +65,14 @@ def test_a_killed_run_continues_and_is_bit_identical(context, tmp_path, monkeypa
 
     monkeypatch.setattr("realmodel.tangent.measure.group_kernels", counted)
     with pytest.raises(KeyboardInterrupt):
-        measure(context, partitions=3, work_dir=tmp_path)
+        measure(context, partitions=3, at="midpoint", work_dir=tmp_path)
     seen = []
     again = measure(
-        context, partitions=3, work_dir=tmp_path, progress=lambda done, total: seen.append(done)
+        context,
+        partitions=3,
+        at="midpoint",
+        work_dir=tmp_path,
+        progress=lambda done, total: seen.append(done),
     )
     assert len(calls) == 4  # one before the kill, the killed one, two after it
     assert values(again).tolist() == whole.tolist()
