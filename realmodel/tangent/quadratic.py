@@ -107,7 +107,7 @@ def _layer(own: LayerKernel, Y: Float64[Array, "n k"]) -> tuple[Array, Array]:
     square = np.array([[own.square]])
     gram = np.block([[Y.T @ own.curvature @ Y, cross[:, None]], [cross[None], square]])
     # Unit diagonal first: a direction is dropped for its angle to the others, not for its length.
-    length = np.sqrt(np.diag(gram))
+    length = np.sqrt(np.maximum(np.diag(gram), 0.0))
     if not length.any():  # A layer without a gradient is a block that gains nothing.
         return np.zeros((len(Y), 1)), np.zeros((len(Y), 1))
     unit = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
