@@ -26,6 +26,10 @@ def inputs(preset: Preset) -> dict[str, Step]:
     return comparisons(preset)
 
 
+MODELS = ("tangent-start", "joint-gain-exact")
+"""The two models of a card: within a budget of steps, and without."""
+
+
 def compute(**measured: Data) -> Data:
     """Points and correlation of each comparison and quadratic model."""
     return {"panels": [panel for item in measured.values() for panel in _panels(**item)]}
@@ -41,7 +45,8 @@ def _panels(model: str, task: str, comparison: Data) -> list[Data]:
             "points": [_point(row, comparison["runs"]) for row in rows],
             "agreement": scores[name]["placements"],
         }
-        for name, rows in comparison["predictions"].items()
+        for name in MODELS
+        if (rows := comparison["predictions"].get(name)) is not None
     ]
 
 
