@@ -20,14 +20,13 @@ CAPTION = (
     "is the joint model's, with its 95% bootstrap interval over placements."
 )
 
+MODELS = ("tangent-start", "joint-gain-exact")
+"""The two models of a card: within a budget of steps, and without."""
+
 
 def inputs(preset: Preset) -> dict[str, Step]:
     """The preset's comparisons."""
     return comparisons(preset)
-
-
-MODELS = ("tangent-start", "joint-gain-exact")
-"""The two models of a card: within a budget of steps, and without."""
 
 
 def compute(**measured: Data) -> Data:
@@ -42,11 +41,10 @@ def _panels(model: str, task: str, comparison: Data) -> list[Data]:
             "model": model,
             "task": task,
             "score": scores[name]["title"].removesuffix(" (ours)").split(",")[0],
-            "points": [_point(row, comparison["runs"]) for row in rows],
+            "points": [_point(row, comparison["runs"]) for row in comparison["predictions"][name]],
             "agreement": scores[name]["placements"],
         }
         for name in MODELS
-        if (rows := comparison["predictions"].get(name)) is not None
     ]
 
 

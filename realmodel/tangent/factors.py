@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -43,7 +44,12 @@ class LoraFactors:
             options.alpha / rank,
         )
 
-    @property
+    @cached_property
+    def layers(self) -> tuple[int, ...]:
+        """Of the modules, ascending."""
+        return tuple(sorted({module.layer for module in self.modules}))
+
+    @cached_property
     def free(self) -> tuple[Mapping[str, torch.Tensor], ...]:
         """The factors that have a gradient: while ``B`` is zero, ``A`` has none."""
         at_start = not any(bool(outer.any()) for outer in self.B.values())
@@ -70,7 +76,3 @@ class LoraFactors:
                         factor[module.name] = own + rest[: own.numel()].reshape(own.shape)
                         rest = rest[own.numel() :]
         return replace(self, A=self.A if len(factors) == 1 else factors[0], B=factors[-1])
-
-    def update(self, module: str) -> torch.Tensor:
-        """``scaling * B A`` of a module, (m, d)."""
-        return self.scaling * self.B[module] @ self.A[module]

@@ -47,7 +47,6 @@ def batch_gradients(
             own = torch.cat([inner, own], dim=1)
         rows[module.name] = (factors.scaling * own).float().cpu()
 
-    layers = sorted({module.layer for module in factors.modules})
     results: list[Rows] = []
     with captured(model, factors.modules, see):
         logits, targets = completion_logits(model, batch)
@@ -62,7 +61,7 @@ def batch_gradients(
                     layer: torch.cat(
                         [rows[m.name] for m in factors.modules if m.layer == layer], dim=1
                     )
-                    for layer in layers
+                    for layer in factors.layers
                 }
             )
     return results
@@ -81,11 +80,10 @@ def sequence_gradients(
 
     With several processes each measures the batches of its own plan and all get all rows.
     """
-    layers = sorted({module.layer for module in factors.modules})
-    results: list[Rows] = [{} for _ in draws]
-    for rows in results:
-        for layer in layers:
-            rows[layer] = torch.zeros(len(encoded), factors.size(layer))
+    results: list[Rows] = [
+        {layer: torch.zeros(len(encoded), factors.size(layer)) for layer in factors.layers}
+        for _ in draws
+    ]
     for done, planned in enumerate(plan, start=1):
         batch = planned.padded(encoded, "right", model.device)
         for rows, found in zip(
@@ -95,5 +93,5 @@ def sequence_gradients(
                 rows[layer][list(planned.indices)] = values
         progress(done)
     if processes.active():
-        processes.sum_over_processes(rows[layer] for rows in results for layer in layers)
+        processes.sum_over_processes(rows[layer] for rows in results for layer in factors.layers)
     return results

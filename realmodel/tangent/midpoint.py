@@ -48,8 +48,7 @@ def midpoint(
     time : float
         Sum of the learning rates.
     """
-    layers = sorted({module.layer for module in start.modules})
-    total = {layer: torch.zeros(start.size(layer), dtype=torch.float64) for layer in layers}
+    total = {layer: torch.zeros(start.size(layer), dtype=torch.float64) for layer in start.layers}
     squares = {layer: torch.zeros_like(values) for layer, values in total.items()}
     for done, planned in enumerate(plan, start=1):
         batch = planned.padded(encoded, "right", model.device)
@@ -62,7 +61,7 @@ def midpoint(
     count = len(encoded)
     tokens = sum(example.num_completion_tokens for example in encoded) / count
     steps = {}
-    for layer in layers:
+    for layer in start.layers:
         mean = total[layer].numpy() / count
         variance = np.maximum(squares[layer].numpy() / count - np.square(mean), 0.0)
         g = mean / tokens

@@ -33,38 +33,32 @@ def displaced(factors):
 
 def by_autograd(context, example, factors):
     """Of peft's adapters at these factors, on a model whose weights make up for them."""
-    model = context.checkpoint.model
     modules = target_modules(context.table, layers=[LAYER])
-    with adapted(model, modules, PROTOCOL) as peft_model:
+    with adapted(context.checkpoint.model, modules, PROTOCOL) as peft_model:
         parameters = adapter_parameters(peft_model)
+        prefix = "base_model.model."
+
+        def shift_weights(sign):
+            for module in modules:
+                update = factors.scaling * factors.B[module.name] @ factors.A[module.name]
+                layer = peft_model.get_submodule(prefix + module.name).get_base_layer()
+                layer.weight += sign * (update.T if module.transposed else update)
+
         ordered = []
         with torch.no_grad():
             for module in modules:
                 for letter, source in (("A", factors.A), ("B", factors.B)):
-                    name = f"base_model.model.{module.name}.lora_{letter}.default.weight"
+                    name = f"{prefix}{module.name}.lora_{letter}.default.weight"
                     parameters[name].copy_(source[module.name])
                     ordered.append(parameters[name])
-                weight = (
-                    peft_model.get_submodule(f"base_model.model.{module.name}")
-                    .get_base_layer()
-                    .weight
-                )
-                update = factors.update(module.name)
-                weight -= update.T if module.transposed else update
+            shift_weights(-1)
         logits = peft_model(torch.tensor([example.input_ids])).logits[0, :-1]
         labels = torch.tensor(example.labels[1:])
         kept = labels != -100
         loss = torch.nn.functional.cross_entropy(logits[kept], labels[kept], reduction="sum")
         gradients = torch.autograd.grad(loss, ordered)
         with torch.no_grad():
-            for module in modules:
-                weight = (
-                    peft_model.get_submodule(f"base_model.model.{module.name}")
-                    .get_base_layer()
-                    .weight
-                )
-                update = factors.update(module.name)
-                weight += update.T if module.transposed else update
+            shift_weights(1)
     return torch.cat([g.flatten() for g in gradients]).numpy()
 
 
