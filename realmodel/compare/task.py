@@ -46,8 +46,8 @@ class Task:
         InputError
             When no held-out example is left.
         """
-        trained = {example.prompt for example in training}
-        fresh = [example for example in heldout if example.prompt not in trained]
+        trained = {example.group for example in training}
+        fresh = [example for example in heldout if example.group not in trained]
         if not fresh:
             raise InputError(
                 f"{name}: every held-out prompt is also trained on; give other held-out data"

@@ -1,0 +1,1 @@
+"""The checkpoint: its modules, its tokens, its targets."""
