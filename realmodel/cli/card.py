@@ -1,6 +1,6 @@
 """``layercard card``: measure which layers of a model matter on a task."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +9,9 @@ import typer
 from rich.progress import TaskID
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr, stdout
+from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
+from realmodel.datasets import ReadOptions
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -37,11 +39,17 @@ class TooLong(StrEnum):
 
 Model = Annotated[str | None, typer.Option(help="Checkpoint: a folder or a hub id.")]
 Task = Annotated[
-    Path | None, typer.Option(help="E2E, WebNLG, DART or prompt/completion file, plain or .gz.")
+    Path | None,
+    typer.Option(
+        help="File (JSONL, JSON, CSV, TSV, Parquet, Arrow, E2E, WebNLG, DART), folder, or hub "
+        "data set."
+    ),
 ]
 
 
+@reads_data
 def card(
+    reading: ReadOptions,
     model: Model = None,
     data: Task = None,
     saved: Annotated[
@@ -170,7 +178,9 @@ def card(
             calibrate=calibrate,
             seed=seed,
         )
-        source = Source(str(model), data or Path(), num_samples, dtype, device, trust_remote_code)
+        source = Source(
+            str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading
+        )
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
@@ -197,15 +207,20 @@ class Source:
     dtype: str | None
     device: str
     trust_remote_code: bool
+    reading: ReadOptions = field(default_factory=ReadOptions)
 
     def examples(self, seed: int) -> "tuple[Example, ...]":
         """The examples to measure on."""
         from realmodel.datasets import read_examples
 
-        found = read_examples(self.data, num_samples=self.num_samples, seed=seed)
-        if self.num_samples is None and len(found) > DEFAULT_SAMPLES:
-            found = read_examples(self.data, num_samples=DEFAULT_SAMPLES, seed=seed)
-        return found
+        return read_examples(
+            self.data,
+            num_samples=self.num_samples,
+            at_most=DEFAULT_SAMPLES,
+            seed=seed,
+            options=self.reading,
+            tell=tell_columns,
+        )
 
 
 def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":

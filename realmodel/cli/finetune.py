@@ -9,10 +9,14 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
+from realmodel.datasets import ReadOptions
 
 
+@reads_data
 def finetune(
+    reading: ReadOptions,
     model: Annotated[str, typer.Option(help="Checkpoint: a folder or a hub id.")],
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
     heldout: Annotated[
@@ -79,11 +83,11 @@ def finetune(
         )
         for index in range(seeds)
     ]
-    examples = read_at_most(data, num_samples, seed=seed)
+    examples = read_at_most(data, num_samples, seed=seed, options=reading, tell=tell_columns)
     if heldout is None:
         examples, held = split_by_prompt(examples, seed=seed)
     else:
-        held = read_at_most(heldout, heldout_samples, seed=seed)
+        held = read_at_most(heldout, heldout_samples, seed=seed, options=reading)
     held = held[:heldout_samples]
     checkpoint = load_checkpoint(
         model, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
@@ -94,7 +98,7 @@ def finetune(
         encode(rows, checkpoint.tokenizer, max_length=window, too_long="skip")
         for rows in (examples, held)
     )
-    prompts = tuple(dict.fromkeys(example.prompt for example in held))[:generate]
+    prompts = tuple(dict.fromkeys(example.group for example in held))[:generate]
     results: list[dict[str, Any]] = []
     loss_before: float | None = None
     with progress() as bar:
@@ -110,7 +114,7 @@ def finetune(
                 folder=output_dir / f"seed-{protocol.seed}" if output_dir else None,
                 save_every=save_every,
                 measure_latency=latency,
-                generate_for=[example for example in held if example.prompt in prompts],
+                generate_for=[example for example in held if example.group in prompts],
                 max_new_tokens=max_new_tokens,
                 on_step=advance,
             )
