@@ -22,15 +22,18 @@ def table(document: Document, options: ReadOptions) -> Table:
     Raises
     ------
     InputError
-        When the file is one JSON value that holds no list of objects.
+        When an array is no JSON, or an object holds several lists and none is named.
     """
     value = document.json
+    source, name = str(document.path), document.name
+    if isinstance(value, list):
+        return Table(source, name, "row", enumerate(value, start=1))
     if value is None and document.text.lstrip().startswith("["):
-        raise InputError(f"data file {str(document.path)!r} is not JSON: {problem(document.text)}")
-    if value is None or (isinstance(value, dict) and FIELDS & value.keys() and is_row(value)):
-        return Table(str(document.path), document.name, "line", lines(document))
-    rows = value if isinstance(value, list) else wrapped(document, value, options)
-    return Table(str(document.path), document.name, "row", enumerate(rows, start=1))
+        raise InputError(f"data file {source!r} is not JSON: {problem(document.text)}")
+    rows = None if value is None else wrapped(document, value, options)
+    if rows is None:
+        return Table(source, name, "line", lines(document))
+    return Table(source, name, "row", enumerate(rows, start=1))
 
 
 def lines(document: Document) -> Iterator[tuple[int, Any]]:
@@ -45,41 +48,35 @@ def lines(document: Document) -> Iterator[tuple[int, Any]]:
             raise document.error(f"line {number}", f"not JSON ({error})") from None
 
 
-def is_row(value: dict[str, Any]) -> bool:
-    """Whether an object is a row itself rather than a column of values per name."""
-    return not columns_of(value)
+def wrapped(
+    document: Document, value: dict[str, Any], options: ReadOptions
+) -> list[dict[str, Any]] | None:
+    """The rows inside an object, or None when the object is itself a row.
 
-
-def columns_of(value: dict[str, Any]) -> bool:
-    """Whether every value is a list of one length, of texts or conversations: a column."""
-    lists = [column for column in value.values() if isinstance(column, list)]
-    if len(lists) < len(value) or len({len(column) for column in lists}) != 1:
-        return False
-    return not any(isinstance(cell, dict) for column in lists for cell in column)
-
-
-def wrapped(document: Document, value: dict[str, Any], options: ReadOptions) -> list[Any]:
-    """The rows inside an object: its one list of objects, the split asked for, or its columns."""
+    They are its one list of objects, the split asked for, or its columns.
+    """
+    if is_columns(value):
+        return [dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)]
     lists = {
         name: rows
         for name, rows in value.items()
         if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)
     }
-    if options.split is not None and options.split not in lists:
-        raise InputError(f"{document.path}: no split {options.split!r}; it has {sorted(lists)}")
-    if options.split is not None or len(lists) == 1 or "train" in lists:
-        name = options.split or ("train" if "train" in lists else next(iter(lists)))
-        rows = lists[name]
-        # The hub's viewer wraps each row once more.
-        return [row["row"] if row.keys() >= {"row", "row_idx"} else row for row in rows]
-    if lists:
+    if not lists or FIELDS & value.keys():
+        return None
+    name = options.split or ("train" if "train" in lists else next(iter(lists)))
+    if name not in lists or (len(lists) > 1 and name != (options.split or "train")):
         raise InputError(f"{document.path}: lists {sorted(lists)}; name the split to read")
-    if value and columns_of(value):
-        return [dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)]
-    raise InputError(
-        f"data file {str(document.path)!r} is an object with fields {sorted(value)[:12]} and no "
-        "list of rows; give a list of objects, or one object a line"
-    )
+    # The hub's viewer wraps each row once more.
+    return [row["row"] if row.keys() >= {"row", "row_idx"} else row for row in lists[name]]
+
+
+def is_columns(value: dict[str, Any]) -> bool:
+    """Whether every value is a list of one length without objects: a column of texts."""
+    lists = [column for column in value.values() if isinstance(column, list) and column]
+    if not value or len(lists) < len(value) or len({len(column) for column in lists}) != 1:
+        return False
+    return not any(isinstance(cell, dict) for column in lists for cell in column)
 
 
 def problem(text: str) -> str:

@@ -129,7 +129,9 @@ def test_ids_name_the_line(texts: dict[str, str], tmp_path: Path) -> None:
         ('[{"tripleset": [["a", "b"]], "annotations": []}]', r"entry 1: not a DART row"),
         ("once upon a time\n", "cannot tell the format .* starts with 'once upon a time'"),
         ("[]", "has no examples"),
-        ('{"a": 1}', r"an object with fields \['a'\] and no list of rows"),
+        ('{"a": 1}', r"line 1: has fields \['a'\]; looked for prompt/completion"),
+        ("{}", r"line 1: has fields \[\]"),
+        ('{"a": [{"prompt": "x"}], "b": [{"prompt": "y"}]}', r"lists \['a', 'b'\]; name the split"),
     ],
 )
 def test_bad_files_are_named(text: str, message: str, tmp_path: Path) -> None:

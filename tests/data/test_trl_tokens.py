@@ -48,7 +48,9 @@ def encoded_rows(name: str, case: dict[str, Any], folder: Path) -> list[dict[str
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)
-def test_tokens_and_labels_are_the_trainers(name: str, case: dict[str, Any], tmp_path: Path) -> None:
+def test_tokens_and_labels_are_the_trainers(
+    name: str, case: dict[str, Any], tmp_path: Path
+) -> None:
     assert encoded_rows(name, case, tmp_path) == case["tokens"]
 
 
