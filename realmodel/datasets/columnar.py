@@ -53,7 +53,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
             with pyarrow.OSFile(str(path)) as stream:
                 found = pyarrow.ipc.open_stream(stream).read_all()
     except (pyarrow.ArrowException, OSError) as error:
-        told = " ".join(str(error).split())[:200]
+        told = " ".join(str(error).split())[:200].rstrip()
         raise InputError(f"data file {str(path)!r} is damaged: {told}") from None
     for batch in found.to_batches():
         try:
