@@ -267,12 +267,12 @@ def test_text_containers(name: str, zipped: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["rows.parquet", "rows.arrow", "rows.feather", "unnamed"])
 def test_columnar_containers(name: str, tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="the extra 'data' is not installed")
-    import pyarrow.parquet
+    parquet = pytest.importorskip("pyarrow.parquet")
 
     table = pyarrow.Table.from_pylist([{**row, "tools": None} for row in ROWS])
     path = tmp_path / name
     if name in ("rows.parquet", "unnamed"):
-        pyarrow.parquet.write_table(table, path)
+        parquet.write_table(table, path)
     else:
         opened = pyarrow.ipc.new_stream if name == "rows.arrow" else pyarrow.ipc.new_file
         with opened(str(path), table.schema) as sink:
@@ -286,10 +286,10 @@ def test_columnar_containers(name: str, tmp_path: Path) -> None:
 
 def test_a_conversation_in_parquet(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="the extra 'data' is not installed")
-    import pyarrow.parquet
+    parquet = pytest.importorskip("pyarrow.parquet")
 
     rows = [{"messages": [ASKED, {**TOLD, "name": "x"}]}]
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "m.parquet")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "m.parquet")
     (example,) = read_examples(tmp_path / "m.parquet")
     assert example.conversation is not None
     assert example.conversation.messages == (ASKED, {**TOLD, "name": "x"})
