@@ -11,13 +11,15 @@ from typing import Any
 from realmodel.architectures import ModuleTable, find_modules
 from realmodel.batches import EncodedExample, batches, encode, padding_id
 from realmodel.card.device_costs import DeviceCosts
+from realmodel.card.expected import expected_stages
 from realmodel.card.intervals import intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
 from realmodel.card.options import CardOptions
+from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import profiles
 from realmodel.card.tangent_model import tangent_model
-from realmodel.checkpoint import Checkpoint
+from realmodel.checkpoint import DTYPES, Checkpoint
 from realmodel.datasets import Example
 from realmodel.gauss_newton import gauss_newton, select_directions
 from realmodel.placement.calibration import calibrated_costs, counted_costs
@@ -38,6 +40,7 @@ def build_card(
     source: str = "examples",
     work_dir: str | Path | None = None,
     progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> LayerCard:
     """Measure one model on one task.
 
@@ -56,6 +59,8 @@ def build_card(
     work_dir : path, optional
         Folder of intermediate sums; a killed run started again with the same input continues.
     progress : callable, optional
+    warn : callable, optional
+        Told what :func:`realmodel.card.preflight.preflight` finds before the first pass.
 
     Returns
     -------
@@ -73,6 +78,12 @@ def build_card(
     table = find_modules(model, options.modules)
     window = options.max_length or window_of(model)
     encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
+    if warn is not None:
+        device, dtype = str(next(model.parameters()).device), DTYPES[checkpoint.dtype]
+        stages = expected_stages(model, encoded, options, device=device, dtype=dtype)
+        for warning in (*looked.warnings, *time_warnings(stages)):
+            warn(warning)
     statistics = collect_statistics(
         checkpoint,
         encoded,

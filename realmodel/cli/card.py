@@ -250,6 +250,7 @@ def measured(source: Source, options: "CardOptions", resume_dir: Path | None) ->
             source=str(source.data),
             work_dir=resume_dir,
             progress=tell,
+            warn=lambda text: stderr.print(f"warning: {text}", style="yellow", markup=False),
         )
 
 
@@ -259,13 +260,11 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     from rich.table import Table
     from transformers import AutoTokenizer
 
-    from realmodel.architectures import find_modules
     from realmodel.batches import encode
     from realmodel.card.build import window_of
+    from realmodel.card.expected import expected_stages
     from realmodel.card.numbers import amount
     from realmodel.checkpoint import empty_model
-    from realmodel.statistics.estimate import estimate_stages, matrix_rate
-    from realmodel.tangent.estimate import estimate_tangent
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
     tokenizer = AutoTokenizer.from_pretrained(
@@ -277,33 +276,13 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
         max_length=options.max_length or window_of(model),
         too_long=options.too_long,
     )
-    table = find_modules(model, options.modules)
-    device = "cuda" if source.device == "auto" else source.device
-    precision = getattr(torch, source.dtype or "float32")
-    rate = matrix_rate(device, precision)
-    stages = estimate_stages(
+    stages = expected_stages(
         model,
         encoded,
-        table,
-        batch_size=options.batch_size,
-        partitions=options.partitions,
-        k=options.directions,
-        curvature_sequences=options.curvature_samples,
-        device=device,
-        dtype=precision,
-        rate=rate,
+        options,
+        device=source.device,
+        dtype=getattr(torch, source.dtype or "float32"),
     )
-    if sampled := encoded[: options.tangent_samples]:
-        tangent = estimate_tangent(
-            model,
-            sampled,
-            table.modules,
-            rank=options.rank,
-            rate=rate,
-            partitions=options.partitions,
-            dtype=precision,
-        )
-        stages = (*stages, tangent)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     for stage in stages:
         rows.add_row(

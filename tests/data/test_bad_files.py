@@ -193,10 +193,9 @@ values = st.recursive(
     ),
     max_leaves=8,
 )
-names = st.sampled_from(
-    "prompt completion instruction input output question answer choices messages conversations "
-    "text chosen system tools entries tripleset".split()
-)
+NAMES = """prompt completion instruction input output question answer choices messages text chosen
+conversations system tools entries tripleset"""
+names = st.sampled_from(NAMES.split())
 
 
 def outcome(content: str | bytes) -> tuple[Example, ...] | str:
