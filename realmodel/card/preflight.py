@@ -10,6 +10,7 @@ import torch
 from realmodel.batches import IGNORED, EncodedExample, batches, completion_loss, padding_id
 from realmodel.card.numbers import amount
 from realmodel.checkpoint import Checkpoint
+from realmodel.model.vocabulary import check_tokens, embedding_rows
 from realmodel.statistics.estimate import StageEstimate
 from theory import InputError
 
@@ -131,9 +132,9 @@ def token_warnings(
         )
     unknown = getattr(tokenizer, "unk_token_id", None)
     labels = [label for example in encoded for label in example.labels[1:] if label != IGNORED]
-    share = labels.count(unknown) / len(labels)
     # Some tokenizers name an end of text as unknown, which is none.
-    if unknown is not None and unknown not in ends and share > MOST_UNKNOWN:
+    share = labels.count(int(-1 if unknown is None or unknown in ends else unknown)) / len(labels)
+    if share > MOST_UNKNOWN:
         yield (
             f"{share:.0%} of the trained tokens are unknown to the tokenizer "
             f"({tokenizer.unk_token!r}): is it this model's, and this language's?"
@@ -167,35 +168,6 @@ def time_warnings(stages: Sequence[StageEstimate]) -> Iterable[str]:
             f"expect about {seconds / 3600:.1f} h and {memory} (within a factor of two); fewer "
             "examples take less"
         )
-
-
-def embedding_rows(model: Any) -> int:
-    """How many tokens the model knows."""
-    return int(model.get_input_embeddings().weight.shape[0])
-
-
-def check_tokens(encoded: Sequence[EncodedExample], rows: int) -> None:
-    """Refuse tokens beyond the embedding.
-
-    Raises
-    ------
-    InputError
-        Naming the first example that has one.
-
-    Examples
-    --------
-    >>> check_tokens([EncodedExample((1, 9), (-100, 9), "a:1")], 8)
-    Traceback (most recent call last):
-        ...
-    theory.errors.InputError: a:1: token 9 is beyond the 8 rows of the model's embedding: ...
-    """
-    for example in encoded:
-        largest = max(example.input_ids)
-        if largest >= rows:
-            raise InputError(
-                f"{example.id}: token {largest} is beyond the {rows} rows of the model's "
-                "embedding: the tokenizer is of another model, or the embedding was not resized"
-            )
 
 
 def batching_difference(checkpoint: Checkpoint, encoded: Sequence[EncodedExample]) -> float:

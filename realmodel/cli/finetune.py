@@ -1,5 +1,6 @@
 """``layercard finetune``: LoRA on any placement, several seeds, measured."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,9 @@ def finetune(
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
     heldout: Annotated[
         Path | None, typer.Option(help="Held-out data; by default a fifth of the prompts.")
+    ] = None,
+    heldout_split: Annotated[
+        str | None, typer.Option(help="Split of the held-out data; that of --split.")
     ] = None,
     layers: Annotated[
         str | None, typer.Option(help="Layers to adapt, such as 0-2,8; all by default.")
@@ -70,6 +74,7 @@ def finetune(
     from realmodel.finetune.sample import read_at_most
     from realmodel.finetune.saved_run import write_json
     from realmodel.finetune.split import split_by_prompt
+    from realmodel.model.vocabulary import check_tokens, embedding_rows
 
     chosen = None if layers is None else list(parse_layers(layers))
     options = [
@@ -87,7 +92,12 @@ def finetune(
     if heldout is None:
         examples, held = split_by_prompt(examples, seed=seed)
     else:
-        held = read_at_most(heldout, heldout_samples, seed=seed, options=reading)
+        held = read_at_most(
+            heldout,
+            heldout_samples,
+            seed=seed,
+            options=replace(reading, split=heldout_split or reading.split),
+        )
     held = held[:heldout_samples]
     checkpoint = load_checkpoint(
         model, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
@@ -98,6 +108,7 @@ def finetune(
         encode(rows, checkpoint.tokenizer, max_length=window, too_long="skip")
         for rows in (examples, held)
     )
+    check_tokens((*training, *measured), embedding_rows(checkpoint.model))
     prompts = tuple(dict.fromkeys(example.group for example in held))[:generate]
     results: list[dict[str, Any]] = []
     loss_before: float | None = None

@@ -9,6 +9,7 @@ from realmodel.checkpoint import Checkpoint
 from realmodel.compare.options import CompareOptions
 from realmodel.datasets import Example
 from realmodel.finetune.run import data_digest
+from realmodel.model.vocabulary import check_tokens, embedding_rows
 from theory import InputError
 
 
@@ -44,7 +45,7 @@ class Task:
         Raises
         ------
         InputError
-            When no held-out example is left.
+            When no held-out example is left, or a token is beyond the model's embedding.
         """
         trained = {example.group for example in training}
         fresh = [example for example in heldout if example.group not in trained]
@@ -61,6 +62,7 @@ class Task:
                 (fresh, options.heldout_samples),
             )
         ]
+        check_tokens((*encoded[0], *encoded[1]), embedding_rows(checkpoint.model))
         return cls(name, encoded[0], encoded[1])
 
     def protocol(self, checkpoint: Checkpoint, options: CompareOptions) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def header(document: Document, mark: str) -> list[str]:
     return [name.strip() for name in names]
 
 
-def known(names: list[str]) -> set[str]:
+def known(names: list[str]) -> frozenset[str]:
     """The names that a schema looks for; one alone is no table but a word of prose."""
     return FIELDS & set(names)
 

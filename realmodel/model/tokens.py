@@ -8,7 +8,8 @@ or end of sequence that the data hold already is never added again, and a templa
 """
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from realmodel.datasets import Conversation, Example
@@ -47,6 +48,7 @@ def token_ids(example: Example, tokenizer: Any) -> tuple[list[int], list[bool]]:
         trained = [index >= start for index in range(len(ids))]
     elif example.loss == "all":
         ids = _tokenised(render(example, tokenizer), tokenizer, example.id, special=False)
+        trained = [True] * len(ids)
     elif conversation.prompt_length is not None:
         ids, start = _completion(example, conversation.prompt_length, tokenizer)
         trained = [index >= start for index in range(len(ids))]
@@ -130,8 +132,11 @@ def common_prefix(ids: Sequence[Any], others: Sequence[Any]) -> int:
     >>> common_prefix([5, 6, 7], [5, 6, 8, 9])
     2
     """
+    shorter = min(len(ids), len(others))
+    if ids[:shorter] == others[:shorter]:
+        return shorter
     pairs = zip(ids, others, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(ids), len(others)))
+    return next(i for i, (a, b) in enumerate(pairs) if a != b)
 
 
 def _conversation(example: Example) -> Conversation:
@@ -210,17 +215,26 @@ def _assistant_turns(
         return list(made["input_ids"]), [bool(mask) for mask in made["assistant_masks"]]
     ids = _tokenised(whole, tokenizer, example.id, special=False)
     trained = [False] * len(ids)
+    place = _places(whole, ids, tokenizer, example.id)
     for turn, message in enumerate(conversation.messages):
-        if message["role"] != "assistant":
-            continue
-        start, stop = (
-            common_prefix(_tokenised(whole[:place], tokenizer, example.id, special=False), ids)
-            if place < len(whole)
-            else len(ids)
-            for place in _span(example, turn, whole, tokenizer)
-        )
-        trained[start:stop] = [True] * (stop - start)
+        if message["role"] == "assistant":
+            start, stop = map(place, _span(example, turn, whole, tokenizer))
+            trained[start:stop] = [True] * (stop - start)
     return ids, trained
+
+
+def _places(text: str, ids: list[int], tokenizer: Any, name: str) -> Callable[[int], int]:
+    """From a character of ``text`` to how many tokens lie before it."""
+    if getattr(tokenizer, "is_fast", False):
+        made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        ends = [end for _, end in made["offset_mapping"]]
+        # A token across the boundary belongs to what it reaches into.
+        return lambda character: bisect_right(ends, character)
+    return lambda character: (
+        common_prefix(_tokenised(text[:character], tokenizer, name, special=False), ids)
+        if character < len(text)
+        else len(ids)
+    )
 
 
 def _marks_turns(conversation: Conversation, tokenizer: Any) -> bool:
@@ -234,13 +248,16 @@ def _span(example: Example, turn: int, whole: str, tokenizer: Any) -> tuple[int,
 
     It starts where the text of the messages before it, with the beginning of a reply, ends. A
     template may render a turn differently when it is the last one (Qwen3 keeps an empty thought
-    there), so the end is found from behind: a probe in place of the turn shows what follows it,
+    there). Then the end is found from behind: a probe in place of the turn shows what follows it,
     and what follows it when it is last is the mark that ends a turn.
     """
     messages = list(_conversation(example).messages)
     earlier = render(example, tokenizer, turn) if turn else ""
     before = render(example, tokenizer, turn, begin_reply=True) if turn else ""
     start = common_prefix(before, whole)
+    until = render(example, tokenizer, turn + 1)
+    if len(earlier) <= start < len(until) and whole.startswith(until):
+        return start, len(until)
     probed = [*messages[:turn], {"role": "assistant", "content": PROBE}]
     _, found, last = render(example, tokenizer, messages=probed).rpartition(PROBE)
     _, again, after = render(

@@ -4,15 +4,11 @@ Writes tests/data/trl_tokens.json. The trainer is TRL's own, on rows of its own 
 stand the rows that layercard is given. Tokenizers of ../shared that are absent keep their records.
 """
 
+import importlib.metadata
 import json
 import tempfile
 from pathlib import Path
 from typing import Any
-
-import datasets
-import torch
-import transformers
-import trl
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = (ROOT.parent / "shared").resolve()
@@ -158,6 +154,10 @@ def own_template(name: str) -> list[dict[str, Any]]:
 
 def trained_on(case: dict[str, Any], tokenizer: Any) -> tuple[list[dict[str, Any]], str | None]:
     """Input ids and labels of SFTTrainer, and the template that it put in place of the own."""
+    import datasets
+    import transformers
+    import trl
+
     template = case.get("trl_template", case.get("template"))
     if template is not None:
         tokenizer.chat_template = template
@@ -183,6 +183,8 @@ def trained_on(case: dict[str, Any], tokenizer: Any) -> tuple[list[dict[str, Any
 
 
 def load(name: str) -> Any:
+    import transformers
+
     if name == "gpt2":
         return transformers.GPT2TokenizerFast.from_pretrained(TOKENIZERS[name])
     return transformers.AutoTokenizer.from_pretrained(TOKENIZERS[name])
@@ -191,8 +193,8 @@ def load(name: str) -> Any:
 def main() -> None:
     """Record every case for every tokenizer at hand."""
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {"tokenizers": {}}
-    packages = (trl, transformers, datasets, torch)
-    record["versions"] = {package.__name__: package.__version__ for package in packages}
+    packages = ("trl", "transformers", "datasets", "torch")
+    record["versions"] = {name: importlib.metadata.version(name) for name in packages}
     for name, folder in TOKENIZERS.items():
         if not folder.is_dir():
             continue

@@ -15,9 +15,10 @@ from realmodel.batches import IGNORED, EncodedExample, encode
 from realmodel.card.preflight import preflight
 from realmodel.checkpoint import Checkpoint, load_checkpoint
 from realmodel.cli import app
-from realmodel.datasets import Conversation, Example
+from realmodel.datasets import Conversation, Example, ReadOptions, read_examples
 from realmodel.demo import checkpoint_folder
 from realmodel.model.shown import parts
+from realmodel.statistics.plan import data_digest
 from theory import InputError
 
 TEMPLATE = (
@@ -242,9 +243,11 @@ def test_a_card_on_conversations_is_the_card_on_the_rendered_text(
     ]
     assert made[0] == made[2]
     assert made[1] == made[2]
-    # Negative control: with every token trained it is another card.
-    other = card(folder, tmp_path / "text.jsonl", tmp_path / "d", "--loss-on", "all")
-    assert other["data"]["loss"] != made[2]["data"]["loss"]
+    assert made[0]["data"]["completion_tokens"] < made[0]["data"]["tokens"]
+    other = read_examples(tmp_path / "text.jsonl", options=ReadOptions(loss="all"))
+    encoded = encode(other, load_checkpoint(folder).tokenizer, max_length=128)
+    # Negative control: with every token trained the data are others.
+    assert data_digest(encoded) != made[0]["data"]["digest"]
 
 
 def turn(answer: str) -> dict[str, str]:
