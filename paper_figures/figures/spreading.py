@@ -10,7 +10,7 @@ from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.experiment import experiment
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, TEXT, VERMILION, letter, panels
-from theory.spacing import even_gain, gap_gain
+from theory.spreading.spacing import even_gain, gap_gain
 
 CAPTION = (
     "Where to put 4 of 24 layers whose coupling falls exponentially with distance (simulated). "

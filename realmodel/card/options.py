@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from realmodel.finetune.options import FinetuneOptions
-from realmodel.tangent import SEQUENCES
+from realmodel.measure.tangent import SEQUENCES
+from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
 
 

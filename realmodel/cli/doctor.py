@@ -7,8 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, stderr
 from realmodel.doctor import Check, checks
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr
 
 STYLE = {"ok": "green", "note": "yellow", "broken": "red"}
 
@@ -21,7 +21,7 @@ def doctor(as_json: AsJson = False, output_dir: OutputDir = None, seed: Seed = 0
     record = {"broken": broken, "checks": [check.to_dict() for check in found]}
     emit(record, report(found), as_json=as_json)
     if output_dir is not None and "write access" not in broken:
-        from realmodel.card.atomic import write_atomically  # its package needs torch
+        from realmodel.runs.atomic import write_atomically  # its package needs torch
 
         text = json.dumps(record, indent=2, allow_nan=False) + "\n"
         write_atomically(output_dir / "doctor.json", text)

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from realmodel.allocator import keep_freed_memory
 from realmodel.card import CardOptions, LayerCard, build_card
-from realmodel.checkpoint import load_checkpoint
 from realmodel.demo.embedded import checkpoint_folder
 from realmodel.demo.generator import examples
+from realmodel.model.checkpoint import load_checkpoint
+from realmodel.runs.allocator import keep_freed_memory
 
 Tell = Callable[[str, str, int, int], None]
 """Told the checkpoint, the stage, how much of it is done, and of how much."""

@@ -1,0 +1,1 @@
+"""A checkpoint, its modules, its batches, and LoRA on it."""

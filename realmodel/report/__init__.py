@@ -1,0 +1,1 @@
+"""A card for people: Markdown, a page, a table."""
