@@ -53,7 +53,7 @@ def measure(
     folder: Path,
 ) -> Data:
     """Measure the card, its Pareto fronts, and what it predicts for common placements."""
-    from realmodel.card.build import build_card
+    from realmodel.card.build import measure_card
     from realmodel.card.options import CardOptions
     from realmodel.evidence.pool import structured_placements
     from realmodel.placement import front_point, frontier
@@ -69,7 +69,7 @@ def measure(
         seed=seed,
         too_long="skip",
     )
-    made = build_card(checkpoint, examples, options, source=task, work_dir=folder)
+    made = measure_card(checkpoint, examples, options, source=task, work_dir=folder)
     positions = tuple(range(len(made.layers)))
     size = min(SIZE, len(positions))
     named = structured_placements(positions, size)

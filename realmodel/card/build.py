@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 CALIBRATION_SEQUENCES = 4
 
 
-def build_card(
+def measure_card(
     checkpoint: Checkpoint,
     examples: Sequence[Example],
     options: CardOptions | None = None,

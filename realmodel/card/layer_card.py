@@ -246,15 +246,3 @@ class LayerCard:
             )
         except ValueError as error:
             raise InputError(f"{source!r} is not a consistent card: {error}") from error
-
-    def to_markdown(self) -> str:
-        """The card as Markdown with YAML front matter, like a model card."""
-        from realmodel.report.markdown import markdown
-
-        return markdown(self)
-
-    def to_html(self) -> str:
-        """The card as one page that needs nothing else."""
-        from realmodel.report.page import page
-
-        return page(self)

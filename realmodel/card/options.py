@@ -10,7 +10,7 @@ from theory import InputError
 
 @dataclass(frozen=True)
 class CardOptions:
-    """Options of :func:`build_card`; recorded on the card.
+    """Options of :func:`measure_card`; recorded on the card.
 
     Parameters
     ----------

@@ -210,7 +210,7 @@ class Source:
 
 def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":
     """Measure a card under a progress bar, one line for each stage."""
-    from realmodel.card import build_card
+    from realmodel.card import measure_card
     from realmodel.model.checkpoint import load_checkpoint
 
     examples = source.examples(options.seed)
@@ -228,7 +228,7 @@ def measured(source: Source, options: "CardOptions", resume_dir: Path | None) ->
                 stages[stage] = bar.add_task(stage, total=total)
             bar.update(stages[stage], completed=done, total=total)
 
-        return build_card(
+        return measure_card(
             checkpoint,
             examples,
             options,
@@ -300,9 +300,10 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
 
 def write_card(made: "LayerCard", folder: Path) -> tuple[Path, ...]:
     """Write the card in its three forms, all rendered before the first file appears."""
+    from realmodel import report
     from realmodel.runs.atomic import write_atomically
 
-    texts = {"card.md": made.to_markdown(), "card.html": made.to_html()}
+    texts = {"card.md": report.markdown(made), "card.html": report.html(made)}
     written = [made.save(folder / "card.json")]
     written += [write_atomically(folder / name, text) for name, text in texts.items()]
     return tuple(written)

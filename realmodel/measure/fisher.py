@@ -48,8 +48,8 @@ def monte_carlo_fisher(
     draws
         Label samples per sequence: one more backward pass each.
     checkpoint_or_model, encoded, modules, directions
-        As in :func:`realmodel.measure.gauss_newton.gauss_newton`, whose result type this shares, the
-        half rule included; so do the other parameters.
+        As in :func:`realmodel.measure.gauss_newton.gauss_newton`, whose result type this shares,
+        the half rule included; so do the other parameters.
 
     Raises
     ------

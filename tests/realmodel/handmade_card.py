@@ -27,7 +27,7 @@ from realmodel.card import (
     Measures,
     ModuleProfile,
     Replicates,
-    build_card,
+    measure_card,
 )
 from realmodel.card.measures import MEASURES
 from realmodel.datasets import read_examples
@@ -207,4 +207,4 @@ def task_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(gpt2_folder: Path, task_file: Path) -> LayerCard:
     """A card measured on the tiny GPT-2."""
     options = CardOptions(directions=2, rank=2, batch_size=8, calibrate=False)
-    return build_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)
+    return measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)

@@ -23,7 +23,7 @@ KINDS = (
 )
 
 
-def page(card: "LayerCard") -> str:
+def html(card: "LayerCard") -> str:
     """One HTML page that needs no network, no server and no other file."""
     environment = Environment(
         loader=PackageLoader("realmodel.report", "page"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from realmodel.card import CardOptions, LayerCard, build_card
+from realmodel.card import CardOptions, LayerCard, measure_card
 from realmodel.datasets import read_examples
 from realmodel.model.batches import batches, completion_loss, encode, padding_id
 from realmodel.model.checkpoint import load_checkpoint
@@ -69,7 +69,7 @@ def test_the_saved_card_is_the_card(measured: LayerCard, tmp_path: Path) -> None
 
 def test_two_runs_agree(measured: LayerCard, gpt2_folder: Path, task_file: Path) -> None:
     options = CardOptions(directions=2, rank=2, batch_size=3, calibrate=False)
-    again = build_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)
+    again = measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)
     np.testing.assert_allclose(
         again.quadratic.curvature, measured.quadratic.curvature, rtol=1e-3, atol=1e-6
     )
@@ -78,7 +78,7 @@ def test_two_runs_agree(measured: LayerCard, gpt2_folder: Path, task_file: Path)
 
 def test_a_sequence_beyond_the_window_is_refused(gpt2_folder: Path, task_file: Path) -> None:
     with pytest.raises(InputError, match="window is 3"):
-        build_card(
+        measure_card(
             load_checkpoint(gpt2_folder), read_examples(task_file), CardOptions(max_length=3)
         )
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from realmodel import report
 from realmodel.card import LayerCard, Measures
 from realmodel.card.schema import parse_card, schema
 from realmodel.report.notes import notes
@@ -150,7 +151,7 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(card: LayerCard, tmp_pat
 
 
 def test_markdown_has_front_matter_and_every_layer(card: LayerCard) -> None:
-    text = card.to_markdown()
+    text = report.markdown(card)
     _, front, body = text.split("---\n", 2)
     fields = yaml.safe_load(front)
     assert fields["rho"] == pytest.approx(card.coupling.rho)
@@ -164,7 +165,7 @@ def test_measured_runs_are_kept(card: LayerCard, tmp_path: Path) -> None:
     run = {"layers": [1, 5], "gain": 0.25, "seeds": [0, 1]}
     path = card.with_measured(run).save(tmp_path / "card.json")
     assert LayerCard.load(path).measured == (run,)
-    assert "Measured by fine-tuning" in LayerCard.load(path).to_markdown()
+    assert "Measured by fine-tuning" in report.markdown(LayerCard.load(path))
 
 
 def test_parse_names_the_source() -> None:
@@ -183,7 +184,7 @@ def test_a_card_with_a_tangent_model_goes_by_it(measured: LayerCard, tmp_path: P
     assert error is not None
     assert error > 0
     assert error == measured.predictor().gain_error((0, 2))
-    assert "tangent model of 40 Adam steps" in again.to_markdown()
+    assert "tangent model of 40 Adam steps" in report.markdown(again)
     (tmp_path / "tangent.npz").unlink()
     assert LayerCard.load(path).predictor().gain_error((0, 2)) is None
 

@@ -12,6 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from realmodel import report
 from realmodel.card import LayerCard
 from realmodel.placement import frontier
 from realmodel.placement.export import lora_config_arguments
@@ -39,7 +40,7 @@ def card(make_card: Callable[..., LayerCard]) -> LayerCard:
 
 @pytest.fixture(scope="module")
 def html(card: LayerCard) -> str:
-    return card.with_measured({"layers": [1, 5], "gain": 0.25}).to_html()
+    return report.html(card.with_measured({"layers": [1, 5], "gain": 0.25}))
 
 
 class References(HTMLParser):
@@ -75,7 +76,7 @@ def test_text_of_the_card_cannot_break_out_of_the_page(card: LayerCard) -> None:
     from dataclasses import replace
 
     evil = "</script><script>alert(1)</script>"
-    text = replace(card, model=dict(card.model) | {"source": evil}).to_html()
+    text = report.html(replace(card, model=dict(card.model) | {"source": evil}))
     assert evil not in text
 
 
@@ -182,5 +183,5 @@ class TestInChromium:
 
 
 def test_a_large_card_has_a_page(make_card: Callable[..., LayerCard]) -> None:
-    text = make_card(layers=20, groups=2).to_html()
+    text = report.html(make_card(layers=20, groups=2))
     assert text.count('<tr data-layer="') == 40
