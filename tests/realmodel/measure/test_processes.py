@@ -60,7 +60,7 @@ def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> Non
             tests=str(Path(__file__).parent), folder=str(tmp_path), encoded=text, sets=SETS
         )
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run"]
     command += ["--standalone", "--nproc-per-node", "2", str(script)]
     environment = {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}

@@ -96,7 +96,7 @@ def test_a_killed_process_leaves_a_file_that_continues(tmp_path: Path, make: Any
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     assert process.stdout is not None
     while process.stdout.readline().strip() != "7":

@@ -7,7 +7,7 @@ import pytest
 from theory import THEOREMS
 from theory.proofs.theorem_table import BEGIN, END, table_in, theorem_table, with_table
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGES = ("README.md", "docs/theory.md")
 
 
