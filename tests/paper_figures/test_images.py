@@ -15,7 +15,7 @@ from paper_figures.build import Built, build
 from paper_figures.image import is_current, save_image
 from paper_figures.preset import Preset
 from paper_figures.record import Record
-from paper_figures.style import COLUMN, TEXT, log_ticks, panels, style
+from simulate.style import COLUMN, TEXT, log_ticks, panels, style
 
 FIGURES = [item.name for item in artifacts().values() if item.kind == "figure"]
 TABLES = [item.name for item in artifacts().values() if item.kind == "table"]

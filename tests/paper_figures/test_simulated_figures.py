@@ -88,7 +88,7 @@ def test_coverage_is_a_share_with_its_binomial_error(data_of: DataOf) -> None:
 
 def test_noise_amplification_follows_the_spectrum(data_of: DataOf) -> None:
     data = data_of("amplification_and_steps")
-    flat = np.array(data["noise"]["flat"]["predicted"]["mean"])
+    flat = np.array(data["noise"]["spectra"]["flat"]["predicted"]["mean"])
     for name, part in data["noise"].items():
         measured, predicted = (
             np.array(part[column]["mean"]) for column in ("parameter_error", "predicted")
@@ -99,7 +99,7 @@ def test_noise_amplification_follows_the_spectrum(data_of: DataOf) -> None:
         growth = np.array([np.sum(1 / v) for v in values]) / 16
         np.testing.assert_allclose(predicted / flat, growth, rtol=0.3)
         error = np.array(part["prediction_error"]["mean"])
-        np.testing.assert_allclose(error, data["predicted_prediction_error"], rtol=0.2)
+        np.testing.assert_allclose(error, data["noise"]["predicted_prediction_error"], rtol=0.2)
 
 
 def test_training_follows_the_closed_form(data_of: DataOf) -> None:

@@ -18,7 +18,7 @@ from realmodel.model.modules import find_modules
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-from conftest import build
+from parity import build
 from realmodel.model.modules import find_modules
 from realmodel.model.batches import EncodedExample
 from realmodel.measure.gauss_newton import gauss_newton, select_directions
@@ -57,7 +57,7 @@ def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> Non
     text = repr(list(encoded))
     script.write_text(
         SCRIPT.format(
-            tests=str(Path(__file__).parent), folder=str(tmp_path), encoded=text, sets=SETS
+            tests=str(Path(__file__).parents[1]), folder=str(tmp_path), encoded=text, sets=SETS
         )
     )
     root = Path(__file__).parents[3]

@@ -73,7 +73,7 @@ def test_stopped_runs_continue_bit_identically(make: Any, encoded: Any, tmp_path
 KILLED = """
 import sys, time
 sys.path.insert(0, {tests!r})
-from conftest import build
+from parity import build
 from realmodel.model.modules import find_modules
 from realmodel.model.batches import EncodedExample
 from realmodel.measure.statistics import collect_statistics
@@ -90,7 +90,7 @@ collect_statistics(
 def test_a_killed_process_leaves_a_file_that_continues(tmp_path: Path, make: Any) -> None:
     """SIGKILL, wherever it strikes, then the same run to the end."""
     folder = tmp_path / "work"
-    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(folder))
+    script = KILLED.format(tests=str(Path(__file__).parents[1]), folder=str(folder))
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", script],
         stdout=subprocess.PIPE,

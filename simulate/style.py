@@ -1,4 +1,4 @@
-"""The one style: column widths, colour-blind-safe colours, vector fonts, and small helpers."""
+"""The one style: column widths, vector fonts, and small helpers."""
 
 import math
 from collections.abc import Iterable
@@ -12,26 +12,12 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from simulate.palette import CYCLE
+
 COLUMN = 3.3
 """Width of one column of the paper, in inches."""
 TEXT = 6.9
 """Width of the whole text, in inches."""
-
-# Okabe & Ito (2008), without yellow, which is too faint for lines on white.
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-GREY = "#7F7F7F"
-CYCLE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-SEQUENTIAL = "cividis"
-DIVERGING = "RdBu_r"
 
 _PARAMETERS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
