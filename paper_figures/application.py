@@ -10,7 +10,7 @@ from paper_figures.artifact import Artifact, artifacts, select
 from paper_figures.build import Built, build
 from paper_figures.index import write_index
 from paper_figures.preset import Preset, preset
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
 from theory import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -11,8 +11,8 @@ from paper_figures.image import is_current, save_image
 from paper_figures.preset import Preset
 from paper_figures.record import Record, write_atomically
 from paper_figures.store import Store
-from paper_figures.style import style
 from paper_figures.table import Table
+from simulate.style import style
 from theory import InputError
 
 

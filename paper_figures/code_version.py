@@ -20,7 +20,7 @@ def code_version(module: str, root: Path = ROOT) -> str:
     Parameters
     ----------
     module : str
-        Dotted name, for example ``"paper_figures.style"``.
+        Dotted name, for example ``"simulate.style"``.
     root : Path
         Folder that holds the packages.
 

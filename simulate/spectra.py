@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from simulate.palette import BLUE, GREEN, PURPLE, VERMILION
 from theory import InputError
 from theory.arrays import Array, Float64
 
@@ -37,6 +38,14 @@ SPECTRA: Mapping[str, Callable[[int, float], Array]] = {
     "spiked": _spiked,
     "step": _step,
 }
+
+MARKS = {
+    "flat": (BLUE, "o"),
+    "power": (VERMILION, "s"),
+    "spiked": (GREEN, "^"),
+    "step": (PURPLE, "D"),
+}
+"""Colour and marker of each, in every figure."""
 
 
 def spectrum(name: str, dimension: int, *, condition: float = 100.0) -> Float64[Array, " d"]:

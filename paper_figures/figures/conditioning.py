@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
-from paper_figures.style import BLACK, COLUMN, CYCLE, MARKERS, letter, panels
+from simulate.palette import BLACK, CYCLE, MARKERS
+from simulate.style import COLUMN, letter, panels
 
 CAPTION = (
     "Conditioning of the inputs of the layers that each placement adapts, on the model before "

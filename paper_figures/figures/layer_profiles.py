@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
-from paper_figures.style import CYCLE, MARKERS, TEXT, letter, log_ticks, panels
+from simulate.palette import CYCLE, MARKERS
+from simulate.style import TEXT, letter, log_ticks, panels
 
 CAPTION = (
     "Layerwise profiles over tasks for two models (rows). Left: projected residual norm, "

@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
-from paper_figures.style import BLACK, BLUE, GREEN, GREY, SEQUENTIAL, TEXT, VERMILION, letter
 from simulate import linear_gaussian_world
+from simulate.palette import BLACK, BLUE, GREEN, GREY, SEQUENTIAL, VERMILION
+from simulate.style import TEXT, letter
 from theory import BlockQuadratic, exact_search, top_k
-from theory.interaction_norm import block_norms
+from theory.additivity_bounds.interaction_norm import block_norms
 
 CAPTION = (
     "The projected-residual framework. (a) Two layers' tangent spaces (lines) and the residual r: "

@@ -9,18 +9,8 @@ from matplotlib.figure import Figure
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import card
-from paper_figures.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
-    TEXT,
-    VERMILION,
-    letter,
-    panels,
-)
+from simulate.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from simulate.style import TEXT, letter, panels
 
 CAPTION = (
     "Predicted gain (of a short Adam run: the tangent model) against cost: every placement on the "

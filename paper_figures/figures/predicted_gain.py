@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.comparison import comparisons
-from paper_figures.style import BLUE, GREY, TEXT, VERMILION, letter, log_ticks, panels
+from simulate.palette import BLUE, GREY, VERMILION
+from simulate.style import TEXT, letter, log_ticks, panels
 
 CAPTION = (
     "Does the prediction come true? One point for each placement that was fine-tuned, all drawn "

@@ -7,7 +7,8 @@ from scipy.stats import spearmanr
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
-from paper_figures.style import COLUMN, DIVERGING, GREY, panels
+from simulate.palette import DIVERGING, GREY
+from simulate.style import COLUMN, panels
 from theory import InputError
 
 CAPTION = (

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.tuning import tunings
-from paper_figures.style import BLACK, COLUMN, CYCLE, MARKERS, letter, panels
+from simulate.palette import BLACK, CYCLE, MARKERS
+from simulate.style import COLUMN, letter, panels
 
 CAPTION = (
     "Cost of fine-tuning a placement relative to adapting every layer, at equal adapter size (the "

@@ -53,9 +53,9 @@ def measure(
     folder: Path,
 ) -> Data:
     """Measure the card, its Pareto fronts, and what it predicts for common placements."""
-    from realmodel.card.build import build_card
+    from realmodel.card.build import measure_card
     from realmodel.card.options import CardOptions
-    from realmodel.compare.pool import structured_placements
+    from realmodel.evidence.pool import structured_placements
     from realmodel.placement import front_point, frontier
     from theory import exact_search, top_k
 
@@ -69,7 +69,7 @@ def measure(
         seed=seed,
         too_long="skip",
     )
-    made = build_card(checkpoint, examples, options, source=task, work_dir=folder)
+    made = measure_card(checkpoint, examples, options, source=task, work_dir=folder)
     positions = tuple(range(len(made.layers)))
     size = min(SIZE, len(positions))
     named = structured_placements(positions, size)

@@ -50,11 +50,11 @@ def run(
     folder: Path,
 ) -> Data:
     """Three quarters of the examples are trained and measured on, the others are held out."""
-    from realmodel.architectures import find_modules
-    from realmodel.compare.comparison import compare
-    from realmodel.compare.options import CompareOptions
-    from realmodel.compare.task import Task
-    from realmodel.finetune import FinetuneOptions
+    from realmodel.evidence.comparison import compare
+    from realmodel.evidence.options import CompareOptions
+    from realmodel.evidence.task import Task
+    from realmodel.finetuning import FinetuneOptions
+    from realmodel.model.modules import find_modules
 
     checkpoint = load_model(model, dtype=dtype, device=device)
     examples = load_examples(task, samples, seed=seed)

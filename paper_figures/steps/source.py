@@ -48,8 +48,8 @@ def _digest(paths: Iterable[Path]) -> str:
 
 def load_model(source: str, *, dtype: str | None, device: str, attention: str = "eager") -> Any:
     """Load a checkpoint by hub id, folder or embedded name."""
-    from realmodel.checkpoint import load_checkpoint
     from realmodel.demo import checkpoint_folder
+    from realmodel.model.checkpoint import load_checkpoint
 
     if source.startswith(EMBEDDED):
         source = str(checkpoint_folder(source.removeprefix(EMBEDDED)))

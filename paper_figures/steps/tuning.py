@@ -51,10 +51,10 @@ def tune(
     Three quarters of the examples are trained on; the held-out loss is measured on the others.
     Seeds are the outer loop, so that a slower machine slows all placements alike.
     """
-    from realmodel.architectures import find_modules
-    from realmodel.compare.options import CompareOptions
-    from realmodel.compare.task import Task
-    from realmodel.finetune import FinetuneOptions, finetune, target_modules
+    from realmodel.evidence.options import CompareOptions
+    from realmodel.evidence.task import Task
+    from realmodel.finetuning import FinetuneOptions, finetune, target_modules
+    from realmodel.model.modules import find_modules
 
     checkpoint = load_model(model, dtype=dtype, device=device, attention="sdpa")
     examples = load_examples(task, samples, seed=seed)
@@ -122,7 +122,7 @@ def _memory(priced: Data, depth: tuple[int, ...], layers: tuple[int, ...], resul
     The card counts for one rank; its adapters' state is exchanged for that of this run.
     """
     from realmodel.card import DeviceCosts
-    from realmodel.placement.calibration import OPTIMISER_BYTES
+    from realmodel.costs.calibration import OPTIMISER_BYTES
 
     costs = DeviceCosts.from_dict(priced["card"]["costs"])
     positions = [depth.index(layer) for layer in layers]

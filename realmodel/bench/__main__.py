@@ -11,10 +11,10 @@ import torch
 import typer
 from rich.table import Table
 
-from realmodel.allocator import keep_freed_memory
 from realmodel.bench.models import SIZES
 from realmodel.bench.run import Measurement, measure
-from realmodel.cli.console import AsJson, emit, stderr
+from realmodel.runs.allocator import keep_freed_memory
+from realmodel.runs.console import AsJson, emit, stderr
 from theory import InputError
 
 

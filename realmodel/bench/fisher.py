@@ -11,17 +11,17 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from realmodel.architectures import find_modules
-from realmodel.batches import encode
 from realmodel.card.build import window_of
-from realmodel.checkpoint import load_checkpoint
-from realmodel.cli.console import AsJson, emit, stderr
 from realmodel.datasets import read_examples
 from realmodel.demo.embedded import checkpoint_source
 from realmodel.demo.generator import examples as demo_task
-from realmodel.fisher import Agreement, agreement, monte_carlo_fisher
-from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
-from realmodel.statistics import collect_statistics
+from realmodel.measure.fisher import Agreement, agreement, monte_carlo_fisher
+from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.measure.statistics import collect_statistics
+from realmodel.model.batches import encode
+from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.modules import find_modules
+from realmodel.runs.console import AsJson, emit, stderr
 
 application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from realmodel.architectures import AdaptedModule
+from realmodel.model.modules import AdaptedModule
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from realmodel.architectures import find_modules
-from realmodel.batches import EncodedExample, batches, completion_loss
 from realmodel.bench.models import SIZES, random_model
 from realmodel.bench.operations import count_operations
 from realmodel.bench.peak_memory import peak_memory
-from realmodel.statistics import collect_statistics
+from realmodel.measure.statistics import collect_statistics
+from realmodel.model.batches import EncodedExample, batches, completion_loss
+from realmodel.model.modules import find_modules
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 
 from realmodel.card.measures import Measures
 from theory.arrays import Array, Float64
-from theory.cross_fit import cross_fitted_norm
-from theory.linear_adapter import LinearAdapter
-from theory.spectrum import Spectrum
-from theory.step_budget import StepBudget
+from theory.hardness.cross_fit import cross_fitted_norm
+from theory.hardness.linear_adapter import LinearAdapter
+from theory.hardness.spectrum import Spectrum
+from theory.hardness.step_budget import StepBudget
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from realmodel.architectures import ModuleTable, find_modules
-from realmodel.batches import EncodedExample, batches, encode, padding_id
-from realmodel.card.device_costs import DeviceCosts
 from realmodel.card.expected import expected_stages
 from realmodel.card.intervals import intervals
 from realmodel.card.layer_card import LayerCard
@@ -19,12 +16,15 @@ from realmodel.card.options import CardOptions
 from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import profiles
 from realmodel.card.tangent_model import tangent_model
-from realmodel.checkpoint import DTYPES, Checkpoint
+from realmodel.costs.calibration import calibrated_costs, counted_costs
+from realmodel.costs.device_costs import DeviceCosts
 from realmodel.datasets import Example
-from realmodel.gauss_newton import gauss_newton, select_directions
-from realmodel.placement.calibration import calibrated_costs, counted_costs
-from realmodel.statistics import collect_statistics
-from realmodel.statistics.plan import data_digest
+from realmodel.measure.gauss_newton import gauss_newton, select_directions
+from realmodel.measure.statistics import collect_statistics
+from realmodel.measure.statistics.plan import data_digest
+from realmodel.model.batches import EncodedExample, batches, encode, padding_id
+from realmodel.model.checkpoint import DTYPES, Checkpoint
+from realmodel.model.modules import ModuleTable, find_modules
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and of how much."""
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 CALIBRATION_SEQUENCES = 4
 
 
-def build_card(
+def measure_card(
     checkpoint: Checkpoint,
     examples: Sequence[Example],
     options: CardOptions | None = None,

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from realmodel.architectures import find_modules
-from realmodel.batches import EncodedExample
 from realmodel.card.options import CardOptions
-from realmodel.statistics.estimate import StageEstimate, estimate_stages, matrix_rate
-from realmodel.tangent.estimate import estimate_tangent
+from realmodel.measure.statistics.estimate import StageEstimate, estimate_stages, matrix_rate
+from realmodel.measure.tangent.estimate import estimate_tangent
+from realmodel.model.batches import EncodedExample
+from realmodel.model.modules import find_modules
 
 
 def expected_stages(
@@ -25,7 +25,7 @@ def expected_stages(
     Parameters
     ----------
     model
-        The architecture is enough: see :func:`realmodel.checkpoint.empty_model`.
+        The architecture is enough: see :func:`realmodel.model.checkpoint.empty_model`.
     device : str
         A torch device; ``auto`` counts as cuda.
 

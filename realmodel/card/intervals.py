@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from realmodel.batches import EncodedExample
 from realmodel.card.options import CardOptions
-from realmodel.checkpoint import Checkpoint
-from realmodel.gauss_newton import LayersInterval, layers_interval
-from realmodel.statistics import Statistics
+from realmodel.measure.gauss_newton import LayersInterval, layers_interval
+from realmodel.measure.statistics import Statistics
+from realmodel.model.batches import EncodedExample
+from realmodel.model.checkpoint import Checkpoint
 
 GROUPS = 4
 """Groups of sequences of the jackknife."""

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from realmodel.card.adapter_cost import adapter_cost
 from realmodel.card.additivity_record import additivity_record
-from realmodel.card.atomic import write_atomically
 from realmodel.card.coupling import Coupling, coupling
-from realmodel.card.device_costs import DeviceCosts
 from realmodel.card.predictor import Predictor, PredictorName, no_tangent
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.card.schema import FORMAT, VERSION, parse_card
-from realmodel.replicates import Replicates
+from realmodel.costs.adapter_cost import adapter_cost
+from realmodel.costs.device_costs import DeviceCosts
+from realmodel.measure.replicates import Replicates
+from realmodel.runs.atomic import write_atomically
 from theory import BlockQuadratic, InputError
 
 
@@ -246,15 +246,3 @@ class LayerCard:
             )
         except ValueError as error:
             raise InputError(f"{source!r} is not a consistent card: {error}") from error
-
-    def to_markdown(self) -> str:
-        """The card as Markdown with YAML front matter, like a model card."""
-        from realmodel.card.markdown import markdown
-
-        return markdown(self)
-
-    def to_html(self) -> str:
-        """The card as one page that needs nothing else."""
-        from realmodel.card.page import page
-
-        return page(self)

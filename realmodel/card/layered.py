@@ -3,8 +3,8 @@
 import numpy as np
 
 from realmodel.card.profiles import Gain
-from realmodel.gauss_newton import GaussNewton
-from realmodel.replicates import Replicates
+from realmodel.measure.gauss_newton import GaussNewton
+from realmodel.measure.replicates import Replicates
 from theory.arrays import Array, Float64, IntArray
 
 

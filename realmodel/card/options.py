@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from realmodel.finetune.options import FinetuneOptions
-from realmodel.tangent import SEQUENCES
+from realmodel.measure.tangent import SEQUENCES
+from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
 
 
 @dataclass(frozen=True)
 class CardOptions:
-    """Options of :func:`build_card`; recorded on the card.
+    """Options of :func:`measure_card`; recorded on the card.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from realmodel.replicates import Replicates
+from realmodel.measure.replicates import Replicates
 from theory import BlockQuadratic, InputError
 
 PredictorName = Literal["tangent", "gauss-newton"]

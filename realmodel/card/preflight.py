@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from realmodel.batches import IGNORED, EncodedExample, batches, completion_loss, padding_id
-from realmodel.card.numbers import amount
-from realmodel.checkpoint import Checkpoint
+from realmodel.measure.statistics.estimate import StageEstimate
+from realmodel.model.batches import IGNORED, EncodedExample, batches, completion_loss, padding_id
+from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.vocabulary import check_tokens, embedding_rows
-from realmodel.statistics.estimate import StageEstimate
+from realmodel.runs.numbers import amount
 from theory import InputError
 
 LEAST_TRAINED = 0.05

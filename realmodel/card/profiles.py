@@ -6,9 +6,9 @@ import numpy as np
 
 from realmodel.card.block_statistics import BlockStatistics, block_statistics
 from realmodel.card.profile import LayerProfile, ModuleProfile
-from realmodel.statistics import Statistics
+from realmodel.measure.statistics import Statistics
 from theory.arrays import Array, Float64
-from theory.spectrum import Spectrum
+from theory.hardness.spectrum import Spectrum
 
 KEPT_SINGULAR_VALUES = 128
 """More than any rank that a plan gives one module."""

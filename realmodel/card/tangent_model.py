@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from realmodel.architectures import AdaptedModule
-from realmodel.batches import EncodedExample
 from realmodel.card.options import CardOptions
 from realmodel.card.predictor import Predictor
-from realmodel.checkpoint import Checkpoint
-from realmodel.tangent import tangent_gain, tangent_quadratic, tangent_replicates
+from realmodel.measure.tangent import tangent_gain, tangent_quadratic, tangent_replicates
+from realmodel.model.batches import EncodedExample
+from realmodel.model.checkpoint import Checkpoint
+from realmodel.model.modules import AdaptedModule
 
 
 def tangent_model(

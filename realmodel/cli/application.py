@@ -5,8 +5,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from realmodel.allocator import keep_freed_memory
-from realmodel.cli.console import stderr
+from realmodel.runs.allocator import keep_freed_memory
+from realmodel.runs.console import stderr
 from theory import InputError
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import TaskID
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr, stdout
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
 from realmodel.datasets import ReadOptions
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr, stdout
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def card(
     """
     from realmodel.card import CardOptions, LayerCard
     from realmodel.card.measured import with_finetuning
-    from realmodel.card.table import table
-    from realmodel.statistics import processes
+    from realmodel.report.table import table
+    from realmodel.runs import processes
 
     if (saved is None) == (model is None or data is None):
         raise InputError("pass --model and --data to measure a card, or --card to read one")
@@ -225,8 +225,8 @@ class Source:
 
 def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":
     """Measure a card under a progress bar, one line for each stage."""
-    from realmodel.card import build_card
-    from realmodel.checkpoint import load_checkpoint
+    from realmodel.card import measure_card
+    from realmodel.model.checkpoint import load_checkpoint
 
     examples = source.examples(options.seed)
     checkpoint = load_checkpoint(
@@ -243,7 +243,7 @@ def measured(source: Source, options: "CardOptions", resume_dir: Path | None) ->
                 stages[stage] = bar.add_task(stage, total=total)
             bar.update(stages[stage], completed=done, total=total)
 
-        return build_card(
+        return measure_card(
             checkpoint,
             examples,
             options,
@@ -260,11 +260,11 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     from rich.table import Table
     from transformers import AutoTokenizer
 
-    from realmodel.batches import encode
     from realmodel.card.build import window_of
     from realmodel.card.expected import expected_stages
-    from realmodel.card.numbers import amount
-    from realmodel.checkpoint import empty_model
+    from realmodel.model.batches import encode
+    from realmodel.model.checkpoint import empty_model
+    from realmodel.runs.numbers import amount
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
     tokenizer = AutoTokenizer.from_pretrained(
@@ -294,9 +294,10 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
 
 def write_card(made: "LayerCard", folder: Path) -> tuple[Path, ...]:
     """Write the card in its three forms, all rendered before the first file appears."""
-    from realmodel.card.atomic import write_atomically
+    from realmodel import report
+    from realmodel.runs.atomic import write_atomically
 
-    texts = {"card.md": made.to_markdown(), "card.html": made.to_html()}
+    texts = {"card.md": report.markdown(made), "card.html": report.html(made)}
     written = [made.save(folder / "card.json")]
     written += [write_atomically(folder / name, text) for name, text in texts.items()]
     return tuple(written)

@@ -8,9 +8,9 @@ import typer
 from rich.markdown import Markdown
 from rich.progress import TaskID
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.datasets import ReadOptions
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
 
 
 @reads_data
@@ -54,15 +54,15 @@ def compare(
     Every finished run is kept in the output folder (out/compare by default): a killed command
     continues. Writes comparison.json and comparison.md.
     """
-    from realmodel.architectures import find_modules
-    from realmodel.card.atomic import write_atomically
-    from realmodel.checkpoint import load_checkpoint
-    from realmodel.compare import CompareOptions, Task
-    from realmodel.compare import compare as run
-    from realmodel.compare.examples import task_examples
     from realmodel.demo import checkpoint_source
-    from realmodel.finetune import FinetuneOptions
-    from realmodel.finetune.saved_run import write_json
+    from realmodel.evidence import CompareOptions, Task
+    from realmodel.evidence import compare as run
+    from realmodel.evidence.examples import task_examples
+    from realmodel.finetuning import FinetuneOptions
+    from realmodel.finetuning.saved_run import write_json
+    from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.modules import find_modules
+    from realmodel.runs.atomic import write_atomically
 
     options = CompareOptions(
         size=size,

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from realmodel.cli.console import stderr
 from realmodel.datasets import ReadOptions
 from realmodel.datasets.options import read_template
+from realmodel.runs.console import stderr
 
 
 class Loss(StrEnum):

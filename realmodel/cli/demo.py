@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Card, bounds and best layers of the two embedded miniature checkpoints."""
-    from realmodel.card.atomic import write_atomically
-    from realmodel.card.table import table
+    from realmodel import report
     from realmodel.demo import CHECKPOINTS
     from realmodel.demo.measure import measure_all
     from realmodel.demo.miniature import LAYERS
     from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
     from realmodel.placement import place
+    from realmodel.runs.atomic import write_atomically
 
     if layers > LAYERS:
         raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
@@ -52,7 +52,7 @@ def demo(
     for name, card in cards.items():
         choices[name] = place(card, objective="gain", budget=str(layers))
         card.save(folder / name / "card.json")
-        write_atomically(folder / name / "card.md", card.to_markdown())
+        write_atomically(folder / name / "card.md", report.markdown(card))
     rows = [Row(TITLES[name], cards[name], choices[name].best.layers) for name in CHECKPOINTS]
     picture = write_atomically(folder / "layer_profile.png", png_bytes(layer_profile(rows)))
     record: dict[str, dict[str, Any]] = {
@@ -69,7 +69,7 @@ def demo(
     shown = [
         part
         for name in CHECKPOINTS
-        for part in (table(cards[name]), chosen(record[name]["placements"], layers), Text())
+        for part in (report.table(cards[name]), chosen(record[name]["placements"], layers), Text())
     ]
     emit(record, Group(*shown), as_json=as_json)
     stderr.print(f"written to {folder}: card.json and card.md per checkpoint, {picture.name}")
@@ -77,8 +77,8 @@ def demo(
 
 def placements(card: "LayerCard", choice: "Choice", size: int) -> dict[str, Any]:
     """The layers that each rule chooses, with their joint gain in the model that chooses."""
-    from theory.greedy import greedy
-    from theory.top_k import top_k
+    from theory.choice.greedy import greedy
+    from theory.choice.top_k import top_k
 
     found: dict[str, Any] = {
         "exact search": {"layers": list(choice.best.layers), "gain": choice.best.gain}

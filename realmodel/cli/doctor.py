@@ -9,10 +9,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, stderr, stdout
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.datasets import ReadOptions
 from realmodel.doctor import Check, checks
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr, stdout
 from theory import InputError
 
 STYLE = {"ok": "green", "note": "yellow", "broken": "red"}
@@ -58,11 +58,11 @@ def doctor(
     record: dict[str, Any] = {"broken": broken, "checks": [check.to_dict() for check in found]}
     shown: list[Any] = [report(found)]
     if model is not None and data is not None:
+        from realmodel.card.data_report import data_report
         from realmodel.card.options import CardOptions
-        from realmodel.checkpoint import load_checkpoint
-        from realmodel.data_report import data_report
         from realmodel.datasets import read_examples
         from realmodel.demo import checkpoint_source
+        from realmodel.model.checkpoint import load_checkpoint
 
         examples = read_examples(
             data, at_most=num_samples, seed=seed, options=reading, tell=tell_columns
@@ -78,7 +78,7 @@ def doctor(
         shown += [Text(), *data_page(record["data"])]
     emit(record, Group(*shown), as_json=as_json)
     if output_dir is not None and "write access" not in broken:
-        from realmodel.card.atomic import write_atomically  # its package needs torch
+        from realmodel.runs.atomic import write_atomically  # its package needs torch
 
         text = json.dumps(record, indent=2, allow_nan=False) + "\n"
         write_atomically(output_dir / "doctor.json", text)
@@ -101,8 +101,8 @@ def report(found: list[Check]) -> Table:
 
 def data_page(record: dict[str, Any]) -> list[Text]:
     """Examples coloured by what is trained, the counts, the estimate and the warnings."""
-    from realmodel.card.numbers import amount
     from realmodel.model.shown import printable
+    from realmodel.runs.numbers import amount
 
     lines: list[Text] = []
     for example in record["shown"]:

@@ -9,10 +9,10 @@ import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
 from realmodel.datasets import ReadOptions
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
 
 
 @reads_data
@@ -66,14 +66,14 @@ def finetune(
 
     With an output folder the runs are saved there, and a killed command continues.
     """
-    from realmodel.architectures import find_modules
-    from realmodel.batches import encode
-    from realmodel.checkpoint import load_checkpoint
-    from realmodel.finetune import FinetuneOptions, target_modules
-    from realmodel.finetune import finetune as run
-    from realmodel.finetune.sample import read_at_most
-    from realmodel.finetune.saved_run import write_json
-    from realmodel.finetune.split import split_by_prompt
+    from realmodel.datasets.sample import read_at_most
+    from realmodel.datasets.split import split_by_prompt
+    from realmodel.finetuning import FinetuneOptions, target_modules
+    from realmodel.finetuning import finetune as run
+    from realmodel.finetuning.saved_run import write_json
+    from realmodel.model.batches import encode
+    from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
 
     chosen = None if layers is None else list(parse_layers(layers))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, stderr
 from realmodel.cli.layers import parse_layers
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -75,9 +75,9 @@ def place(
     --output-dir it also writes the configuration, after the model has confirmed it.
     """
     from realmodel.card import LayerCard
-    from realmodel.export import lora_config_arguments, write_exports
     from realmodel.placement import place as choose
     from realmodel.placement.card_model import card_model
+    from realmodel.placement.export import lora_config_arguments, write_exports
 
     measured = LayerCard.load(card)
     if calibrate:
@@ -100,7 +100,7 @@ def place(
     record = choice.to_dict() | {"lora_config": arguments, "model": dict(measured.model)}
     written: tuple[Path, ...] = ()
     if output_dir is not None:
-        from realmodel.card.atomic import write_json
+        from realmodel.runs.atomic import write_json
 
         skeleton = card_model(measured, model)
         formats = [name.strip() for name in export.split(",") if name.strip()]
@@ -117,9 +117,9 @@ def place(
 def _calibrated(card: "LayerCard", model: str | None, seed: int) -> "LayerCard":
     from dataclasses import replace
 
-    from realmodel.architectures import AdaptedModule
-    from realmodel.checkpoint import load_checkpoint
-    from realmodel.placement.calibration import calibrated_costs, random_batch
+    from realmodel.costs.calibration import calibrated_costs, random_batch
+    from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.modules import AdaptedModule
     from realmodel.placement.card_model import check_digest, check_model
 
     checkpoint = load_checkpoint(model or card.model["source"])
@@ -150,7 +150,7 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    from realmodel.card.numbers import amount, number
+    from realmodel.runs.numbers import amount, number
 
     def row(point: Any, *, shares: bool) -> list[str]:
         error = "" if point.gain_error is None else f" ± {number(1.96 * point.gain_error)}"
@@ -204,7 +204,7 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
 
 
 def _bounds(choice: "Choice") -> list[str]:
-    from realmodel.card.numbers import number
+    from realmodel.runs.numbers import number
 
     bounds = choice.bounds
     upper, signed = bounds["upper"], bounds["signed_upper"]

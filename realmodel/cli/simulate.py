@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as RichTable
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
 from simulate.experiments import EXPERIMENTS, experiment
 from simulate.table import Table
 

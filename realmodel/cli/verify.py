@@ -7,7 +7,7 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
 from simulate.verification import Report
 
 

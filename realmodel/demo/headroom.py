@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from realmodel.batches import EncodedExample, batches, completion_loss
+from realmodel.model.batches import EncodedExample, batches, completion_loss
 
 
 @torch.no_grad()

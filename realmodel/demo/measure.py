@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from realmodel.allocator import keep_freed_memory
-from realmodel.card import CardOptions, LayerCard, build_card
-from realmodel.checkpoint import load_checkpoint
+from realmodel.card import CardOptions, LayerCard, measure_card
 from realmodel.demo.embedded import checkpoint_folder
 from realmodel.demo.generator import examples
+from realmodel.model.checkpoint import load_checkpoint
+from realmodel.runs.allocator import keep_freed_memory
 
 Tell = Callable[[str, str, int, int], None]
 """Told the checkpoint, the stage, how much of it is done, and of how much."""
@@ -41,13 +41,13 @@ def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
     Raises
     ------
     InputError
-        As :func:`realmodel.demo.checkpoint_folder` and :func:`realmodel.card.build_card`.
+        As :func:`realmodel.demo.checkpoint_folder` and :func:`realmodel.card.measure_card`.
     """
 
     def progress(stage: str, done: int, total: int) -> None:
         tell(name, stage, done, total)
 
-    return build_card(
+    return measure_card(
         load_checkpoint(checkpoint_folder(name)),
         examples(num_samples, seed=seed),
         # The curvature on every sequence: on a few of so few it overstates the gains.

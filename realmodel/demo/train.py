@@ -16,15 +16,15 @@ import torch
 import transformers
 import typer
 
-from realmodel.batches import encode, padding_id
-from realmodel.card.atomic import write_atomically
-from realmodel.cli.console import OutputDir, Seed, progress
 from realmodel.demo import miniature
 from realmodel.demo.generator import examples
 from realmodel.demo.headroom import fine_tuned_loss, task_loss
 from realmodel.demo.pretrain import Schedule, heldout_loss, pack, pretrain
 from realmodel.demo.prose import passages
 from realmodel.demo.tokenizer import train_tokenizer
+from realmodel.model.batches import encode, padding_id
+from realmodel.runs.atomic import write_atomically
+from realmodel.runs.console import OutputDir, Seed, progress
 from theory import InputError
 
 TRAIN_SEED, HELDOUT_SEED = 11, 12

@@ -1,1 +1,1 @@
-"""The checkpoint: its modules, its tokens, its targets."""
+"""A checkpoint, its modules, its batches, and LoRA on it."""

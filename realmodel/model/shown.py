@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from realmodel.batches import IGNORED, EncodedExample
+from realmodel.model.batches import IGNORED, EncodedExample
 
 
 @dataclass(frozen=True)

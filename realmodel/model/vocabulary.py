@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from realmodel.batches import EncodedExample
+from realmodel.model.batches import EncodedExample
 from theory import InputError
 
 

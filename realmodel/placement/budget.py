@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from realmodel.card.device_costs import DeviceCosts
-from realmodel.card.numbers import amount, number
+from realmodel.costs.device_costs import DeviceCosts
+from realmodel.runs.numbers import amount, number
 from theory import InputError
 
 OBJECTIVES: Final = ("gain", "time", "memory", "serving")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
-from realmodel.checkpoint import empty_model, folder_digest
+from realmodel.model.checkpoint import empty_model, folder_digest
 from theory import InputError
 
 

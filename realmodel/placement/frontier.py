@@ -5,7 +5,7 @@ from typing import Any
 
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor
-from theory.pareto_front import pareto_front
+from theory.choice.pareto_front import pareto_front
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from realmodel.placement.budget import Budget
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
 from theory import InputError
-from theory.additive_search import additive_within_budget
-from theory.budget_search import search_within_budget
-from theory.exact_search import exact_search
-from theory.greedy import greedy
-from theory.placement import Placement
-from theory.top_k import top_k
+from theory.choice.additive_search import additive_within_budget
+from theory.choice.budget_search import search_within_budget
+from theory.choice.exact_search import exact_search
+from theory.choice.greedy import greedy
+from theory.choice.placement import Placement
+from theory.choice.top_k import top_k
 
 
 @dataclass(frozen=True)

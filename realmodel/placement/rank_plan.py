@@ -5,7 +5,7 @@ from typing import Any
 
 from realmodel.card.layer_card import LayerCard
 from theory import InputError
-from theory.rank_allocation import rank_allocation
+from theory.choice.rank_allocation import rank_allocation
 
 
 @dataclass(frozen=True)

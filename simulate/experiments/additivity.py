@@ -7,22 +7,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.random import Generator
 
-from simulate.drawing import BLUE, GREY, ORANGE, PINK, RED
 from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
 from simulate.measured import read_measured
+from simulate.palette import BLACK, BLUE, GREY, MARKERS, ORANGE, PURPLE, VERMILION
 from simulate.sweep import Point
 from simulate.table import Table, finite
 from theory import additivity
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
-    Figure = Any
+    Axes = Figure = Any
 
 STRENGTHS = tuple(np.round([*np.linspace(0.04, 0.96, 12), 1.3, 1.8, 2.4], 2).tolist())
-TARGETS = ("isotropic", "strongest", "weakest")
+MARKS = {
+    "isotropic": (BLUE, "isotropic target"),
+    "strongest": (ORANGE, "along largest eigenvalue"),
+    "weakest": (PURPLE, "along smallest eigenvalue"),
+}
+TARGETS = tuple(MARKS)
+SIGNS = ("redundant", "synergistic")
 
 
 def measure(point: Point, rng: Generator) -> list[Row]:
@@ -98,54 +105,129 @@ def cards(paths: Sequence[Path]) -> list[dict[str, Any]]:
     return found
 
 
-def draw(table: Table, figure: Figure) -> None:
-    """Gain over sum of gains against rho, one panel for each sign."""
-    panels = figure.subplots(1, 2, sharey=True)
-    titles = {"redundant": "Redundant coupling", "synergistic": "Synergistic coupling"}
-    rho = np.linspace(0.0, 0.97, 200)
-    for axes, (coupling, title) in zip(panels, titles.items(), strict=True):
-        part = table.where(coupling=coupling)
-        axes.fill_between(rho, 1 / (1 + rho), 1 / (1 - rho), color="#EFEFEF", zorder=0)
-        axes.plot(rho, 1 / (1 - rho), color=GREY, lw=1, label=r"bounds in $\rho$: $1/(1\pm\rho)$")
-        axes.plot(rho, 1 / (1 + rho), color=GREY, lw=1)
-        strengths = np.array(part.values("strength"))
-        for name, color in (("signed_lower", RED), ("signed_upper", RED)):
-            bound = [part.where(strength=s).rows[0][name] for s in strengths.tolist()]
-            label = "signed bounds" if name == "signed_lower" else None
-            axes.plot(strengths, bound, color=color, lw=1, ls="--", label=label)
-        styles = {
-            "isotropic": (BLUE, "o", "isotropic target"),
-            "strongest": (ORANGE, "v", "along the largest eigenvalue"),
-            "weakest": (PINK, "^", "along the smallest eigenvalue"),
+def ranges(rows: Sequence[Row]) -> dict[str, Any]:
+    """Smallest, median and largest at each coupling, and the bounds there."""
+    strengths = sorted({row["strength"] for row in rows})
+    at = [[row for row in rows if row["strength"] == strength] for strength in strengths]
+    result: dict[str, Any] = {"rho": strengths}
+    for name in ("ratio", "excess_loss"):
+        values = [[row[name] for row in group] for group in at]
+        result[name] = {
+            "low": [min(group) for group in values],
+            "median": [float(np.median(group)) for group in values],
+            "high": [max(group) for group in values],
         }
-        for target, (color, marker, label) in styles.items():
-            rows = part.where(target=target)
-            axes.plot(
-                rows.column("strength"),
-                rows.column("ratio"),
-                marker,
-                color=color,
-                ms=3,
-                alpha=0.6,
-                label=label,
-            )
-        axes.set(
-            title=title,
-            xlabel=r"coupling $\rho$",
-            yscale="log",
-            ylim=(0.25, 12),
-            yticks=[0.25, 0.5, 1, 2, 4, 8],
-            yticklabels=["1/4", "1/2", "1", "2", "4", "8"],
-        )
-        axes.minorticks_off()
-        axes.axhline(1.0, color="black", lw=0.6)
-    panels[0].set_ylabel("joint gain / sum of single gains")
-    for card in table.options.get("cards", []):
-        if card["ratio"] is not None:
-            panels[0].plot(card["coupling"], card["ratio"], "*", color="black", ms=9)
-            panels[0].annotate(card["source"], (card["coupling"], card["ratio"]), fontsize=7)
-    handles, labels = panels[1].get_legend_handles_labels()
+    for name in ("signed_lower", "signed_upper", "excess_loss_bound"):
+        result[name] = [group[0][name] for group in at]
+    return result
+
+
+def curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Ranges of the ratio and of the excess loss, for each sign and target."""
+    return [
+        {
+            "sign": sign,
+            "target": target,
+            **ranges([r for r in rows if r["coupling"] == sign and r["target"] == target]),
+        }
+        for sign in SIGNS
+        for target in TARGETS
+    ]
+
+
+def draw_panels(figure: Figure, data: dict[str, Any]) -> list[Axes]:
+    """Ratio for each sign, and the excess loss.
+
+    Parameters
+    ----------
+    figure
+        Empty.
+    data
+        ``curves``, as :func:`curves` makes them, and ``cards``: ``rho``, ``ratio`` and
+        ``sign`` of measured models.
+    """
+    axes = list(figure.subplots(1, 3))
+    for axis, sign in zip(axes, SIGNS, strict=False):
+        _draw_ratio(axis, data, sign)
+    axes[0].set_ylabel("joint gain / sum of single gains")
+    _draw_excess(axes[2], data)
+    handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return axes
+
+
+def _draw_ratio(axis: Axes, data: dict[str, Any], sign: str) -> None:
+    axis.set_title(f"{sign} coupling")
+    rho = np.geomspace(0.03, 0.985, 200)
+    axis.fill_between(rho, 1 / (1 + rho), 1 / (1 - rho), color="#F0F0F0", zorder=0)
+    axis.plot(rho, 1 / (1 - rho), color=GREY, lw=0.9, label=r"$1/(1\mp\rho)$, needs $\rho<1$")
+    axis.plot(rho, 1 / (1 + rho), color=GREY, lw=0.9)
+    curves = [curve for curve in data["curves"] if curve["sign"] == sign]
+    for name in ("signed_lower", "signed_upper"):
+        label = "signed bounds" if name == "signed_lower" else None
+        bound = np.array(curves[0][name], dtype=float)
+        axis.plot(
+            curves[0]["rho"], bound, color=VERMILION, lw=0.9, ls=(0, (4, 3)), label=label, zorder=4
+        )
+    for index, curve in enumerate(curves):
+        colour, label = MARKS[curve["target"]]
+        ratio = curve["ratio"]
+        axis.fill_between(curve["rho"], ratio["low"], ratio["high"], color=colour, alpha=0.2, lw=0)
+        axis.plot(
+            curve["rho"], ratio["median"], color=colour, marker=MARKERS[index], ms=2.5, label=label
+        )
+    points = [point for point in data["cards"] if point["sign"] == sign]
+    axis.plot(
+        [point["rho"] for point in points],
+        [point["ratio"] for point in points],
+        ls="",
+        marker="*",
+        ms=7,
+        mec="white",
+        mew=0.5,
+        color=BLACK,
+        label="measured cards",
+        zorder=5,
+    )
+    axis.axhline(1, color=BLACK, lw=0.5)
+    axis.set_xscale("log")
+    axis.set_yscale("log", base=2)
+    lowest = min([0.25, *(0.8 * point["ratio"] for point in data["cards"])])
+    axis.set_ylim(lowest, 24)
+    largest = max([3.0, *(1.3 * point["rho"] for point in points)])
+    axis.set_xlim(0.035, largest)
+    axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axis.yaxis.set_major_formatter(lambda y, _: f"{y:g}" if y >= 1 else f"1/{1 / y:g}")
+    axis.set_xlabel(r"coupling $\rho$")
+
+
+def _draw_excess(axis: Axes, data: dict[str, Any]) -> None:
+    axis.set_title("layers trained alone")
+    rho = np.geomspace(0.03, 0.985, 200)
+    axis.plot(rho, rho**2 / (1 - rho), color=GREY, lw=0.9)
+    for curve in data["curves"]:
+        colour, _ = MARKS[curve["target"]]
+        dashed = "-" if curve["sign"] == "redundant" else ":"
+        axis.plot(curve["rho"], curve["excess_loss"]["median"], color=colour, ls=dashed, lw=1)
+    axis.plot([], [], color=BLACK, label="redundant")
+    axis.plot([], [], color=BLACK, ls=":", label="synergistic")
+    axis.plot([], [], color=GREY, lw=0.9, label=r"bound $\rho^2/(1-\rho)$")
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axis.set_xlabel(r"coupling $\rho$")
+    axis.set_ylabel("excess loss / sum of single gains")
+    axis.legend(loc="upper left")
+
+
+def draw(table: Table, figure: Figure) -> None:
+    """Gain over sum of gains against rho for each sign, and the excess loss."""
+    measured = [
+        {"rho": card["coupling"], "ratio": card["ratio"], "sign": SIGNS[0]}
+        for card in table.options.get("cards", [])
+        if card["ratio"] is not None
+    ]
+    draw_panels(figure, {"curves": curves(table.rows), "cards": measured})
 
 
 EXPERIMENT = Experiment(
@@ -168,9 +250,7 @@ EXPERIMENT = Experiment(
         "excess_loss_bound": "its bound; none at rho >= 1",
     },
     grid=tuple(
-        {"coupling": coupling, "target": target}
-        for coupling in ("redundant", "synergistic")
-        for target in TARGETS
+        {"coupling": coupling, "target": target} for coupling in SIGNS for target in TARGETS
     ),
     measure=measure,
     worlds=30,

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.random import Generator
 
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE
 from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
+from simulate.palette import BLUE, GREEN, GREY, ORANGE
 from simulate.placement_rules import block, spread
 from simulate.sweep import Point
 from simulate.table import Table, finite

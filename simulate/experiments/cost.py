@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.random import Generator
 
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE, PINK
 from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
+from simulate.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 from simulate.placement_rules import RULES
 from simulate.sweep import Point
 from simulate.table import Table
@@ -91,7 +91,7 @@ def draw(table: Table, figure: Figure) -> None:
         "front": (BLUE, "Pareto front"),
         "last": (GREEN, "last k"),
         "uniform": (ORANGE, "uniform k"),
-        "residual": (PINK, "top-k by residual norm"),
+        "residual": (PURPLE, "top-k by residual norm"),
         "first": (GREY, "first k"),
     }
     names = {"isotropic": "Target at every depth", "early": "Early target", "late": "Late target"}

@@ -7,9 +7,9 @@ from numpy.random import Generator
 from scipy.optimize import minimize
 
 from simulate.draw_stream import residual_stream
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE, PINK
 from simulate.experiment import Experiment
 from simulate.journal import Row
+from simulate.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 from simulate.sweep import Point
 from simulate.table import Table
 from theory import additivity, remainder
@@ -98,7 +98,7 @@ def draw(table: Table, figure: Figure) -> None:
     left, right = figure.subplots(1, 2)
     summary = summarise(table)
     near = min(summary.values("distance"))
-    colors = dict(zip(AIMS, (GREY, BLUE, GREEN, ORANGE, PINK), strict=True))
+    colors = dict(zip(AIMS, (GREY, BLUE, GREEN, ORANGE, PURPLE), strict=True))
     for aim, color in colors.items():
         part = summary.where(aim=aim, distance=near)
         left.plot(

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.random import Generator
 
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE
 from simulate.experiment import Experiment
 from simulate.fits import Fit, alternating_least_squares, closed_form, gradient_descent
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
 from simulate.moments import Moments
+from simulate.palette import BLUE, GREEN, GREY, ORANGE
 from simulate.sweep import Point
 from simulate.table import Table
 from theory import LinearAdapter, StepBudget, additivity

@@ -1,25 +1,28 @@
 """How label noise turns into parameter error, by the spectrum of the features."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import Generator
 
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE, PINK
 from simulate.experiment import Experiment
 from simulate.fits import closed_form
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
+from simulate.palette import GREY
 from simulate.sample import Sample
-from simulate.spectra import SPECTRA
+from simulate.spectra import MARKS, SPECTRA
+from simulate.spread import spread_by
 from simulate.sweep import Point
 from simulate.table import Table
 from theory import Spectrum
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
-    Figure = Any
+    Axes = Figure = Any
 
 DIMENSION, OUTPUTS, TOKENS, REPEATS = 16, 4, 256, 64
 
@@ -68,39 +71,55 @@ def summarise(table: Table) -> Table:
     return table.group(("spectrum", "condition"), **{name: mean(name) for name in names})
 
 
-def draw(table: Table, figure: Figure) -> None:
+def errors(rows: Sequence[Row]) -> dict[str, Any]:
+    """Errors by condition number for each spectrum, and the closed form of the second."""
+    names = ("parameter_error", "predicted", "floor", "prediction_error")
+    return {
+        "spectra": {
+            name: spread_by("condition", [row for row in rows if row["spectrum"] == name], names)
+            for name in MARKS
+        },
+        "predicted_prediction_error": rows[0]["predicted_prediction_error"],
+    }
+
+
+def draw_noise(left: Axes, right: Axes, data: dict[str, Any]) -> None:
     """Parameter error, which follows the spectrum, and prediction error, which does not."""
-    left, right = figure.subplots(1, 2)
-    summary = summarise(table)
-    colors = dict(zip(SPECTRA, (BLUE, ORANGE, GREEN, PINK), strict=True))
-    for name, color in colors.items():
-        part = summary.where(spectrum=name)
-        x = part.column("condition")
-        left.plot(x, part.column("predicted"), color=color, label=name)
-        left.plot(x, part.column("parameter_error"), "o", color=color, ms=4)
-        right.plot(x, part.column("prediction_error"), "o-", color=color, ms=4)
-    floor = summary.where(spectrum="flat")
-    left.plot(
-        floor.column("condition"), floor.column("floor"), "--", color=GREY,
-        label="floor by energy alone",
-    )  # fmt: skip
-    right.axhline(OUTPUTS * DIMENSION / TOKENS, ls="--", color=GREY, label=r"$s^2 m d / n$")
-    left.set(
-        title="Parameter error (lines: closed form)",
-        xlabel="condition number",
-        ylabel=r"$E\,\|\hat A - A^*\|_F^2$",
-        xscale="log",
-        yscale="log",
+    left.set_title("parameter error")
+    right.set_title("prediction error, same samples")
+    for name, (colour, marker) in MARKS.items():
+        part = data["spectra"][name]
+        x = part["condition"]
+        left.plot(x, part["predicted"]["mean"], color=colour, lw=0.9)
+        _dots(left, x, part["parameter_error"], colour, marker, name)
+        _dots(right, x, part["prediction_error"], colour, marker, name)
+    flat = data["spectra"]["flat"]
+    left.plot(flat["condition"], flat["floor"]["mean"], color=GREY, ls="--", label="energy floor")
+    expected = data["predicted_prediction_error"]
+    right.axhline(expected, color=GREY, ls="--", label=r"$s^2 m\,d/n$")
+    left.set_yscale("log")
+    left.set_ylabel(r"$\|\hat A - A^*\|_F^2$")
+    right.set_ylim(0, 2 * expected)
+    right.set_ylabel(r"$E\,\|(\hat A - A^*)h\|^2$")
+    for axis in (left, right):
+        axis.set_xscale("log")
+        axis.set_xlabel("condition number of the inputs")
+    left.legend(loc="upper left")
+
+
+def _dots(
+    axis: Axes, x: list[float], part: dict[str, Any], colour: str, marker: str, label: str
+) -> None:
+    mean = np.array(part["mean"])
+    reach = np.abs(np.array([part["low"], part["high"]]) - mean)
+    axis.errorbar(
+        x, mean, yerr=reach, color=colour, marker=marker, ls="", elinewidth=0.7, label=label
     )
-    right.set(
-        title="In-sample prediction error",
-        xlabel="condition number",
-        ylabel=r"$E\,\|(\hat A - A^*)h\|^2$",
-        xscale="log",
-        ylim=(0.0, 2.0 * OUTPUTS * DIMENSION / TOKENS),
-    )
-    left.legend()
-    right.legend()
+
+
+def draw(table: Table, figure: Figure) -> None:
+    """Both errors against the condition number."""
+    draw_noise(*figure.subplots(1, 2), errors(table.rows))
 
 
 EXPERIMENT = Experiment(

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.random import Generator
 
 from simulate.coupling_patterns import coupling_pattern
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE, PINK
 from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
 from simulate.measured import read_measured
+from simulate.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 from simulate.placement_rules import RULES
 from simulate.sweep import Point
 from simulate.table import Table
@@ -108,7 +108,7 @@ def draw(table: Table, figure: Figure) -> None:
 
     figure.set_size_inches(8.6, 4.2)
     panels = figure.subplots(1, 2, sharey=True, width_ratios=(7, 8))
-    colors = dict(zip(BLIND, (BLUE, ORANGE, GREEN, PINK, GREY), strict=True))
+    colors = dict(zip(BLIND, (BLUE, ORANGE, GREEN, PURPLE, GREY), strict=True))
     summary = summarise(table)
     for axes, sign in zip(panels, (-1, 1), strict=True):
         part = summary.where(sign=sign)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.random import Generator
 
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE
 from simulate.experiment import Experiment
 from simulate.fits import alternating_least_squares
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
+from simulate.palette import BLUE, GREEN, GREY, ORANGE
 from simulate.sweep import Point
 from simulate.table import Table, finite
 from theory import LinearAdapter, rank_allocation

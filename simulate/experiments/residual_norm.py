@@ -1,5 +1,6 @@
 """The residual norm from finitely many tokens: plug-in bias, and its removal by cross-fitting."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +8,11 @@ import numpy as np
 from numpy.random import Generator
 from scipy.special import stdtrit
 
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE
 from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.linear_gaussian import LinearGaussianWorld, linear_gaussian_world
 from simulate.moments import Moments
+from simulate.palette import BLACK, BLUE, GREEN, GREY, VERMILION
 from simulate.sample import Sample
 from simulate.sweep import Point
 from simulate.table import Table
@@ -19,9 +20,10 @@ from theory import CrossFit, cross_fitted_norm, projected_residual_norm
 from theory.arrays import Array
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
-    Figure = Any
+    Axes = Figure = Any
 
 OUTPUTS, DIMENSION, LENGTH = 4, 16, 8
 SEQUENCES = (16, 32, 64, 128, 256, 512)
@@ -104,57 +106,111 @@ def _bias(part: Table, column: str) -> float:
     return float(np.mean(part.column(column) - part.column("truth")))
 
 
-def draw(table: Table, figure: Figure) -> None:
-    """Bias against the number of sequences, and coverage by the unit of the jackknife."""
-    left, right = figure.subplots(1, 2)
-    summary = summarise(table)
-    independent = summary.where(unit="sequence", dependence=0.0, signal=1.0)
-    x = independent.column("sequences")
-    left.plot(x, independent.column("predicted"), color=GREY, ls="--", label="predicted plug-in")
-    left.plot(x, independent.column("plug_in_bias"), "o-", color=ORANGE, label="plug-in")
-    left.errorbar(
-        x,
-        independent.column("cross_fit_bias"),
-        yerr=1.96 * independent.column("standard_error"),
-        fmt="o-",
-        color=BLUE,
-        capsize=2,
-        label="cross-fitted",
-    )
-    left.axhline(0.0, color="black", lw=0.6)
-    left.set(
-        title="Squared residual norm (truth: 1)",
-        xlabel=f"sequences of {LENGTH} tokens",
-        ylabel="mean error",
-        xscale="log",
-        xticks=x,
-        xticklabels=[f"{v:.0f}" for v in x],
-    )
-    left.minorticks_off()
-    left.legend()
-    styles = {
-        ("sequence", 0.0): (BLUE, "-", "by sequence, independent tokens"),
-        ("sequence", 0.5): (GREEN, "-", "by sequence, dependent tokens"),
-        ("token", 0.5): (ORANGE, "--", "by token, dependent tokens"),
+def estimates(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Mean and spread of both estimates at each sample size, with and without a signal."""
+    at = [row for row in rows if row["dependence"] == 0]
+    return [_estimates(signal, [r for r in at if r["signal"] == signal]) for signal in (1.0, 0.0)]
+
+
+def coverage(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Share of intervals that hold the truth, by the unit of the jackknife."""
+    at = [row for row in rows if row["signal"] == 1.0]
+    return [
+        _coverage(unit, dependence, at)
+        for unit, dependence in (("sequence", 0.0), ("sequence", 0.5), ("token", 0.5))
+    ]
+
+
+def _estimates(signal: float, rows: Sequence[Row]) -> dict[str, Any]:
+    rows = [row for row in rows if row["unit"] == "sequence"]
+    sizes = sorted({row["sequences"] for row in rows})
+    result: dict[str, Any] = {"signal": signal, "sequences": sizes}
+    result["truth"] = float(np.mean([row["truth"] for row in rows]))
+    result["predicted_bias"] = [
+        next(row["predicted_bias"] for row in rows if row["sequences"] == n) for n in sizes
+    ]
+    for name in ("plug_in", "cross_fitted"):
+        values = [np.array([r[name] for r in rows if r["sequences"] == n]) for n in sizes]
+        result[name] = {
+            "mean": [float(v.mean()) for v in values],
+            "error": [float(v.std(ddof=1) / np.sqrt(len(v))) for v in values],
+            "low": [float(np.quantile(v, 0.1)) for v in values],
+            "high": [float(np.quantile(v, 0.9)) for v in values],
+        }
+    return result
+
+
+def _coverage(unit: str, dependence: float, rows: Sequence[Row]) -> dict[str, Any]:
+    rows = [row for row in rows if row["unit"] == unit and row["dependence"] == dependence]
+    sizes = sorted({row["sequences"] for row in rows})
+    covered = [np.array([row["covered"] for row in rows if row["sequences"] == n]) for n in sizes]
+    share = [float(c.mean()) for c in covered]
+    return {
+        "unit": unit,
+        "dependence": dependence,
+        "sequences": sizes,
+        "share": share,
+        "error": [
+            float(np.sqrt(p * (1 - p) / len(c))) for p, c in zip(share, covered, strict=True)
+        ],
     }
-    for (unit, dependence), (color, line, label) in styles.items():
-        part = summary.where(unit=unit, dependence=dependence, signal=1.0)
-        right.plot(
-            part.column("sequences"), part.column("coverage"), line, marker="o", color=color,
-            label=label,
-        )  # fmt: skip
-    right.axhline(0.95, color="black", lw=0.6)
-    right.set(
-        title="Coverage of 95% intervals",
-        xlabel=f"sequences of {LENGTH} tokens",
-        ylabel="share that hold the truth",
-        xscale="log",
-        ylim=(0.4, 1.02),
-        xticks=x,
-        xticklabels=[f"{v:.0f}" for v in x],
-    )
-    right.minorticks_off()
-    right.legend(loc="lower right")
+
+
+def _sizes(axis: Axes, sizes: list[int]) -> None:
+    axis.set_xscale("log")
+    axis.set_xticks(sizes, [str(size) for size in sizes])
+    axis.minorticks_off()
+    axis.set_xlabel("sequences in the sample")
+
+
+def draw_estimates(axis: Axes, part: dict[str, Any]) -> None:
+    """Plug-in and cross-fitted squared residual norm against the sample size."""
+    truth, sizes = part["truth"], part["sequences"]
+    axis.set_title(f"truth {part['signal']:.0f}")
+    axis.axhline(truth, color=BLACK, lw=0.6)
+    predicted = truth + np.array(part["predicted_bias"])
+    for name, colour, marker, label in (
+        ("plug_in", VERMILION, "s", "plug-in"),
+        ("cross_fitted", BLUE, "o", "cross-fitted"),
+    ):
+        values = part[name]
+        axis.fill_between(sizes, values["low"], values["high"], color=colour, alpha=0.18, lw=0)
+        axis.plot(sizes, values["mean"], color=colour, marker=marker, label=label)
+    axis.plot(sizes, predicted, color=GREY, ls="--", label="predicted plug-in", zorder=4)
+    axis.set_ylabel("squared residual norm")
+    _sizes(axis, sizes)
+
+
+def draw_coverage(axis: Axes, parts: Sequence[dict[str, Any]]) -> None:
+    """Coverage of the 95% intervals, with binomial standard errors."""
+    axis.set_title("coverage of 95% intervals")
+    styles = ((BLUE, "o", "-"), (GREEN, "^", "-"), (VERMILION, "s", "--"))
+    for part, (colour, marker, line) in zip(parts, styles, strict=True):
+        tokens = "dependent" if part["dependence"] else "independent"
+        axis.errorbar(
+            part["sequences"],
+            part["share"],
+            yerr=part["error"],
+            color=colour,
+            marker=marker,
+            ls=line,
+            elinewidth=0.8,
+            label=f"by {part['unit']}, {tokens} tokens",
+        )
+    axis.axhline(0.95, color=BLACK, lw=0.6)
+    axis.set_ylim(0, 1.03)
+    axis.set_ylabel("share that hold the truth")
+    axis.legend(loc="lower right")
+    _sizes(axis, parts[0]["sequences"])
+
+
+def draw(table: Table, figure: Figure) -> None:
+    """Bias with and without a signal, and coverage."""
+    axes = figure.subplots(1, 3)
+    for axis, part in zip(axes, estimates(table.rows), strict=False):
+        draw_estimates(axis, part)
+    axes[0].legend(loc="upper right")
+    draw_coverage(axes[2], coverage(table.rows))
 
 
 EXPERIMENT = Experiment(

@@ -1,27 +1,31 @@
 """Spread, contiguous and best placements, by the sign of the coupling: when spreading helps."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import Generator
 
 from simulate.coupling_patterns import coupling_pattern
-from simulate.drawing import BLUE, GREEN, GREY, ORANGE
 from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
+from simulate.palette import BLACK, BLUE, GREEN, GREY, VERMILION
 from simulate.placement_rules import RULES
 from simulate.sweep import Point
 from simulate.table import Table, finite
 from theory import coupling_bound
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
-    Figure = Any
+    Axes = Figure = Any
 
 LAYERS, SIZE, REACH = 24, 4, 2.0
 STRENGTHS = {1: (0.1, 0.3, 0.6, 0.9, 1.3, 1.8, 2.3), -1: (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95)}
+MARKS = {"contiguous": (VERMILION, "s"), "spread": (BLUE, "o"), "best": (GREEN, "^")}
+TITLES = {"uniform": "layers pull the same way", "isotropic": "no common direction"}
 COMPARED = {"contiguous": "middle", "spread": "uniform", "best": "exact"}
 
 
@@ -81,33 +85,57 @@ def summarise(table: Table) -> Table:
     )
 
 
-def draw(table: Table, figure: Figure) -> None:
-    """Gain against coupling, a panel for each sign and target."""
-    titles = {
-        (1, "uniform"): "Redundant",
-        (-1, "uniform"): "Synergistic",
-        (1, "isotropic"): "Isotropic target, positive",
-        (-1, "isotropic"): "Isotropic target, negative",
+def gain_curve(target: str, placement: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """Mean gain, its standard error and what distance guarantees, by signed coupling."""
+    rows = [row for row in rows if row["target"] == target and row["placement"] == placement]
+    signed = sorted({row["sign"] * row["strength"] for row in rows})
+    at = [[row for row in rows if row["sign"] * row["strength"] == rho] for rho in signed]
+    gains = [np.array([row["gain"] for row in group]) for group in at]
+    promised = [np.array([row["guaranteed"] for row in group]) for group in at]
+    return {
+        "target": target,
+        "placement": placement,
+        "rho": signed,
+        "gain": [float(g.mean()) for g in gains],
+        "error": [float(g.std(ddof=1) / np.sqrt(len(g))) for g in gains],
+        "guaranteed": [float(g.mean()) for g in promised],
     }
-    figure.set_size_inches(9.6, 3.0)
-    panels = figure.subplots(1, 4, sharey=True)
-    colors = {"best": GREEN, "contiguous": ORANGE, "spread": BLUE}
-    summary = summarise(table)
-    for axes, ((sign, target), title) in zip(panels, titles.items(), strict=True):
-        for placement, color in colors.items():
-            part = summary.where(sign=sign, target=target, placement=placement)
-            x = part.column("strength")
-            width = 4.0 if placement == "best" else 1.6
-            axes.plot(x, part.column("gain"), "o-", ms=3, lw=width, color=color, label=placement)
-            if placement != "best":
-                axes.plot(x, part.column("guaranteed"), ":", color=color, lw=1.2)
-        axes.axhline(SIZE / 2, color=GREY, lw=0.8, ls="--")
-        axes.set(title=title, xlabel=r"coupling $\rho$", yscale="log")
-        axes.set_yticks([0.5, 1, 2, 4, 8, 16], ["0.5", "1", "2", "4", "8", "16"])
-        axes.minorticks_off()
-    panels[0].set_ylabel(f"gain of {SIZE} of {LAYERS} layers\n(dotted: guaranteed)")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+
+
+def draw_gain(axis: Axes, curves: Sequence[dict[str, Any]]) -> None:
+    """Gain of each placement against signed coupling; dotted: guaranteed by distance."""
+    for curve in curves:
+        colour, marker = MARKS[curve["placement"]]
+        rho, gain, error, guaranteed = (
+            np.array(curve[name]) for name in ("rho", "gain", "error", "guaranteed")
+        )
+        for side in (rho < 0, rho > 0):  # different worlds: not one line
+            axis.errorbar(
+                rho[side],
+                gain[side],
+                yerr=error[side],
+                color=colour,
+                marker=marker,
+                elinewidth=0.7,
+                label=curve["placement"] if side[-1] else None,
+            )
+            if curve["placement"] != "best":
+                axis.plot(rho[side], guaranteed[side], color=colour, ls=":", lw=1)
+    axis.plot([], [], color=GREY, ls=":", label="guaranteed")
+    axis.axvline(0, color=BLACK, lw=0.5)
+    axis.set_yscale("log", base=2)
+    axis.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
+    axis.set_xlabel(r"synergistic  $\leftarrow$  coupling $\rho$  $\rightarrow$  redundant")
+    axis.set_ylabel("gain of 4 of 24 layers")
+
+
+def draw(table: Table, figure: Figure) -> None:
+    """Gain against signed coupling, a panel for each target."""
+    axes = figure.subplots(1, 2, sharey=True)
+    for axis, (target, title) in zip(axes, TITLES.items(), strict=True):
+        axis.set_title(title)
+        draw_gain(axis, [gain_curve(target, placement, table.rows) for placement in MARKS])
+    axes[0].legend(loc="upper right")
 
 
 EXPERIMENT = Experiment(

@@ -1,24 +1,27 @@
 """How much of the gain a number of gradient steps reaches, by the spectrum of the features."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import Generator
 
-from simulate.drawing import BLUE, GREEN, ORANGE, PINK
 from simulate.experiment import Experiment
 from simulate.fits import gradient_descent
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
-from simulate.spectra import SPECTRA
+from simulate.palette import BLACK
+from simulate.spectra import MARKS, SPECTRA
+from simulate.spread import spread_by
 from simulate.sweep import Point
 from simulate.table import Table
 from theory import LinearAdapter, StepBudget
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 else:
-    Figure = Any
+    Axes = Figure = Any
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -77,27 +80,41 @@ def summarise(table: Table) -> Table:
     )
 
 
+def shares(rows: Sequence[Row], condition: float) -> dict[str, Any]:
+    """Share of the gain by number of steps, for each spectrum of this condition number."""
+    names = ("trained", "closed_form", "bound", "steps_to_90")
+    at = [row for row in rows if row["condition"] == condition]
+    return {
+        name: spread_by("steps", [row for row in at if row["spectrum"] == name], names)
+        for name in MARKS
+    }
+
+
+def draw_steps(axis: Axes, data: dict[str, Any], condition: float) -> None:
+    """Share of the full gain: lines the closed form, dots trained, bands the middle 80%."""
+    axis.set_title(f"step budget, condition {condition:g}")
+    for name, (colour, marker) in MARKS.items():
+        part = data[name]
+        trained, exact = part["trained"], part["closed_form"]
+        axis.fill_between(
+            part["steps"], trained["low"], trained["high"], color=colour, alpha=0.18, lw=0
+        )
+        axis.plot(part["steps"], exact["mean"], color=colour)
+        axis.plot(part["steps"], trained["mean"], color=colour, marker=marker, ls="", ms=2.5)
+    axis.axhline(0.9, color=BLACK, lw=0.6)
+    axis.text(1, 0.91, "90%", va="bottom", fontsize=6.2)
+    axis.set_xscale("log")
+    axis.set_ylim(0, 1.05)
+    axis.set_xlabel("gradient steps")
+    axis.set_ylabel("share of the full gain")
+
+
 def draw(table: Table, figure: Figure) -> None:
     """Share of the gain against steps, a panel for each condition number."""
     conditions = [c for c in table.values("condition") if c > 1.0]
     panels = figure.subplots(1, len(conditions), sharey=True, squeeze=False)[0]
-    colors = dict(zip(SPECTRA, (BLUE, ORANGE, GREEN, PINK), strict=True))
     for axes, condition in zip(panels, conditions, strict=True):
-        for name, color in colors.items():
-            part = table.where(spectrum=name, condition=condition)
-            curves = np.stack([part.where(steps=s).column("trained") for s in STEPS])
-            axes.fill_between(
-                STEPS, *np.quantile(curves, [0.1, 0.9], axis=1), color=color, alpha=0.2
-            )
-            axes.plot(STEPS, np.median(curves, axis=1), color=color, label=name)
-        axes.axhline(0.9, color="black", lw=0.6)
-        axes.set(
-            title=f"condition number {condition:g}",
-            xlabel="gradient steps",
-            xscale="log",
-            ylim=(0.0, 1.03),
-        )
-    panels[0].set_ylabel("share of the full gain")
+        draw_steps(axes, shares(table.rows, condition), condition)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
 

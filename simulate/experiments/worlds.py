@@ -6,10 +6,10 @@ import numpy as np
 from numpy.random import Generator
 
 from simulate.coupling_patterns import PATTERNS, coupling_pattern
-from simulate.drawing import BLUE, ORANGE
 from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
+from simulate.palette import BLUE, ORANGE
 from simulate.placement_rules import RULES, spread
 from simulate.spectra import SPECTRA
 from simulate.sweep import Point

@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulate.drawing import STYLE, save_figure
+from simulate.drawing import save_figure
 from simulate.experiments import EXPERIMENTS, experiment
 from simulate.experiments.rank_allocation import allocations
 from simulate.placement_rules import RULES
+from simulate.style import style
 from simulate.table import Table, finite
 from theory import InputError
 
@@ -227,7 +228,6 @@ def chosen_cards(paths):
 
 
 def test_a_card_beyond_the_phase_diagram_is_an_arrow_at_its_edge(tables):
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import BoxStyle
@@ -240,7 +240,7 @@ def test_a_card_beyond_the_phase_diagram_is_an_arrow_at_its_edge(tables):
         {"source": "far pattern", "sign": -1, "strength": 2.5, "alignment": None},
     ]
     table = replace(tables("phase"), options=tables("phase").options | {"cards": cards})
-    with rc_context(STYLE):
+    with style():
         figure = Figure()
         FigureCanvasAgg(figure)
         EXPERIMENTS["phase"].draw(table, figure)

@@ -20,7 +20,7 @@ from theory import (
     remainder,
     spaced_gain,
 )
-from theory.problems import Problems, draw_problems
+from theory.proofs.problems.quadratic import Problems, draw_problems
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -15,16 +15,16 @@ import torch
 import typer
 from rich.table import Table
 
-from realmodel.architectures import find_modules
-from realmodel.batches import encode
 from realmodel.bench.peak_memory import Peak, peak_memory
 from realmodel.bench.peers.peer import Outcome, Work
-from realmodel.checkpoint import load_checkpoint
-from realmodel.cli.console import AsJson, emit, stderr
 from realmodel.datasets import read_examples
 from realmodel.demo.embedded import checkpoint_source
 from realmodel.demo.generator import examples as demo_task
-from realmodel.gauss_newton import Directions
+from realmodel.measure.gauss_newton import Directions
+from realmodel.model.batches import encode
+from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.modules import find_modules
+from realmodel.runs.console import AsJson, emit, stderr
 from theory.arrays import Array
 
 PEERS = {

@@ -5,8 +5,8 @@ from peft import LoraConfig
 from peft.tuners.lora.config import CordaConfig
 from peft.tuners.lora.corda import preprocess_corda
 
-from realmodel.batches import batches
 from realmodel.bench.peers.peer import Outcome, Work
+from realmodel.model.batches import batches
 
 
 def run(work: Work) -> Outcome:

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from curvlinops import GGNLinearOperator
 
-from realmodel.batches import Batch, batches
 from realmodel.bench.peers.peer import Outcome, Work
+from realmodel.model.batches import Batch, batches
 
 
 class CompletionRows(torch.nn.Module):

@@ -6,8 +6,8 @@ from peft import LoraConfig
 from peft.tuners.lora.config import EvaConfig
 from peft.tuners.lora.eva import get_eva_state_dict
 
-from realmodel.batches import batches
 from realmodel.bench.peers.peer import Outcome, Work
+from realmodel.model.batches import batches
 
 
 def run(work: Work) -> Outcome:

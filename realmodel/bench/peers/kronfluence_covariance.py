@@ -11,8 +11,8 @@ from kronfluence.task import Task
 from kronfluence.utils.dataset import DataLoaderKwargs
 from torch.utils.data import Dataset
 
-from realmodel.batches import Batch, EncodedExample, batches, completion_loss
 from realmodel.bench.peers.peer import Outcome, Work
+from realmodel.model.batches import Batch, EncodedExample, batches, completion_loss
 
 
 class Sequences(Dataset[EncodedExample]):

@@ -6,8 +6,8 @@ from peft import LoraConfig
 from peft.tuners.lora.config import LoraGAConfig
 from peft.tuners.lora.loraga import preprocess_loraga
 
-from realmodel.batches import batches, completion_loss
 from realmodel.bench.peers.peer import Outcome, Work
+from realmodel.model.batches import batches, completion_loss
 
 
 def run(work: Work) -> Outcome:

@@ -3,7 +3,7 @@
 import torch
 
 from realmodel.bench.peers.peer import Outcome, Work
-from realmodel.statistics import collect_statistics
+from realmodel.measure.statistics import collect_statistics
 
 
 def run(work: Work) -> Outcome:

@@ -3,7 +3,7 @@
 import torch
 
 from realmodel.bench.peers.peer import Outcome, Work
-from realmodel.gauss_newton import gauss_newton
+from realmodel.measure.gauss_newton import gauss_newton
 
 
 def run(work: Work) -> Outcome:

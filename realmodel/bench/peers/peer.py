@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from realmodel.architectures import AdaptedModule
-from realmodel.batches import EncodedExample
-from realmodel.gauss_newton import Directions
+from realmodel.measure.gauss_newton import Directions
+from realmodel.model.batches import EncodedExample
+from realmodel.model.modules import AdaptedModule
 
 
 @dataclass(frozen=True)

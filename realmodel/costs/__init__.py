@@ -1,0 +1,1 @@
+"""Parameters, time, memory and latency of adapters."""

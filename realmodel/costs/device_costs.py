@@ -1,0 +1,121 @@
+"""Costs of any placement on one device: time, memory, serving latency, parameters."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from theory import InputError
+from theory.choice.cost_model import CostModel
+
+
+@dataclass(frozen=True)
+class DeviceCosts:
+    """The costs that a budget can limit, each ``base + per_depth (L - min S) + sum_S c_l``.
+
+    Layers are positions on the card, not block indices.
+
+    Parameters
+    ----------
+    time : theory.CostModel
+        One training step (seconds when calibrated, otherwise floating-point operations).
+    memory : theory.CostModel
+        Bytes that one training step keeps for backward, with gradients and optimiser state.
+    serving : theory.CostModel
+        Added to one decoded token by unmerged adapters (seconds, or operations).
+    parameters : theory.CostModel
+        Trainable parameters.
+    rank : int
+        LoRA rank that the costs are for.
+    tokens : int
+        Tokens in one training step.
+    calibrated : bool
+        Whether time, memory and serving were measured on ``device``.
+    device : str
+        Where, in words.
+    residual : float or None
+        Largest relative error of the calibrated time on the placements it was measured on.
+    """
+
+    time: CostModel
+    memory: CostModel
+    serving: CostModel
+    parameters: CostModel
+    rank: int
+    tokens: int
+    calibrated: bool
+    device: str
+    residual: float | None = None
+
+    KINDS: ClassVar[tuple[str, ...]] = ("time", "memory", "serving", "parameters")
+
+    def __post_init__(self) -> None:
+        """Check that the four costs speak of the same layers."""
+        depths = {kind: len(self.of(kind).per_layer) for kind in self.KINDS}
+        if len(set(depths.values())) != 1:
+            raise InputError(f"the costs speak of different numbers of layers: {depths}")
+        if self.rank < 1 or self.tokens < 1:
+            raise InputError(f"rank {self.rank} and tokens {self.tokens} must be at least 1")
+
+    def of(self, kind: str) -> CostModel:
+        """One of the costs by name."""
+        if kind not in self.KINDS:
+            raise InputError(f"unknown cost {kind!r}: choose one of {', '.join(self.KINDS)}")
+        cost: CostModel = getattr(self, kind)
+        return cost
+
+    def unit(self, kind: str) -> str:
+        """Unit of a cost."""
+        work = "seconds" if self.calibrated else "operations"
+        return {"time": f"{work} per step", "memory": "bytes per step"}.get(
+            kind, f"{work} per token" if kind == "serving" else "parameters"
+        )
+
+    def everything(self, kind: str) -> float:
+        """Cost of adapting every layer."""
+        return self.of(kind).of(range(len(self.time.per_layer)))
+
+    def record(self, positions: Sequence[int]) -> dict[str, float]:
+        """All four costs of a placement, and each as a share of adapting every layer."""
+        costs = {kind: self.of(kind).of(positions) for kind in self.KINDS}
+        shares = {
+            f"{kind}_share": value / whole if (whole := self.everything(kind)) > 0 else 1.0
+            for kind, value in costs.items()
+        }
+        return costs | shares
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON mapping."""
+        return {
+            kind: asdict(self.of(kind))
+            | {"per_layer": list(self.of(kind).per_layer), "unit": self.unit(kind)}
+            for kind in self.KINDS
+        } | {
+            "rank": self.rank,
+            "tokens": self.tokens,
+            "calibrated": self.calibrated,
+            "device": self.device,
+            "residual": self.residual,
+        }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "DeviceCosts":
+        """Rebuild from the JSON mapping."""
+        time, memory, serving, parameters = (
+            CostModel(
+                tuple(float(cost) for cost in record[kind]["per_layer"]),
+                base=float(record[kind]["base"]),
+                per_depth=float(record[kind]["per_depth"]),
+            )
+            for kind in cls.KINDS
+        )
+        return cls(
+            time=time,
+            memory=memory,
+            serving=serving,
+            parameters=parameters,
+            rank=record["rank"],
+            tokens=record["tokens"],
+            calibrated=record["calibrated"],
+            device=record["device"],
+            residual=record["residual"],
+        )

@@ -1,0 +1,76 @@
+"""The protocol of a comparison."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from realmodel.finetuning import FinetuneOptions
+from theory import InputError
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Which placements, how often, on how much data.
+
+    Parameters
+    ----------
+    size : int
+        Layers per placement.
+    placements : int
+        Structured and random placements of this size.
+    seeds : int
+        Fine-tuning runs per placement, with seeds 0, 1, ...
+    training_samples, heldout_samples : int
+        Sequences to train on and to measure the held-out loss on.
+    max_length : int
+        Longer sequences are left out.
+    directions, curvature_samples, damping : int, int, float
+        Directions per module of the Gauss-Newton model, sequences behind its curvature, and
+        what is added to its diagonal (1 is the curvature of a perfect Kronecker model).
+    finetune : FinetuneOptions
+        The protocol of every run; its seed is replaced.
+    seed : int
+        Of the random placements and of the choice of samples.
+
+    Raises
+    ------
+    InputError
+        When a number is not positive.
+    """
+
+    size: int = 4
+    placements: int = 30
+    seeds: int = 2
+    training_samples: int = 256
+    heldout_samples: int = 96
+    max_length: int = 72
+    directions: int = 2
+    curvature_samples: int = 32
+    damping: float = 0.1
+    finetune: FinetuneOptions = field(
+        default_factory=lambda: FinetuneOptions(steps=30, batch_size=6)
+    )
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in (
+            "size",
+            "placements",
+            "seeds",
+            "training_samples",
+            "heldout_samples",
+            "max_length",
+            "directions",
+            "curvature_samples",
+        ):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    f"{name.replace('_', ' ')} must be positive, got {getattr(self, name)}"
+                )
+        if not self.damping >= 0:
+            raise InputError(f"damping must not be negative, got {self.damping}")
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; the fine-tuning seed is left out, since every run has its own."""
+        record = asdict(self)
+        del record["finetune"]["seed"]
+        return record

@@ -1,0 +1,75 @@
+"""Finished runs on disk, one JSON file each: a killed comparison continues where it was."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from realmodel.finetuning.saved_run import write_json
+from theory import InputError
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """A folder of runs that all follow one protocol.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent.
+    protocol : mapping
+        What every run shares (model, data, options); kept in ``protocol.json``.
+
+    Raises
+    ------
+    InputError
+        When the folder holds runs of another protocol.
+    """
+
+    folder: Path
+    protocol: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        path = self.folder / "protocol.json"
+        if path.exists():
+            found = read_json(path)
+            for key in sorted(self.protocol.keys() | found.keys()):
+                if found.get(key) != self.protocol.get(key):
+                    raise InputError(
+                        f"{self.folder} holds runs with {key} {found.get(key)!r}, not "
+                        f"{self.protocol.get(key)!r}; use another folder"
+                    )
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_json(path, dict(self.protocol))
+
+    def path(self, layers: Sequence[int], seed: int) -> Path:
+        """File of one run; named by its layers and seed."""
+        return self.folder / f"run-{'-'.join(map(str, layers))}-seed{seed}.json"
+
+    def read(self, layers: Sequence[int], seed: int) -> dict[str, Any] | None:
+        """The finished run, or None."""
+        path = self.path(layers, seed)
+        return read_json(path) if path.exists() else None
+
+    def write(self, layers: Sequence[int], seed: int, record: Mapping[str, Any]) -> None:
+        """Keep a finished run."""
+        write_json(self.path(layers, seed), record)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from ``path``.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged ({error}); delete it to run it again") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path} does not hold a JSON object; delete it to run it again")
+    return record

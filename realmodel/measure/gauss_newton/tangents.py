@@ -1,0 +1,154 @@
+"""Forward-mode derivatives of the completion logits along rank-1 changes of the weights."""
+
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import jvp, vmap
+
+from realmodel.measure.gauss_newton.directions import Directions
+from realmodel.measure.statistics.completion_logits import completion_logits
+from realmodel.model.batches import Batch
+from realmodel.model.modules import ARCHITECTURES, AdaptedModule
+from theory import InputError
+
+Change = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From a module's input (b, t, d) and its output (b, t, m) to its changed output."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where tangents stop: before a linear head ``W`` (V, w), or after the head (no weight)."""
+
+    weight: torch.Tensor | None = None
+    bias: torch.Tensor | None = None
+
+    @classmethod
+    def of(cls, model: Any) -> "Head":
+        """The linear head of a known architecture; nothing is assumed about any other."""
+        head = model.get_output_embeddings()
+        if str(model.config.model_type) in ARCHITECTURES and isinstance(head, nn.Linear):
+            return cls(head.weight, head.bias)
+        return cls()
+
+    def like(self, values: torch.Tensor) -> "Head":
+        """The same head in the arithmetic and on the device of ``values``."""
+        parts = (self.weight, self.bias)
+        return Head(*(None if part is None else part.to(values) for part in parts))
+
+    def logits(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Logits (n, V) from the values (n, w) at which tangents stop."""
+        if self.weight is None:
+            return outputs
+        return nn.functional.linear(outputs, self.weight, self.bias)
+
+
+def check_attention(model: Any) -> None:
+    """Refuse attention kernels without a forward-mode derivative.
+
+    Raises
+    ------
+    InputError
+        If the model was loaded with attention other than eager.
+    """
+    attention = getattr(model.config, "_attn_implementation", None)
+    if attention not in ("eager", None):
+        raise InputError(
+            f"attention {attention!r} has no forward-mode derivative: load with attention='eager'"
+        )
+
+
+@contextmanager
+def changed(model: Any, changes: dict[str, Change]) -> Generator[None]:
+    """Within this context, the named modules give changed outputs."""
+
+    def hook(change: Change) -> Callable[..., torch.Tensor]:
+        return lambda _, inputs, output: change(inputs[0], output)
+
+    with ExitStack() as stack:
+        for name, change in changes.items():
+            handle = model.get_submodule(name).register_forward_hook(hook(change))
+            stack.callback(handle.remove)
+        yield
+
+
+@contextmanager
+def stopped_at(model: Any, head: Head) -> Generator[None]:
+    """Within this context, the model returns what enters a linear head instead of logits."""
+    if head.weight is None:
+        yield
+        return
+    module = model.get_output_embeddings()
+    original = module.__dict__.get("forward")
+    module.forward = lambda hidden: hidden
+    try:
+        yield
+    finally:
+        del module.forward
+        if original is not None:
+            module.forward = original
+
+
+def tangents(
+    model: Any,
+    batch: Batch,
+    modules: tuple[AdaptedModule, ...],
+    directions: Directions,
+    *,
+    head: Head,
+    chunk: int | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Values (n, w) of the completion tokens and their derivatives (K, n, w).
+
+    The modules' directions enter as coefficients of ``y + ((h right') c) left``, differentiated at
+    ``c = 0`` in all K coordinates by one vectorised forward-mode pass; layers below the lowest
+    of ``modules`` carry no tangent and are computed once.
+
+    Parameters
+    ----------
+    chunk
+        Coordinates per pass; all by default.
+    """
+    sizes = [len(directions.left[module.name]) for module in modules]
+    parameter = next(model.parameters())
+
+    def like(values: Any) -> torch.Tensor:
+        return torch.from_numpy(values).to(parameter.dtype)
+
+    factors = {
+        module.name: (like(directions.left[module.name]), like(directions.right[module.name]))
+        for module in modules
+    }
+
+    def values(coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        parts = dict(zip(factors, coefficients.split(sizes), strict=True))
+
+        def change(name: str) -> Change:
+            left, right = factors[name]
+
+            def add(hidden: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+                scale = (hidden @ right.to(hidden.device).T) * parts[name].to(hidden.device)
+                return output + scale @ left.to(hidden.device)
+
+            return add
+
+        with changed(model, {name: change(name) for name in factors}), stopped_at(model, head):
+            outputs, _ = completion_logits(model, batch)
+        return outputs, outputs
+
+    zero = torch.zeros(sum(sizes), dtype=parameter.dtype, device=model.device)
+
+    def push(direction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        result: Any = jvp(values, (zero,), (direction,), has_aux=True)
+        return result[1], result[2]
+
+    basis = torch.eye(len(zero), dtype=zero.dtype, device=zero.device)
+    with torch.no_grad():
+        vectorise: Any = vmap
+        pieces = [
+            vectorise(push, out_dims=(0, None))(piece) for piece in basis.split(chunk or len(zero))
+        ]
+    return pieces[0][1], torch.cat([derivatives for derivatives, _ in pieces])

@@ -1,0 +1,26 @@
+"""Logits of the completion tokens alone: the head never sees the prompt or the padding."""
+
+import inspect
+from typing import Any
+
+import torch
+
+from realmodel.model.batches import IGNORED, Batch
+
+
+def completion_logits(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (n, V), at least float32, and targets (n,) of the batch's completion tokens."""
+    targets = batch.labels[:, 1:]
+    wanted = targets != IGNORED
+    columns = wanted.any(dim=0).nonzero().squeeze(1)
+    keep = {}
+    if "logits_to_keep" in inspect.signature(model.forward).parameters:
+        keep = {"logits_to_keep": columns}
+    logits = model(**batch.inputs, use_cache=False, **keep).logits
+    if not keep:
+        logits = logits[:, columns.to(logits.device)]
+    targets, wanted = targets[:, columns], wanted[:, columns]
+    logits = logits[wanted.to(logits.device)]
+    # Half-precision logits lose the small differences that gradients are made of.
+    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    return logits, targets[wanted].to(logits.device)

@@ -1,0 +1,76 @@
+"""Which sequences go into which batch: fixed by the data and the options, never by timing."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+
+from realmodel.model.batches import Batch, EncodedExample, batches
+
+
+@dataclass(frozen=True)
+class PlannedBatch:
+    """Places (in the whole data) of the sequences of one batch, all of one group."""
+
+    group: int
+    indices: tuple[int, ...]
+
+    def padded(
+        self, encoded: Sequence[EncodedExample], padding_side: str, device: torch.device | str
+    ) -> Batch:
+        """The batch itself; ``sequence_index`` holds the places in the whole data."""
+        side = cast(Literal["right", "left"], padding_side)
+        chosen = [encoded[index] for index in self.indices]
+        # Padding is masked everywhere, so any token id serves.
+        (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0, padding_side=side)
+        return Batch(
+            batch.input_ids, batch.attention_mask, batch.labels, torch.tensor(self.indices)
+        ).to(device)
+
+
+def plan_batches(
+    encoded: Sequence[EncodedExample],
+    *,
+    groups: int,
+    batch_size: int,
+    shard: tuple[int, int] = (0, 1),
+    among: Collection[int] | None = None,
+) -> tuple[PlannedBatch, ...]:
+    """Batches of one group each, sequences of similar length together.
+
+    Sequence i belongs to group ``i % groups`` and to shard ``(i // groups) % shards``, so that
+    shards hold all groups and add up. With ``among``, only these places take part.
+
+    Examples
+    --------
+    >>> ten = [EncodedExample((1,) * (i + 2), (1,) * (i + 2), "") for i in range(10)]
+    >>> [(b.group, b.indices) for b in plan_batches(ten, groups=2, batch_size=3)]
+    [(0, (0, 2, 4)), (0, (6, 8)), (1, (1, 3, 5)), (1, (7, 9))]
+    >>> [(b.group, b.indices) for b in plan_batches(ten, groups=2, batch_size=3, among={4, 5, 6})]
+    [(0, (4, 6)), (1, (5,))]
+    """
+    index, shards = shard
+    plan: list[PlannedBatch] = []
+    for group in range(groups):
+        members = [
+            i
+            for i in range(group, len(encoded), groups)
+            if (i // groups) % shards == index and (among is None or i in among)
+        ]
+        members.sort(key=lambda i: len(encoded[i].input_ids))
+        for start in range(0, len(members), batch_size):
+            plan.append(PlannedBatch(group, tuple(members[start : start + batch_size])))
+    return tuple(plan)
+
+
+def data_digest(encoded: Sequence[EncodedExample]) -> str:
+    """Digest of tokens and labels, in order."""
+    digest = hashlib.sha256()
+    for example in encoded:
+        row: Any = np.array([example.input_ids, example.labels], dtype=np.int64)
+        digest.update(f"{row.shape}".encode())
+        digest.update(row.tobytes())
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,111 @@
+"""LoRA adapters by peft on exactly the modules of a placement."""
+
+import hashlib
+import math
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from realmodel.model.activation import fused_activations
+from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.model.modules import AdaptedModule
+from theory import InputError
+
+
+@contextmanager
+def adapted(
+    model: Any, modules: Sequence[AdaptedModule], options: FinetuneOptions
+) -> Generator[PeftModel]:
+    """The model with adapters on ``modules``; the base model comes back untouched.
+
+    Each module's ``A`` is drawn from its own stream, named by the seed and the module: two
+    placements that share a module start it from the same point, so their difference is the
+    placement's and not the draw's. ``B`` starts at zero, as in peft.
+
+    Yields
+    ------
+    peft.PeftModel
+        In evaluation mode (no dropout anywhere), on the device of ``model``.
+
+    Raises
+    ------
+    InputError
+        When the modules that peft made trainable are not those of the placement.
+    """
+    orientations = {module.transposed for module in modules}
+    if len(orientations) > 1:
+        raise InputError("cannot adapt Conv1D and Linear modules in one configuration")
+    trainable_before = [name for name, p in model.named_parameters() if p.requires_grad]
+    config = LoraConfig(
+        r=options.rank,
+        lora_alpha=options.alpha,  # type: ignore[arg-type]  # peft divides it; floats work
+        lora_dropout=0.0,
+        bias="none",
+        target_modules=[module.name for module in modules],
+        fan_in_fan_out=orientations == {True},
+        task_type="CAUSAL_LM",
+    )
+    training = model.training
+    with warnings.catch_warnings():
+        # peft asks transformers by a name that transformers renamed.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
+        peft_model = get_peft_model(model, config)
+    try:
+        refuse_other_modules(peft_model, modules)
+        initialise(peft_model, options.seed)
+        peft_model.eval()
+        with fused_activations(peft_model):
+            yield peft_model
+    finally:
+        peft_model.unload()
+        if hasattr(model, "peft_config"):
+            del model.peft_config
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in trainable_before)
+        model.train(training)
+
+
+def trainable_modules(peft_model: PeftModel) -> tuple[str, ...]:
+    """Names (in the base model) of the modules that hold trainable parameters, sorted."""
+    names = {
+        name.removeprefix("base_model.model.").split(".lora_")[0]
+        for name, parameter in peft_model.named_parameters()
+        if parameter.requires_grad
+    }
+    return tuple(sorted(names))
+
+
+def refuse_other_modules(peft_model: PeftModel, modules: Sequence[AdaptedModule]) -> None:
+    """Raise unless exactly ``modules`` are trainable."""
+    wanted = {module.name for module in modules}
+    found = set(trainable_modules(peft_model))
+    if found != wanted:
+        raise InputError(
+            f"peft made other modules trainable than the placement names: missing "
+            f"{sorted(wanted - found)}, in excess {sorted(found - wanted)}"
+        )
+
+
+def initialise(peft_model: PeftModel, seed: int) -> None:
+    """Draw every ``A`` from the distribution of peft's default, one stream per module."""
+    for name, parameter in peft_model.named_parameters():
+        if parameter.requires_grad and ".lora_A." in name:
+            with torch.no_grad():
+                parameter.copy_(initial_factor(parameter.shape, f"{seed}:{name}"))
+
+
+def initial_factor(shape: Sequence[int], stream: str) -> torch.Tensor:
+    """An ``A`` of shape (rank, in) from peft's default distribution, float32."""
+    key = hashlib.sha256(stream.encode()).digest()[:8]
+    generator = torch.Generator().manual_seed(int.from_bytes(key, "big") >> 1)
+    draw = torch.empty(tuple(shape), dtype=torch.float32)
+    return torch.nn.init.kaiming_uniform_(draw, a=math.sqrt(5), generator=generator)
+
+
+def adapter_parameters(peft_model: PeftModel) -> dict[str, torch.nn.Parameter]:
+    """The trainable parameters by name, in the model's order."""
+    return {name: p for name, p in peft_model.named_parameters() if p.requires_grad}

@@ -1,0 +1,16 @@
+"""A placement as a configuration that works: peft, axolotl, Python, JSON."""
+
+from realmodel.model.lora_config import lora_config_arguments, ranks_of
+from realmodel.placement.export.formats import FORMATS, ExportFormat
+from realmodel.placement.export.trainable import check_trainable, trainable_modules
+from realmodel.placement.export.write import write_exports
+
+__all__ = [
+    "FORMATS",
+    "ExportFormat",
+    "check_trainable",
+    "lora_config_arguments",
+    "ranks_of",
+    "trainable_modules",
+    "write_exports",
+]

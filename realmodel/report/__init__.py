@@ -1,0 +1,7 @@
+"""A card for people: Markdown, a page, a table."""
+
+from realmodel.report.markdown import markdown
+from realmodel.report.page.render import html
+from realmodel.report.table import table
+
+__all__ = ["html", "markdown", "table"]

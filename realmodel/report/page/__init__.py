@@ -1,0 +1,1 @@
+"""The card as one self-contained HTML page."""

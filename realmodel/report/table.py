@@ -1,0 +1,67 @@
+"""The card on a terminal."""
+
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from realmodel.report.notes import notes
+from realmodel.runs.numbers import number
+
+if TYPE_CHECKING:
+    from realmodel.card.layer_card import LayerCard
+
+NARROW = {
+    "gain": "gain alone",
+    "budget_gain": "in budget",
+    "residual_norm": "residual norm",
+    "gradient_norm": "gradient norm",
+    "activation_energy": "activation energy",
+}
+WIDE = NARROW | {
+    "effective_rank": "effective rank",
+    "residual_norm_cross_fitted": "cross-fitted",
+    "condition_number": "condition",
+    "steps_to_90": "steps to 90%",
+}
+
+
+def table(card: "LayerCard", *, width: int = 80) -> RenderableType:
+    """Layers with the measures that fit in ``width`` columns, then one line per bound."""
+    shown = WIDE if width >= 112 else NARROW
+    rows = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title=f"{card.model['source']} on {card.data['source']}",
+        caption=(
+            f"gain in nats per completion token (loss before: {number(card.data['loss'])}), within "
+            f"{card.options['directions']} directions per module; ± one standard error"
+            + ("" if card.tangent is None else f"; in budget: {card.tangent.title}")
+        ),
+    )
+    rows.add_column("layer", justify="right", no_wrap=True)
+    rows.add_column("", no_wrap=True)
+    for name in shown.values():
+        rows.add_column(name, justify="right", no_wrap=name == "gain alone")
+    best = max((profile.measures.gain or 0.0) for profile in card.layers)
+    for profile in card.layers:
+        gain = profile.measures.gain or 0.0
+        cells = [number(getattr(profile.measures, name)) for name in shown]
+        if profile.measures.gain_error is not None:
+            cells[0] += f" ± {number(profile.measures.gain_error)}"
+        rows.add_row(str(profile.layer), _bar(gain / best if best > 0 else 0.0), *cells)
+    lines = [Text(f"• {note.text}", style="yellow" if note.void else "") for note in notes(card)]
+    return Group(rows, Padding(Group(*lines), (1, 0, 0, 0)))
+
+
+def _bar(share: float, width: int = 6) -> str:
+    """A horizontal bar.
+
+    >>> _bar(1.0, 2), _bar(0.0, 2)
+    ('██', '  ')
+    """
+    full = round(share * width)
+    return "█" * full + " " * (width - full)

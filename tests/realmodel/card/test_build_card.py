@@ -1,0 +1,91 @@
+"""A card measured on a tiny random model, against independent computations."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from realmodel.card import CardOptions, LayerCard, measure_card
+from realmodel.datasets import read_examples
+from realmodel.model.batches import batches, completion_loss, encode, padding_id
+from realmodel.model.checkpoint import load_checkpoint
+from theory import InputError
+
+
+def test_the_loss_is_the_mean_over_completion_tokens(
+    measured: LayerCard, gpt2_folder: Path, task_file: Path
+) -> None:
+    checkpoint = load_checkpoint(gpt2_folder)
+    encoded = encode(read_examples(task_file), checkpoint.tokenizer, max_length=32)
+    total, count = 0.0, 0
+    for batch in batches(encoded, batch_size=5, pad_id=padding_id(checkpoint.tokenizer)):
+        with torch.no_grad():
+            loss, tokens = completion_loss(checkpoint.model, batch)
+        total, count = total + float(loss), count + tokens
+    assert measured.data["loss"] == pytest.approx(total / count, rel=1e-6)
+    assert measured.data["completion_tokens"] == count
+
+
+def test_every_layer_and_module_has_every_measure(measured: LayerCard) -> None:
+    assert measured.indices == (0, 1, 2, 3)
+    for profile in (*measured.layers, *measured.modules):
+        record = profile.measures.to_dict()
+        missing = {name for name, value in record.items() if value is None}
+        budget = {"budget_gain", "budget_gain_error"}  # of layers only
+        assert missing & budget == (set() if profile in measured.layers else budget)
+        assert missing - budget <= {"condition_number", "residual_norm_cross_fitted"}
+        assert missing <= set(record["reasons"])
+
+
+def test_a_layer_is_the_union_of_its_modules(measured: LayerCard) -> None:
+    for layer in measured.layers:
+        own = [m for m in measured.modules if m.layer == layer.layer]
+        for name in ("residual_norm", "residual_norm_activation", "gradient_norm"):
+            squares = sum(getattr(m.measures, name) ** 2 for m in own)
+            assert getattr(layer.measures, name) ** 2 == pytest.approx(squares, rel=1e-10)
+        crossed = sum(m.measures.residual_squared_cross_fitted or 0.0 for m in own)
+        assert layer.measures.residual_squared_cross_fitted == pytest.approx(crossed, rel=1e-8)
+
+
+def test_gains_alone_are_half_the_squared_residual_norms_of_the_quadratic(
+    measured: LayerCard,
+) -> None:
+    gains = [profile.measures.gain for profile in measured.layers]
+    np.testing.assert_allclose(gains, 0.5 * measured.quadratic.residual_norms**2, rtol=1e-12)
+    errors = [profile.measures.gain_error for profile in measured.layers]
+    predictor = measured.predictor("gauss-newton")
+    np.testing.assert_allclose(errors, [predictor.gain_error((i,)) for i in range(4)], rtol=1e-8)
+    assert measured.tangent is not None
+    within = [profile.measures.budget_gain for profile in measured.layers]
+    expected = [measured.tangent.quadratic.gain([i]) for i in range(4)]
+    np.testing.assert_allclose(within, expected, rtol=1e-10)
+
+
+def test_the_saved_card_is_the_card(measured: LayerCard, tmp_path: Path) -> None:
+    measured.save(tmp_path / "card.json")
+    assert LayerCard.load(tmp_path / "card.json").to_json() == measured.to_json()
+
+
+def test_two_runs_agree(measured: LayerCard, gpt2_folder: Path, task_file: Path) -> None:
+    options = CardOptions(directions=2, rank=2, batch_size=3, calibrate=False)
+    again = measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)
+    np.testing.assert_allclose(
+        again.quadratic.curvature, measured.quadratic.curvature, rtol=1e-3, atol=1e-6
+    )
+    assert again.data["digest"] == measured.data["digest"]
+
+
+def test_a_sequence_beyond_the_window_is_refused(gpt2_folder: Path, task_file: Path) -> None:
+    with pytest.raises(InputError, match="window is 3"):
+        measure_card(
+            load_checkpoint(gpt2_folder), read_examples(task_file), CardOptions(max_length=3)
+        )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("directions", 0), ("rank", 0), ("ridge", -1.0), ("alpha", 0.0)]
+)
+def test_options_out_of_range_are_refused(field: str, value: float) -> None:
+    with pytest.raises(InputError, match=field):
+        CardOptions(**{field: value})  # type: ignore[arg-type]

@@ -1,0 +1,148 @@
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from realmodel.cli import app
+from realmodel.evidence import CompareOptions, Task, compare
+from realmodel.evidence.baselines import BASELINES
+from realmodel.evidence.examples import task_examples
+from realmodel.finetuning import FinetuneOptions
+from realmodel.model.modules import find_modules
+from theory import InputError
+
+OPTIONS = CompareOptions(
+    size=2,
+    placements=3,
+    seeds=2,
+    training_samples=20,
+    heldout_samples=8,
+    max_length=64,
+    directions=1,
+    curvature_samples=4,
+    finetune=FinetuneOptions(rank=2, alpha=4.0, learning_rate=2e-2, steps=2, batch_size=4),
+)
+
+
+@pytest.fixture
+def run(gpt2, examples, tmp_path):
+    task = Task.from_examples("things", gpt2, examples[:22], examples[22:], OPTIONS)
+
+    def call(options=OPTIONS, **more):
+        return compare(gpt2, task, find_modules(gpt2.model), options, tmp_path / "runs", **more)
+
+    return call
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_path):
+    done = []
+
+    def kill_at(stage, number):
+        def progress(name, finished, total):
+            done.append((name, finished, total))
+            if (name, finished) == (stage, number):
+                raise KilledError
+
+        return progress
+
+    for stage, number in (("fine-tuning", 5), ("scores", 3)):
+        with pytest.raises(KilledError):
+            run(progress=kill_at(stage, number))
+    finished_files = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "runs").glob("run-*")}
+    assert len(finished_files) == 2 * (3 + 3 + 1)
+    result = run()
+    for path in (tmp_path / "runs").glob("run-*"):
+        assert finished_files.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
+    record = result.to_json()
+    json.dumps(record, allow_nan=False)
+    assert {s["name"] for s in record["summaries"]} == set(BASELINES)
+    for summary in record["summaries"]:
+        assert summary["regret"] >= 0
+        assert len(summary["pick"]) == 2
+    assert set(record["predictions"]) == {
+        "joint-gain-exact",
+        "tangent-quadratic",
+        "tangent-start",
+    }
+    for rows in record["predictions"].values():
+        assert len(rows) == 3
+        for row in rows:
+            assert row["sum"] > 0
+            assert row["signed_lower"] <= row["joint"] * (1 + 1e-9)
+    labels = {row["label"] for row in record["runs"]}
+    assert {"first-k", "all-layers", "layer-0", "layer-2"} <= labels
+    text = result.to_markdown()
+    for baseline in BASELINES.values():
+        assert baseline.title in text
+    again = run()
+    assert [s.regret for s in again.summaries] == [s.regret for s in result.summaries]
+
+
+def test_runs_of_another_protocol_are_refused(run):
+    with pytest.raises(KilledError):
+        run(progress=stop)
+    other = replace(OPTIONS, finetune=replace(OPTIONS.finetune, steps=3))
+    with pytest.raises(InputError, match=r"holds runs with finetune .*use another folder"):
+        run(other)
+
+
+def test_a_damaged_run_is_named(run, tmp_path):
+    with pytest.raises(KilledError):
+        run(progress=stop)
+    path = next((tmp_path / "runs").glob("run-*"))
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"{path.name} is damaged"):
+        run()
+
+
+def stop(stage, done, total):
+    raise KilledError
+
+
+def test_heldout_prompts_are_not_trained_on(gpt2, examples):
+    task = Task.from_examples("things", gpt2, examples[:20], examples, OPTIONS)
+    trained = {row.id for row in task.training}
+    assert not trained & {row.id for row in task.heldout}
+    with pytest.raises(InputError, match="every held-out prompt is also trained on"):
+        Task.from_examples("things", gpt2, examples, examples, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": 0}, "seeds must be positive, got 0"),
+        ({"damping": -1.0}, "damping must not be negative, got -1.0"),
+    ],
+)
+def test_bad_options_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        replace(OPTIONS, **change)
+
+
+def test_a_model_without_data_is_refused_and_a_demo_model_has_its_own():
+    with pytest.raises(InputError, match="model 'some/model' needs --data"):
+        task_examples("some/model", None, None, OPTIONS)
+    name, training, heldout = task_examples("demo:gpt2", None, None, OPTIONS)
+    assert name == "demo"
+    assert len(training) == 20
+    assert len(heldout) == 32
+
+
+def test_the_command_writes_both_forms(folders, data_file, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["compare", "--model", str(folders["gpt2"]), "--data", str(data_file)]
+    arguments += ["--size", "1", "--placements", "3", "--seeds", "1", "--steps", "1"]
+    arguments += ["--rank", "2", "--batch-size", "4", "--directions", "1"]
+    arguments += ["--output-dir", str(out), "--json"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == json.loads((out / "comparison.json").read_text())
+    assert "| score |" in (out / "comparison.md").read_text()
+    done = CliRunner().invoke(app, [*arguments[:5], "--size", "7"])
+    assert done.exit_code == 2
+    assert "a placement of 7 layers does not fit a model of 3" in " ".join(done.stderr.split())

@@ -1,0 +1,123 @@
+"""Loading: folders that work, and every way in which one can be wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, ViTConfig
+
+from realmodel.model.checkpoint import empty_model, load_checkpoint, model_digest
+from theory import InputError
+
+
+@pytest.fixture
+def folder(make: Any, tmp_path: Path) -> Path:
+    path = tmp_path / "checkpoint"
+    make("qwen3").half().save_pretrained(path)
+    words = {f"w{i}": i for i in range(13)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="w0"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="w1").save_pretrained(path)
+    return path
+
+
+def test_a_folder_loads_with_its_digest(folder: Path) -> None:
+    checkpoint = load_checkpoint(folder)
+    assert (checkpoint.architecture, checkpoint.dtype) == ("qwen3", "float32")
+    assert checkpoint.digest.startswith("sha256:")
+    assert not checkpoint.model.training
+    assert checkpoint.model.config._attn_implementation == "eager"
+    assert checkpoint.tokenizer("w3 w4")["input_ids"] == [3, 4]
+    assert load_checkpoint(folder, dtype="float64").dtype == "float64"
+    assert load_checkpoint(folder, dtype="float16").dtype == "float16"
+
+
+def test_the_digest_follows_the_weights(folder: Path) -> None:
+    before = load_checkpoint(folder).digest
+    weights = load_file(folder / "model.safetensors")
+    weights["model.norm.weight"] += 1
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    checkpoint = load_checkpoint(folder)
+    assert checkpoint.digest != before
+    other = model_digest(checkpoint.model)
+    checkpoint.model.model.norm.weight.data[0] += 1
+    assert model_digest(checkpoint.model) != other
+
+
+def test_device_map_auto(folder: Path) -> None:
+    plain = load_checkpoint(folder).model(torch.tensor([[1, 2, 3]])).logits
+    spread = load_checkpoint(folder, device="auto").model(torch.tensor([[1, 2, 3]])).logits
+    torch.testing.assert_close(spread.cpu(), plain)
+
+
+def test_empty_model_has_shapes_alone(folder: Path) -> None:
+    model = empty_model(str(folder))
+    assert model.get_output_embeddings().weight.shape == (13, 8)
+    assert model.model.layers[0].mlp.up_proj.weight.is_meta
+
+
+def _truncate(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def _pickle(folder: Path) -> None:
+    torch.save({}, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def _config(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def _drop_weight(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda f: (f / "config.json").unlink(), "has no config.json"),
+        (lambda f: (f / "config.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "model.safetensors").unlink(), "has no .safetensors file"),
+        (lambda f: (f / "tokenizer.json").unlink(), "cannot be loaded"),
+        (_truncate, "cannot be loaded"),
+        (_pickle, r"only pickled weights \(pytorch_model.bin\)"),
+        (lambda f: _config(f, model_type="nonesuch"), "nonesuch"),
+        (lambda f: ViTConfig().save_pretrained(f), "'vit' is not a causal language model"),
+        (lambda f: _config(f, model_type="llama", head_dim=8), "cannot be loaded|lacks"),
+        (_drop_weight, "lacks 1 weights .* such as model.layers.1.mlp.up_proj.weight"),
+        (lambda f: _config(f, hidden_size=16), "cannot be loaded|lacks"),
+    ],
+)
+def test_damaged_checkpoints(folder: Path, damage: Any, match: str) -> None:
+    damage(folder)
+    with pytest.raises(InputError, match=match) as caught:
+        load_checkpoint(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_sources_and_options_that_do_not_exist(folder: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(InputError, match="is not a folder"):
+        load_checkpoint(folder / "config.json")
+    with pytest.raises(InputError, match=r"'./absent' is not a folder"):
+        load_checkpoint("./absent")
+    with pytest.raises(InputError, match="dtype 'int3': choose one of float16"):
+        load_checkpoint(folder, dtype="int3")
+    with pytest.raises(InputError, match="device 'tpu9' cannot be used"):
+        load_checkpoint(folder, device="tpu9")
+
+
+@pytest.mark.gpu
+def test_loads_on_a_gpu_in_its_own_dtype(folder: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    assert load_checkpoint(folder, device="cuda").dtype == "float16"

@@ -1,0 +1,111 @@
+"""Placements that no other beats in both gain and cost (8e)."""
+
+from collections.abc import Iterator, Sequence
+
+from theory.choice.cost_model import CostModel
+from theory.choice.greedy import TIE, greedy_order
+from theory.choice.placement import Guarantee, Placement, best_gain_bound, greedy_guarantee
+from theory.errors import InputError
+from theory.quadratic.block_quadratic import BlockQuadratic
+from theory.quadratic.conditional_system import ConditionalSystem
+
+
+def pareto_front(
+    quadratic: BlockQuadratic,
+    cost: CostModel,
+    *,
+    candidates: Sequence[int] | None = None,
+    max_size: int | None = None,
+    enumerate_up_to: int = 14,
+) -> tuple[Placement, ...]:
+    """Trade gain against cost: the placements worth considering, cheapest first.
+
+    Parameters
+    ----------
+    quadratic : BlockQuadratic
+    cost : CostModel
+    candidates : sequence of int, optional
+        Layers to choose from; all by default.
+    max_size : int, optional
+        Most layers in a placement; no limit by default.
+    enumerate_up_to : int
+        With at most this many candidates every set is evaluated and the front is exact. With more,
+        greedy runs above each lowest layer; the guarantee of each placement says so.
+
+    Returns
+    -------
+    tuple of Placement
+        Cost and gain both increase strictly.
+
+    Raises
+    ------
+    InputError
+        Candidates empty, repeated or out of range; ``max_size`` below 1; a cost model of another
+        number of layers.
+
+    Notes
+    -----
+    Provenance: extension. With equal costs per layer the greedy front keeps the guarantee of 8a at
+    each cost, because a cost then fixes the lowest layer and the number of layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> quadratic = BlockQuadratic(np.array([3.0, 2.0, 1.0]), np.eye(3), (1, 1, 1))
+    >>> cost = CostModel((1.0, 1.0, 1.0), per_depth=1.0)
+    >>> [(p.layers, p.cost) for p in pareto_front(quadratic, cost)]
+    [((2,), 2.0), ((1,), 3.0), ((0,), 4.0), ((0, 1), 5.0), ((0, 1, 2), 6.0)]
+    """
+    cost.check(quadratic.layers)
+    chosen_from = quadratic.select(candidates)
+    if max_size is not None and max_size < 1:
+        raise InputError(f"max_size must be at least 1, got {max_size}")
+    size = min(max_size or len(chosen_from), len(chosen_from))
+    exact = len(chosen_from) <= enumerate_up_to
+    found = (every_set if exact else greedy_sets)(quadratic, chosen_from, size)
+    best = -1.0
+    front: list[Placement] = []
+    for price, _, layers in sorted((cost.of(layers), -gain, layers) for layers, gain in found):
+        gain = quadratic.gain(layers)
+        if gain > max(best * (1 + TIE), 0.0):
+            best = gain
+            front.append(Placement(layers, gain, price, _guarantee(quadratic, cost, gain, exact)))
+    return tuple(front)
+
+
+def _guarantee(quadratic: BlockQuadratic, cost: CostModel, gain: float, exact: bool) -> Guarantee:
+    if exact:
+        return Guarantee(1.0, 1.0, gain, "every set was evaluated: the best at its cost")
+    if cost.uniform:
+        return greedy_guarantee(quadratic, range(quadratic.layers))
+    limit = best_gain_bound(quadratic, range(quadratic.layers))
+    return Guarantee(0.0, 0.0, limit, "greedy with unequal costs: no guarantee")
+
+
+Found = Iterator[tuple[tuple[int, ...], float]]
+
+
+def every_set(quadratic: BlockQuadratic, candidates: tuple[int, ...], size: int) -> Found:
+    """Every set of at most ``size`` candidates, and its gain."""
+
+    def extend(system: ConditionalSystem, chosen: tuple[int, ...], gain: float) -> Found:
+        for at, layer in enumerate(system.labels.tolist()):
+            longer, total = (*chosen, layer), gain + float(system.marginals[at])
+            yield longer, total
+            if len(longer) < size and at + 1 < len(system.labels):
+                yield from extend(system.choose(at), longer, total)
+
+    return extend(ConditionalSystem.of(quadratic, candidates), (), 0.0)
+
+
+def greedy_sets(quadratic: BlockQuadratic, candidates: tuple[int, ...], size: int) -> Found:
+    """For each lowest layer, what greedy adds above it, one layer at a time."""
+    system = ConditionalSystem.of(quadratic, candidates)
+    for at, lowest in enumerate(candidates):
+        yield (lowest,), float(system.marginals[at])
+        above = min(size, len(candidates) - at) - 1
+        if above > 0:
+            order = greedy_order(system.choose(at), above)
+            for count in range(1, above + 1):
+                layers = tuple(sorted((lowest, *order[:count])))
+                yield layers, quadratic.gain(layers)

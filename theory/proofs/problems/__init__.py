@@ -1,0 +1,1 @@
+"""Random problems, tight ones and broken ones, a file for each kind."""

@@ -1,0 +1,155 @@
+"""What the tuned layers do about the layers that stay frozen (section 5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from theory.arrays import Array, Float64
+from theory.errors import InputError
+from theory.quadratic.block_quadratic import BlockQuadratic
+
+Scalars = Array | float
+
+
+def compensation_upper(rho: Scalars, rho_tuned: Scalars, outside: Scalars) -> Scalars:
+    """5a: ``||theta*_S - theta_glob,S||_D <= rho / (1 - rho_S) ||theta_glob,T||_D``."""
+    return rho / (1 - rho_tuned) * outside
+
+
+def sharp_compensation_upper(rho: Scalars, rho_tuned: Scalars, outside: Scalars) -> Scalars:
+    """5d: the largest displacement that ``rho`` and ``rho_S`` allow; needs ``rho < 1``.
+
+    ``sqrt(rho^2 - rho_S^2) / (1 - rho_S)`` while ``rho_S <= rho^2``, then ``rho / sqrt(1 -
+    rho^2)``: it never exceeds 5a and does not blow up as ``rho_S`` nears 1.
+    """
+    worst = np.minimum(rho_tuned, rho**2)
+    factor: Array = np.sqrt(np.maximum(rho**2 - worst**2, 0.0)) / (1 - worst)
+    return factor * outside
+
+
+def forgone_upper(rho: Scalars, outside: Scalars) -> Scalars:
+    """5b: ``G(all) - G(S) <= (1 + rho) ||theta_glob,T||_D^2 / 2``."""
+    return 0.5 * (1 + rho) * outside**2
+
+
+def forgone_lower(rho: Scalars, outside: Scalars) -> Scalars:
+    """5b: ``G(all) - G(S) >= (1 - rho) ||theta_glob,T||_D^2 / 2``."""
+    return 0.5 * (1 - rho) * outside**2
+
+
+def gain_after(
+    gain: Scalars, surprise: Float64[Array, "... k"], schur: Float64[Array, "... k k"]
+) -> Array:
+    """5c: ``G(S + j) = G(S) + w' Schur^{-1} w / 2``, with ``w = u_j - M_jS (I + M_SS)^{-1} u_S``.
+
+    ``Schur = I + M_jj - M_jS (I + M_SS)^{-1} M_Sj`` is layer ``j``'s own curvature once ``S`` may
+    answer.
+    """
+    direction = np.linalg.solve(schur, surprise[..., None])[..., 0]
+    return np.asarray(gain + 0.5 * (surprise * direction).sum(axis=-1), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Compensation:
+    """How the tuned layers move when the others are frozen, and what freezing costs.
+
+    Attributes
+    ----------
+    layers
+        The tuned layers ``S``; ``T`` is the rest.
+    displacement
+        ``||theta*_S - theta_glob,S||_D``, square root of the unit of the loss.
+    bound, sharp_bound
+        5a (infinite when ``rho_S >= 1``) and 5d (infinite when ``rho >= 1``).
+    forgone
+        ``G(all) - G(S)``, unit of the loss.
+    forgone_lower, forgone_upper
+        5b.
+    reasons
+        Why a bound is infinite.
+    """
+
+    layers: tuple[int, ...]
+    displacement: float
+    bound: float
+    sharp_bound: float
+    forgone: float
+    forgone_lower: float
+    forgone_upper: float
+    reasons: tuple[str, ...]
+
+
+def compensation(quadratic: BlockQuadratic, layers: Sequence[int]) -> Compensation:
+    """Describe selective tuning of ``layers`` against tuning all.
+
+    Raises
+    ------
+    InputError
+        The set of layers is empty, repeats one or is out of range.
+
+    Notes
+    -----
+    Provenance: reconstruction of Proposition 5.1 (5a, 5b); 5d is an extension.
+
+    Examples
+    --------
+    >>> H = np.array([[1.0, 0.5], [0.5, 1.0]])
+    >>> record = compensation(BlockQuadratic(np.array([0.5, 1.0]), H, (1, 1)), [0])
+    >>> round(record.displacement, 12), round(record.bound, 12)    # theta_glob = (0, -1)
+    (0.5, 0.5)
+    >>> round(record.forgone, 12)                                  # 1/2 - 1/8
+    0.375
+    """
+    chosen = quadratic.select(layers)
+    at = quadratic.coordinates(chosen)
+    joint, alone = quadratic.minimiser(), quadratic.minimiser(chosen)
+    inside = np.zeros_like(joint)
+    inside[at] = joint[at]
+    rho = quadratic.coupling
+    rho_tuned = quadratic.restrict(chosen).coupling
+    outside = quadratic.norm(joint - inside)
+    reasons: list[str] = list(quadratic.reasons)
+    if rho_tuned >= 1:
+        reasons.append(f"coupling {rho_tuned:.4g} within the tuned layers is not below 1: no 5a")
+    if rho >= 1:
+        reasons.append(f"coupling {rho:.4g} is not below 1: no 5d, and 5b's lower side is empty")
+    return Compensation(
+        layers=chosen,
+        displacement=quadratic.norm(alone - inside),
+        bound=float(compensation_upper(rho, rho_tuned, outside)) if rho_tuned < 1 else np.inf,
+        sharp_bound=float(sharp_compensation_upper(rho, rho_tuned, outside)) if rho < 1 else np.inf,
+        forgone=quadratic.gain() - quadratic.gain(chosen),
+        forgone_lower=max(0.0, float(forgone_lower(rho, outside))),
+        forgone_upper=float(forgone_upper(rho, outside)),
+        reasons=tuple(reasons),
+    )
+
+
+def marginal_gain(quadratic: BlockQuadratic, layers: Sequence[int], layer: int) -> float:
+    """``G(S + j) - G(S)`` without cancellation (5c); ``layers`` may be empty.
+
+    Raises
+    ------
+    InputError
+        ``layer`` is in ``layers`` already, or out of range.
+
+    Examples
+    --------
+    >>> q = BlockQuadratic(np.array([0.5, 1.0]), np.array([[1.0, 0.5], [0.5, 1.0]]), (1, 1))
+    >>> marginal_gain(q, [0], 1)
+    0.375
+    """
+    if layer in layers:
+        raise InputError(f"layer {layer} is in {tuple(layers)} already")
+    (new,) = quadratic.select([layer])
+    j = quadratic.coordinates([new])
+    u, M = quadratic.whitened_gradient, quadratic.whitened_coupling
+    schur, surprise = np.eye(len(j)), u[j]
+    if len(layers):
+        chosen = quadratic.select(layers)
+        S = quadratic.coordinates(chosen)
+        answer = quadratic.solve_between(chosen, np.column_stack([M[np.ix_(S, j)], u[S]]))
+        schur = schur - M[np.ix_(j, S)] @ answer[:, :-1]
+        surprise = surprise - M[np.ix_(j, S)] @ answer[:, -1]
+    return float(gain_after(0.0, surprise, schur))
