@@ -4,7 +4,6 @@ import functools
 import inspect
 from collections.abc import Callable
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -50,9 +49,10 @@ def reading(
         str | None, typer.Option(help="Configuration of a hub data set.", rich_help_panel=PANEL)
     ] = None,
     chat_template: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Jinja file that renders conversations; the tokenizer's.", rich_help_panel=PANEL
+            help="Jinja file that renders conversations, or chatml; the tokenizer's by default.",
+            rich_help_panel=PANEL,
         ),
     ] = None,
     loss_on: Annotated[

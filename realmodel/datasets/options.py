@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from realmodel.datasets.document import Document
 from theory import InputError
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
+    "{% if message.role == 'assistant' %}"
+    "{% generation %}{{ message.content + '<|im_end|>\n' }}{% endgeneration %}"
+    "{% else %}{{ message.content + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""ChatML without a default system prompt, its assistant turns marked."""
 
 LOSSES = ("completion", "all")
 
@@ -58,14 +68,19 @@ class ReadOptions:
         return bool(self.column or self.prompt_columns or self.completion_column)
 
 
-def read_template(path: Path | None) -> str | None:
-    """The text of a chat template's file.
+def read_template(source: str | None) -> str | None:
+    """The text of a chat template: that of a file, or the plain one by its name ``chatml``.
 
     Raises
     ------
     InputError
         When the file cannot be read.
-    """
-    from realmodel.datasets.document import Document
 
-    return None if path is None else Document.open(path).text
+    Examples
+    --------
+    >>> read_template("chatml") == CHATML, read_template(None)
+    (True, None)
+    """
+    if source is None:
+        return None
+    return CHATML if source == "chatml" else Document.open(Path(source)).text

@@ -21,6 +21,8 @@ TEXT = "text"
 PREFERRED, REJECTED = "chosen", "rejected"
 CHOICES = ("choices", "options")
 TOOLS = "tools"
+# Unpaired preferences say with a truth value whether the completion is a good one.
+LABEL = "label"
 FIELDS = frozenset(
     (*PROMPTS, *COMPLETIONS, *BEFORE, *AFTER, *CONVERSATIONS, TEXT, PREFERRED, REJECTED)
 )
@@ -136,6 +138,11 @@ class Reading:
             )
         else:
             prompt, completion = self.loose_pair()
+        if self.row.get(LABEL) is False:
+            raise self.error(
+                f"says by its {LABEL} that this is no good {completion}; drop such rows, or name "
+                "the completion column to train on them"
+            )
         return self.pair(self.with_context(prompt), completion)
 
     def loose_pair(self) -> tuple[str, str]:

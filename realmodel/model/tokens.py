@@ -109,7 +109,7 @@ def render(
     if conversation.template is None and not getattr(tokenizer, "chat_template", None):
         raise InputError(
             f"{example.id}: a conversation, but the tokenizer has no chat template; give a chat "
-            "template, or rows of prompt and completion as text"
+            "template (a file, or chatml), or rows of prompt and completion as text"
         )
     try:
         return tokenizer.apply_chat_template(
@@ -276,11 +276,25 @@ def _span(example: Example, turn: int, whole: str, tokenizer: Any) -> tuple[int,
 
 
 def _all_seen(example: Example, whole: str) -> None:
-    """Refuse a template that silently leaves a message out."""
-    for number, message in enumerate(_conversation(example).messages, start=1):
-        role, content = message["role"], message["content"].strip()
-        if role in SEEN_ROLES and content not in whole:
-            raise InputError(
-                f"{example.id}: the chat template leaves out message {number} (role {role}); give "
-                "a template that renders it, or drop it"
-            )
+    """Refuse a template that silently leaves a message or a function out."""
+    conversation = _conversation(example)
+    left_out = [
+        f"message {number} (role {message['role']})"
+        for number, message in enumerate(conversation.messages, start=1)
+        if (message["role"] in SEEN_ROLES and message["content"].strip() not in whole)
+        or not all(name in whole for name in _functions(message.get("tool_calls")))
+    ]
+    if not all(name in whole for name in _functions(conversation.tools)):
+        left_out.append("the tools")
+    if left_out:
+        raise InputError(
+            f"{example.id}: the chat template leaves out {left_out[0]}; give a template that "
+            "renders it, or drop it"
+        )
+
+
+def _functions(calls: Any) -> list[str]:
+    """Names of functions, as calls and descriptions of tools hold them."""
+    entries = [call.get("function", call) for call in calls or () if isinstance(call, dict)]
+    names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
+    return [name for name in names if isinstance(name, str)]

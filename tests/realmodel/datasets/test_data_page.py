@@ -30,7 +30,7 @@ def files(tmp_path: Path) -> Path:
     made: dict[str, str] = {
         "train.jsonl": json.dumps({"prompt": "The sky is", "completion": " blue."}),
         "chat.jsonl": json.dumps({"messages": [user, reply]}),
-        "chatml.jinja": TEMPLATE,
+        "template.jinja": TEMPLATE,
         "preferences.jsonl": json.dumps({"prompt": "a", "chosen": "good", "rejected": "bad"}),
         "quiz.csv": "q,a,note\n2 + 2?,4,easy\n",
         "folder/train.jsonl": json.dumps({"text": "not read"}),
@@ -43,7 +43,15 @@ def files(tmp_path: Path) -> Path:
 
 
 # What each command must show as trained, in the page's order.
-TRAINED = [" blue.", "Hello.", "good", "4", "held out"]
+END = "<|endoftext|>"
+TRAINED = [
+    f" blue.{END}",
+    f"Hello.{END}",
+    "Hello.<|im_end|>\n",
+    f"good{END}",
+    f"4{END}",
+    f"held out{END}",
+]
 
 
 @pytest.mark.parametrize(("command", "trained"), list(zip(COMMANDS, TRAINED, strict=True)))
@@ -56,11 +64,11 @@ def test_commands_of_the_page(
     result: Any = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     if "--json" not in words:
-        assert f">>>{trained}<|endoftext|><<<" in result.stdout
+        assert f">>>{trained}<<<" in result.stdout
         result = CliRunner().invoke(app, [*words, "--json"])
     (shown,) = json.loads(result.stdout)["data"]["shown"]
     texts = [part["text"] for part in shown["parts"] if part["trained"]]
-    assert "".join(texts).strip(" ") == f"{trained}<|endoftext|>".strip(" ")
+    assert "".join(texts).strip(" ") == trained.strip(" ")
     assert ": columns " in result.stderr
     if "quiz.csv" in words:
         assert "(not used: note)" in result.stderr

@@ -293,6 +293,28 @@ def test_templates_that_cannot_be_used(
         encode([example], checkpoint.tokenizer, max_length=64)
 
 
+def test_a_template_that_leaves_functions_out(checkpoint: Checkpoint) -> None:
+    plain = "{% for m in messages %}{{ m.content + eos_token }}{% endfor %}"
+    calling = (
+        "{{ tools | tojson }}{% for m in messages %}{{ m.content }}{{ m.tool_calls | default('') }}"
+    )
+    calling += "{{ eos_token }}{% endfor %}"
+    calls = [{"type": "function", "function": {"name": "add", "arguments": {"a": 2}}}]
+    asked = {"role": "user", "content": "2 + 3?"}
+    turns = (asked, {"role": "assistant", "content": "", "tool_calls": calls})
+
+    def encoded(messages: tuple[dict[str, Any], ...], template: str, tools: Any = None) -> Any:
+        talk = Conversation(messages, 1, tools, template)
+        example = Example("c:1", "p", "c", conversation=talk)
+        return encode([example], checkpoint.tokenizer, max_length=512)
+
+    with pytest.raises(InputError, match=r"leaves out message 2 \(role assistant\)"):
+        encoded(turns, plain)
+    with pytest.raises(InputError, match="leaves out the tools"):
+        encoded((asked, turn("5")), plain, calls)
+    assert encoded(turns, calling, calls)
+
+
 def test_a_panic_of_the_tokenizer_is_one_sentence() -> None:
     class Panic(BaseException):
         """As pyo3's, which is no Exception."""

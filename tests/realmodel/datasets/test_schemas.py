@@ -181,6 +181,7 @@ REFUSED = [
     ({"prompt": "a", "completion": ""}, r"line 1: no completion"),
     ({"prompt": "a", "chosen": "b", "rejected": "c"}, r"is a preference .*; name the column"),
     ({"prompt": "a", "response": "b", "answer": "c"}, r"has answer and response; name the compl"),
+    ({"prompt": "a", "completion": "b", "label": False}, r"label that this is no good completion"),
     ({"foo": 1, "bar": 2}, r"has fields \['bar', 'foo'\]; looked for prompt/completion"),
     ({"messages": "hello"}, r"messages is 'hello'; expected a list of messages"),
     ({"messages": []}, r"messages is \[\]; expected a list of messages"),
