@@ -96,7 +96,8 @@ def reads_data(command: Callable[..., None]) -> Callable[..., None]:
 
     kept = [parameter for name, parameter in own.items() if name != "reading"]
     signature = inspect.Signature([*kept, *options.values()])
-    gathered.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
+    # Typer reads both.
+    vars(gathered)["__signature__"] = signature
     gathered.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
     return gathered
 

@@ -1,6 +1,7 @@
 """Parquet and Arrow files, by pyarrow (the extra ``data``)."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,9 @@ def table(path: Path) -> Table:
 def rows(path: Path) -> Iterator[dict[str, Any]]:
     """Each row as a mapping, batch by batch."""
     try:
-        import pyarrow
-        import pyarrow.ipc
-        import pyarrow.parquet
+        arrow: Any = import_module("pyarrow")
+        ipc: Any = import_module("pyarrow.ipc")
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError:
         raise InputError(
             f"data file {str(path)!r} needs pyarrow: run pip install 'layercard[data]'"
@@ -46,17 +47,17 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
         magic = stream.read(6)
     try:
         if magic.startswith(PARQUET):
-            found = pyarrow.parquet.read_table(path)
+            found = parquet.read_table(path)
         elif magic.startswith(ARROW_FILE):
-            found = pyarrow.ipc.open_file(path).read_all()
+            found = ipc.open_file(path).read_all()
         else:
-            with pyarrow.OSFile(str(path)) as stream:
-                found = pyarrow.ipc.open_stream(stream).read_all()
-    except (pyarrow.ArrowException, OSError) as error:
+            with arrow.OSFile(str(path)) as stream:
+                found = ipc.open_stream(stream).read_all()
+    except (arrow.ArrowException, OSError) as error:
         told = " ".join(str(error).split())[:200].rstrip()
         raise InputError(f"data file {str(path)!r} is damaged: {told}") from None
     for batch in found.to_batches():
         try:
             yield from batch.to_pylist()
-        except (pyarrow.ArrowException, UnicodeDecodeError, ValueError) as error:
+        except (arrow.ArrowException, UnicodeDecodeError, ValueError) as error:
             raise InputError(f"data file {str(path)!r} is damaged: {error}") from None

@@ -1,6 +1,7 @@
 """A data set of the hub by its name, read by the library ``datasets`` (the extra ``data``)."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def table(name: str, options: ReadOptions) -> Table:
         cannot be reached.
     """
     try:
-        import datasets
+        datasets: Any = import_module("datasets")
     except ImportError:
         raise InputError(
             f"cannot read data {name!r}: there is no such file, and a data set of the hub needs "

@@ -166,7 +166,7 @@ def _once_begun(text: str, ids: list[int], tokenizer: Any) -> list[int]:
 
 def _ends(text: str, tokenizer: Any) -> bool:
     """Whether a text ends its sequence itself; templates often put a newline after the mark."""
-    mark = getattr(tokenizer, "eos_token", None)
+    mark = str(getattr(tokenizer, "eos_token", None) or "")
     return bool(mark) and text.rstrip().endswith(mark)
 
 
