@@ -7,6 +7,8 @@ from theory.additive_search import additive_within_budget
 from theory.additivity import Additivity, additivity
 from theory.block_quadratic import BlockQuadratic
 from theory.budget_search import search_within_budget
+from theory.choice.certificate import Certificate, certificate
+from theory.choice.kernel_quadratic import KernelQuadratic
 from theory.compensation import Compensation, compensation, marginal_gain
 from theory.cost_model import CostModel
 from theory.cross_fit import CrossFit, cross_fitted_norm
@@ -39,6 +41,7 @@ __all__ = [
     "BlockQuadratic",
     "Bound",
     "BudgetedGain",
+    "Certificate",
     "Compensation",
     "CostModel",
     "CrossFit",
@@ -46,6 +49,7 @@ __all__ = [
     "Guarantee",
     "InputError",
     "InteractionNorm",
+    "KernelQuadratic",
     "LinearAdapter",
     "Placement",
     "RankAllocation",
@@ -59,6 +63,7 @@ __all__ = [
     "block_gershgorin",
     "block_norms",
     "budgeted_gain",
+    "certificate",
     "compensation",
     "coupling_bound",
     "cross_fitted_norm",

@@ -41,16 +41,16 @@ class ConditionalSystem:
     def of(cls, quadratic: BlockQuadratic, candidates: tuple[int, ...]) -> "ConditionalSystem":
         """Nothing chosen yet, ``candidates`` open."""
         n, b = len(candidates), max(quadratic.sizes[layer] for layer in candidates)
-        A = np.zeros((n, b, n, b))
-        w = np.zeros((n, b))
-        M, u = quadratic.whitened_coupling, quadratic.whitened_gradient
-        for i, layer in enumerate(candidates):
-            rows = quadratic.slices[layer]
-            w[i, : quadratic.sizes[layer]] = u[rows]
-            for j, other in enumerate(candidates):
-                block = M[rows, quadratic.slices[other]]
-                A[i, : block.shape[0], j, : block.shape[1]] = block
-            A[i, :, i, :] = np.eye(b)
+        at = quadratic.coordinates(candidates)
+        to = [
+            i * b + j for i, layer in enumerate(candidates) for j in range(quadratic.sizes[layer])
+        ]
+        A = np.zeros((n * b, n * b))
+        w = np.zeros(n * b)
+        A[np.ix_(to, to)] = quadratic.whitened_coupling[np.ix_(at, at)]
+        w[to] = quadratic.whitened_gradient[at]
+        np.fill_diagonal(A, 1.0)
+        A, w = A.reshape(n, b, n, b), w.reshape(n, b)
         regular = 1.0 + quadratic.coupling_range[0] > REGULAR_ABOVE * max(1.0, quadratic.condition)
         return cls(np.array(candidates, dtype=np.int64), A, w, regular and not quadratic.reasons)
 

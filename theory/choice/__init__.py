@@ -1,0 +1,1 @@
+"""Choosing layers, and certificates of how good a choice is."""
