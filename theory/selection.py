@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from theory.block_quadratic import BlockQuadratic
 from theory.cost_model import CostModel
 from theory.errors import InputError
-from theory.whole_numbers import whole_number, whole_numbers
+from theory.whole_numbers import whole_numbers
 
 
 def check_selection(
@@ -26,7 +28,7 @@ def check_selection(
     return chosen_from, (cost or CostModel.count(quadratic.layers)).check(quadratic.layers)
 
 
-def checked_size(size: int, candidates: int) -> int:
+def checked_size(size: float | int, candidates: int) -> int:
     """A number of layers that so many candidates allow.
 
     Raises
@@ -34,10 +36,11 @@ def checked_size(size: int, candidates: int) -> int:
     InputError
         It is not a whole number from 1 to ``candidates``.
     """
-    if not 1 <= whole_number(size, "size", 0) <= candidates:
+    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+    if not whole or not 1 <= size <= candidates:
         raise InputError(
             f"cannot choose {size} of {candidates} candidate layers: "
-            f"size must lie between 1 and {candidates}"
+            f"size must be a whole number between 1 and {candidates}"
         )
     return int(size)
 

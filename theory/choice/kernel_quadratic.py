@@ -19,7 +19,8 @@ class KernelQuadratic:
     """``g'theta + theta'(N + J'J)theta / 2`` by ``J_l N_l^{-1}`` times ``J_l'`` and ``g_l``.
 
     ``J`` has ``n`` rows (one a sequence) and ``N`` is block-diagonal, such as the ridge of a step
-    budget. For weights ``z`` (a set is its indicator) and ``w = (I + sum z_l K_l)^{-1} sum z_l c_l``
+    budget. For weights ``z``, a set being its indicator, and ``w = (I + sum z_l K_l)^{-1} sum z_l
+    c_l``
 
         G(z) = 1/2 (sum z_l q_l - w'sum z_l c_l),    price_l = 1/2 (q_l - 2 w'c_l + w'K_l w).
 
@@ -42,7 +43,8 @@ class KernelQuadratic:
 
     Notes
     -----
-    Provenance: extension. A gain costs one Cholesky factor of size ``n``, a response ``L n^2`` more.
+    Provenance: extension. A gain costs one Cholesky factor of size ``n``; a response adds products
+    of ``L n^2``.
 
     Examples
     --------

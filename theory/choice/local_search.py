@@ -20,7 +20,7 @@ def fill(
     prices: Float64[Array, " L"],
     clock: Clock,
 ) -> tuple[tuple[int, ...], float]:
-    """Add, while any fits, the layer that gains most per unit of ``prices``; ascending, and gain."""
+    """Add, while any fits, the layer that gains most per unit of ``prices``."""
     chosen = list(layers)
     gain = split.gain(chosen)
     left = choices.limit - float(choices.costs[[at for at in chosen if choices.free[at]]].sum())

@@ -41,8 +41,8 @@ def relax(
 
     ``z_l`` is multiplied by its price per cost and the result scaled back to the budget, the
     algorithm of optimal design (Titterington 1976; Yu 2010). With the square root of the price it
-    is alternate minimisation over ``theta`` and ``z`` and rises at every step; with the price itself
-    it takes half the steps and is used for as long as it rises.
+    is alternate minimisation over ``theta`` and ``z`` and rises at every step; with the price
+    itself it takes half the steps and is used for as long as it rises.
 
     Parameters
     ----------
