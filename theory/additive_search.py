@@ -10,6 +10,7 @@ from theory.errors import InputError
 from theory.greedy import TIE
 from theory.knapsack import TOLERANCE, knapsack
 from theory.placement import Placement, additive_guarantee
+from theory.selection import checked_layers
 
 
 def additive_within_budget(
@@ -79,7 +80,7 @@ def affordable(
         None does.
     """
     cost.check(quadratic.layers)
-    chosen_from = quadratic.select(candidates)
+    chosen_from = checked_layers(quadratic.layers, candidates)
     singles = {layer: cost.first(layer) for layer in chosen_from}
     cheapest = min(singles.values())
     if not budget * (1 + TOLERANCE) >= cheapest:

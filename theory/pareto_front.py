@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from theory.block_quadratic import BlockQuadratic
 from theory.conditional_system import ConditionalSystem
 from theory.cost_model import CostModel
-from theory.errors import InputError
 from theory.greedy import TIE, greedy_order
 from theory.placement import Guarantee, Placement, best_gain_bound, greedy_guarantee
+from theory.selection import checked_layers
+from theory.whole_numbers import whole_number
 
 
 def pareto_front(
@@ -57,10 +58,10 @@ def pareto_front(
     [((2,), 2.0), ((1,), 3.0), ((0,), 4.0), ((0, 1), 5.0), ((0, 1, 2), 6.0)]
     """
     cost.check(quadratic.layers)
-    chosen_from = quadratic.select(candidates)
-    if max_size is not None and max_size < 1:
-        raise InputError(f"max_size must be at least 1, got {max_size}")
-    size = min(max_size or len(chosen_from), len(chosen_from))
+    chosen_from = checked_layers(quadratic.layers, candidates)
+    size = len(chosen_from)
+    if max_size is not None:
+        size = min(size, whole_number(max_size, "max_size", 1))
     exact = len(chosen_from) <= enumerate_up_to
     found = (every_set if exact else greedy_sets)(quadratic, chosen_from, size)
     best = -1.0

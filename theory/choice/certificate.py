@@ -221,21 +221,26 @@ def _certify(
         widest.best.value,
         widest.best.weights,
         widest.proof.prices,
-        placement(split, layers, gain, upper, costs),
+        proven_placement(split, layers, upper, costs or CostModel.count(split.layers)),
         split.reason,
         split,
         allowed,
     )
 
 
-def placement(
-    split: Split, layers: tuple[int, ...], gain: float, upper: float, costs: CostModel | None
+def proven_placement(
+    split: Split, layers: tuple[int, ...], upper: float, cost: CostModel, nodes: int = 0
 ) -> Placement:
     """A set with the guarantee that a bound on the best gain gives it."""
-    fraction = min(gain / upper, 1.0) if upper > 0 else 1.0
+    gain = split.gain(layers)
     if gain * (1 + TIE) >= upper:
-        fraction, text = 1.0, "the best one, proved by its certificate (10a)"
+        fraction, text = 1.0, "exact: the best one, proved by its certificate (10a)"
     else:
+        fraction = gain / upper
         text = f"at least {fraction:.2%} of the best gain, by its certificate (10a)"
-    price = (costs or CostModel.count(split.layers)).of(layers)
-    return Placement(layers, gain, price, Guarantee(fraction, fraction, upper, text))
+        if split.reason:
+            text += f"; {split.reason}"
+        if nodes:
+            text += f"; stopped after {nodes} nodes: raise node_limit or time_limit for more"
+    guarantee = Guarantee(fraction, float(fraction == 1.0), max(upper, gain), text)
+    return Placement(layers, gain, cost.of(layers), guarantee)

@@ -52,6 +52,27 @@ class Choices:
         own = float(prices[self.forced].sum())
         return own + fractional_knapsack(prices[at], self.costs[at], self.left) if at else own
 
+    def losses(self, prices: Float64[Array, " L"]) -> Float64[Array, " L"]:
+        """By how much :meth:`value` falls at least when a free layer is decided the other way.
+
+        Forced where the relaxed optimum leaves it out, excluded where it takes it, by the reduced
+        costs of the knapsack's linear programme: at ``t``, the price per cost of the last layer
+        taken or of the next one.
+        """
+        loss = np.zeros(len(prices))
+        at = np.array([layer for layer in self.open_layers if self.costs[layer] > 0])
+        if not len(at):
+            return loss
+        v, c = prices[at], self.costs[at]
+        ratio = np.sort(v / c)[::-1]
+        spent = np.cumsum(c[np.argsort(-(v / c), kind="stable")])
+        last = int(np.searchsorted(spent, self.left * (1 - TOLERANCE)))
+        if last >= len(at):
+            return loss
+        following = ratio[min(last + 1, len(at) - 1)] if spent[last] <= self.limit else ratio[last]
+        loss[at] = np.maximum(ratio[last] * c - v, 0.0) + np.maximum(v - following * c, 0.0)
+        return loss
+
     def weights(self, shares: Float64[Array, " L"]) -> Float64[Array, " L"]:
         """Scale shares to weights in [0, 1] that use up the budget: ``min(1, share / t)``."""
         z = self.forced.astype(np.float64)

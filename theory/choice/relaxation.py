@@ -63,7 +63,7 @@ def relax(
     best = proof = split.respond(z)
     upper = float(dual_upper(best.energy, choices.value(best.prices)))
     for _ in range(iterations - 1):
-        if upper <= max(cutoff, best.value * (1 + tolerance)):
+        if upper <= max(cutoff, best.value * (1 + tolerance)) or upper == np.inf:
             break
         point = split.respond(choices.weights(best.weights * (best.prices / costs) ** power))
         bound = float(dual_upper(point.energy, choices.value(point.prices)))
