@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from theory.block_quadratic import BlockQuadratic
+from theory.choice.choices import choices
 from theory.cost_model import CostModel
 from theory.errors import InputError
 from theory.greedy import TIE
@@ -62,7 +63,8 @@ def additive_within_budget(
         total = float(scores[lowest] + scores[taken].sum())
         if total > best * (1 + TIE):
             best, layers = total, (lowest, *taken.tolist())
-    guarantee = additive_guarantee(quadratic, chosen_from)
+    allowed = choices(quadratic.layers, budget, cost, chosen_from)
+    guarantee = additive_guarantee(quadratic, chosen_from, layers, allowed)
     return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)
 
 

@@ -1,1 +1,1 @@
-"""Choosing layers, and certificates of how good a choice is."""
+"""Choosing layers and ranks, with guarantees and costs: sections 8 and 10."""

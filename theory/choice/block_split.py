@@ -174,6 +174,15 @@ class BlockSplit:
         return best_addition(self._system, chosen, layers, costs)
 
 
+def splits(quadratic: BlockQuadratic) -> tuple[BlockSplit, ...]:
+    """The default ways to split: by ``(1 + mu_min) D`` and by the smallest eigenvalue of ``H``.
+
+    None where the curvature is singular.
+    """
+    found = (BlockSplit.of(quadratic), BlockSplit.flat(quadratic))
+    return tuple(split for split in found if split is not None)
+
+
 def best_addition(
     system: ConditionalSystem,
     chosen: Sequence[int],

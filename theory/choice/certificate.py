@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from theory.arrays import Array, Float64
 from theory.block_quadratic import BlockQuadratic
-from theory.choice.block_split import BlockSplit
+from theory.choice.block_split import BlockSplit, splits
 from theory.choice.choices import Choices, choices
 from theory.choice.clock import Clock
 from theory.choice.kernel_quadratic import KernelQuadratic
 from theory.choice.local_search import TIE, search_locally
-from theory.choice.relaxation import Relaxation, relax
-from theory.choice.response import Response, Split, dual_upper
+from theory.choice.relaxation import Relaxation, bound_at, relax, respond_to
+from theory.choice.response import Split
 from theory.choice.unsplit import Unsplit
 from theory.cost_model import CostModel
 from theory.errors import InputError
@@ -82,12 +80,8 @@ class Certificate:
             As in :meth:`fraction`.
         """
         chosen = self._admitted(layers)
-        own = self._respond(chosen)
-        gain = self.split.gain(chosen) * (1 + TIE)
-        bound = max(
-            float(dual_upper(own.energy, allowed.value(own.prices))) for allowed in self.admissible
-        )
-        return min(bound, self.upper) <= gain
+        bound = min(bound_at(self.split, self.admissible, chosen), self.upper)
+        return bound <= self.split.gain(chosen) * (1 + TIE)
 
     def prices_of(self, layers: Sequence[int]) -> Float64[Array, " L"]:
         """Prices where exactly these layers are tuned (10c), in the unit of the loss.
@@ -95,12 +89,7 @@ class Certificate:
         Of a layer left out: adding it gains at most that much. Of a layer taken: dropping it costs
         at least that much.
         """
-        return self._respond(checked_layers(self.split.layers, layers)).prices
-
-    def _respond(self, layers: tuple[int, ...]) -> Response:
-        indicator = np.zeros(self.split.layers)
-        indicator[list(layers)] = 1.0
-        return self.split.respond(indicator)
+        return respond_to(self.split, checked_layers(self.split.layers, layers)).prices
 
     def _admitted(self, layers: Sequence[int]) -> tuple[int, ...]:
         chosen = checked_layers(self.split.layers, layers)
@@ -159,6 +148,7 @@ def certificate(
     --------
     Layers 0 and 1 repeat each other, so that one of them and layer 2 are the best two:
 
+    >>> import numpy as np
     >>> H = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
     >>> quadratic = BlockQuadratic(np.array([2.0, 1.9, 1.5]), H, (1, 1, 1))
     >>> found = certificate(quadratic, 2)
@@ -190,8 +180,7 @@ def _splits(quadratic: Quadratic, floor: float | int | Array | None) -> tuple[Sp
         split = BlockSplit.of(quadratic, floor)
         assert split is not None
         return (split,)
-    found = [s for s in (BlockSplit.of(quadratic), BlockSplit.flat(quadratic)) if s is not None]
-    return tuple(found) or (Unsplit(quadratic),)
+    return splits(quadratic) or (Unsplit(quadratic),)
 
 
 def _certify(

@@ -7,6 +7,7 @@ import numpy as np
 from theory.arrays import Array, Float64
 from theory.choice.choices import Choices
 from theory.choice.clock import Clock
+from theory.choice.relaxation import respond_to
 from theory.choice.response import Split
 
 TIE = 1e-10
@@ -45,9 +46,7 @@ def improve(
     improved = True
     while improved and not clock.over:
         improved = False
-        indicator = np.zeros(split.layers)
-        indicator[list(layers)] = 1.0
-        prices = split.respond(indicator).prices
+        prices = respond_to(split, layers).prices
         for layer in sorted((at for at in layers if choices.free[at]), key=lambda at: prices[at]):
             if clock.over:
                 break

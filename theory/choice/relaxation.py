@@ -1,5 +1,6 @@
 """The concave relaxation of choosing layers, and the bound that every iterate proves (10a, 10b)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,23 @@ class Relaxation:
     upper: float
     proof: Response
     best: Response
+
+
+def respond_to(split: Split, layers: Sequence[int]) -> Response:
+    """The response to a set of layers."""
+    indicator = np.zeros(split.layers)
+    indicator[list(layers)] = 1.0
+    return split.respond(indicator)
+
+
+def bound_at(split: Split, allowed: Sequence[Choices], layers: Sequence[int]) -> float:
+    """10a at the response of one set: no allowed set gains more.
+
+    It is the set's own gain where no allowed set has larger prices: that proves it a best one
+    (10c).
+    """
+    own = respond_to(split, layers)
+    return max(float(dual_upper(own.energy, choices.value(own.prices))) for choices in allowed)
 
 
 def relax(

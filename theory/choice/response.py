@@ -14,6 +14,21 @@ def dual_upper(energy: Scalars, top: Scalars) -> Scalars:
     return energy + top
 
 
+def mean_lower(value: Scalars, other: Scalars) -> Scalars:
+    """10b: half way between two weights the relaxed gain is at least the mean of theirs."""
+    return 0.5 * (value + other)
+
+
+def adding_upper(gain: Scalars, price: Scalars) -> Scalars:
+    """10c: with a layer of this price added, a set gains at most this."""
+    return gain + price
+
+
+def dropping_upper(gain: Scalars, price: Scalars) -> Scalars:
+    """10c: with a layer of this price dropped, a set gains at most this."""
+    return gain - price
+
+
 @dataclass(frozen=True, eq=False)
 class Response:
     """The minimiser ``y`` of the quadratic with ``N_l / z_l`` in place of ``N_l``.
