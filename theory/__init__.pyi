@@ -9,9 +9,11 @@ from .additivity_bounds.interaction_norm import (
 from .additivity_bounds.remainder import Remainder, remainder
 from .choice.additive_search import additive_within_budget
 from .choice.budget_search import search_within_budget
+from .choice.certificate import Certificate, certificate
 from .choice.cost_model import CostModel
 from .choice.exact_search import exact_search
 from .choice.greedy import greedy
+from .choice.kernel_quadratic import KernelQuadratic
 from .choice.pareto_front import pareto_front
 from .choice.placement import Guarantee, Placement
 from .choice.rank_allocation import RankAllocation, rank_allocation
@@ -39,6 +41,7 @@ __all__ = [
     "BlockQuadratic",
     "Bound",
     "BudgetedGain",
+    "Certificate",
     "Compensation",
     "CostModel",
     "CrossFit",
@@ -46,6 +49,7 @@ __all__ = [
     "Guarantee",
     "InputError",
     "InteractionNorm",
+    "KernelQuadratic",
     "LinearAdapter",
     "Placement",
     "RankAllocation",
@@ -59,6 +63,7 @@ __all__ = [
     "block_gershgorin",
     "block_norms",
     "budgeted_gain",
+    "certificate",
     "compensation",
     "coupling_bound",
     "cross_fitted_norm",
