@@ -9,7 +9,7 @@ from theory.arrays import Array, Float64
 from theory.linear_adapter import LinearAdapter
 from theory.positive_factor import EPS
 from theory.problems import float64
-from theory.theorem import Family
+from theory.theorem import Draw, Family
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ class AdapterProblems(Family):
         return float64(256 * d * EPS * self.spectrum[:, -1] / self.smallest_positive)
 
 
-def draw_adapter_problems(rng: np.random.Generator, count: int) -> AdapterProblems:
+def _draw(rng: np.random.Generator, count: int) -> AdapterProblems:
     """Draw problems of one random shape, condition numbers of ``Sigma`` from 1 to 1e6."""
     d, m = (int(size) for size in rng.integers(1, 7, 2))
     n = int(rng.integers(2 * d + 1, 4 * d + 4))
@@ -160,3 +160,6 @@ def draw_adapter_problems(rng: np.random.Generator, count: int) -> AdapterProble
         steps=int(rng.integers(1, 50)),
         step_share=rng.uniform(0.01, 1.0, count),
     )
+
+
+draw_adapter_problems = Draw("adapters", _draw)

@@ -11,7 +11,7 @@ from theory.cross_fit import cross_fitted_norm
 from theory.positive_factor import EPS
 from theory.problems import float64
 from theory.residual_norm import projected_residual_norm
-from theory.theorem import Family
+from theory.theorem import Draw, Family
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def every_sample(population: int, draws: int) -> Int64[IntArray, "o n"]:
     return np.array(list(itertools.product(range(population), repeat=draws)), dtype=np.int64)
 
 
-def draw_cross_fit_problems(rng: np.random.Generator, count: int) -> CrossFitProblems:
+def _draw(rng: np.random.Generator, count: int) -> CrossFitProblems:
     """Draw populations of two or three sequences, and samples of three."""
     m, d = (int(size) for size in rng.integers(1, 5, 2))
     population = int(rng.integers(2, 4))
@@ -81,3 +81,6 @@ def draw_cross_fit_problems(rng: np.random.Generator, count: int) -> CrossFitPro
     return CrossFitProblems(
         common + own, roots @ roots.swapaxes(1, 2) + 0.1 * np.eye(d), every_sample(population, 3)
     )
+
+
+draw_cross_fit_problems = Draw("populations", _draw)

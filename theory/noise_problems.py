@@ -15,7 +15,7 @@ from theory.arrays import Array, Float64
 from theory.positive_factor import EPS
 from theory.problems import float64
 from theory.residual_norm import projected_residual_norm
-from theory.theorem import Family
+from theory.theorem import Draw, Family
 
 OUTCOMES = 32
 SIGNS: Array = hadamard(OUTCOMES, dtype=np.float64)[:, 1:]
@@ -119,7 +119,7 @@ class NoiseProblems(Family):
         return float64(1024 * self.inputs * EPS * condition * (1 + size * np.sqrt(values[:, -1])))
 
 
-def draw_noise_problems(rng: np.random.Generator, count: int) -> NoiseProblems:
+def _draw(rng: np.random.Generator, count: int) -> NoiseProblems:
     """Draw designs of one random shape, condition numbers up to 1e4."""
     m, d = int(rng.integers(1, 3)), int(rng.integers(1, 5))
     n = int(rng.integers(d + 1, (OUTCOMES - 1) // m + 1))
@@ -131,3 +131,6 @@ def draw_noise_problems(rng: np.random.Generator, count: int) -> NoiseProblems:
         rng.standard_normal((count, m, d)),
         10 ** rng.uniform(-1, 1, count),
     )
+
+
+draw_noise_problems = Draw("noisy designs", _draw)

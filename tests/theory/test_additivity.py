@@ -34,7 +34,8 @@ def test_intervals(seed: int, part: bool) -> None:
 
 @pytest.mark.parametrize("change", ["lower", "upper", "displacement", "excess_loss"])
 def test_the_check_of_intervals_can_fail(change: str) -> None:
-    record = additivity(draw_problems(np.random.default_rng(1), 1).quadratic(0))
+    problems = draw_problems(np.random.default_rng(1), 16)
+    record = additivity(problems.quadratic(int(np.argmin(problems.rho))))
     check_intervals(record, 1e-10)
     values = dict(vars(record))
     values[change] = values[change] * (0.1 if change == "upper" else 10) + 1

@@ -9,7 +9,7 @@ from theory.arrays import Array, BoolArray
 from theory.interaction_norm import block_gershgorin, block_norms
 from theory.positive_factor import EPS
 from theory.problems import draw_problems
-from theory.theorem import Assumption, Bound, Family, Theorem
+from theory.theorem import Assumption, Bound, Draw, Family, Theorem
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,6 @@ THEOREM = Theorem[Couplings](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("couplings", _draw),
     functions=("interaction_norm", "block_gershgorin"),
 )

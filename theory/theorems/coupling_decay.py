@@ -10,7 +10,7 @@ from theory.interaction_norm import block_norms
 from theory.positive_factor import EPS
 from theory.problems import draw_sizes, spectrum_ends
 from theory.spreading import decay_upper, exponential_upper
-from theory.theorem import Assumption, Bound, Family, Theorem
+from theory.theorem import Assumption, Bound, Draw, Family, Theorem
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ THEOREM = Theorem[Decaying](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("decaying couplings", _draw),
     functions=("coupling_bound",),
     figure="spreading",
 )

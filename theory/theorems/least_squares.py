@@ -9,7 +9,7 @@ from theory.arrays import Array
 from theory.positive_factor import EPS
 from theory.problems import Problems, draw_sizes
 from theory.projection import principal_cosine, projected_gain
-from theory.theorem import Assumption, Bound, Family, Theorem
+from theory.theorem import Assumption, Bound, Draw, Family, Theorem
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ THEOREM = Theorem[LeastSquares](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("least squares", _draw),
     functions=("BlockQuadratic.from_least_squares", "projected_gain", "principal_cosine"),
     figure="overview",
 )

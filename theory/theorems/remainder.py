@@ -8,7 +8,7 @@ import numpy as np
 from theory.arrays import Array
 from theory.positive_factor import EPS
 from theory.remainder import remainder_upper
-from theory.theorem import Assumption, Bound, Family, Theorem
+from theory.theorem import Assumption, Bound, Draw, Family, Theorem
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +87,6 @@ THEOREM = Theorem[NearlyQuadratic](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("remainders", _draw),
     functions=("remainder",),
 )

@@ -9,7 +9,7 @@ from theory.arrays import Array, BoolArray
 from theory.positive_factor import EPS
 from theory.problems import solve
 from theory.spacing import even_gain, gap_gain
-from theory.theorem import Assumption, Bound, Family, Theorem
+from theory.theorem import Assumption, Bound, Draw, Family, Theorem
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ THEOREM = Theorem[Spaced](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("spacings", _draw),
     functions=("spaced_gain",),
     figure="spreading",
 )
