@@ -129,10 +129,13 @@ def compensation(quadratic: BlockQuadratic, layers: Sequence[int]) -> Compensati
 def marginal_gain(quadratic: BlockQuadratic, layers: Sequence[int], layer: int) -> float:
     """``G(S + j) - G(S)`` without cancellation (5c); ``layers`` may be empty.
 
+    What of layer ``j`` the others repeat, up to rounding, gains nothing.
+
     Raises
     ------
     InputError
-        ``layer`` is in ``layers`` already, or out of range.
+        ``layer`` is in ``layers`` already, or one of them is out of range, named twice or no whole
+        number.
 
     Examples
     --------
@@ -140,16 +143,23 @@ def marginal_gain(quadratic: BlockQuadratic, layers: Sequence[int], layer: int) 
     >>> marginal_gain(q, [0], 1)
     0.375
     """
-    if layer in layers:
-        raise InputError(f"layer {layer} is in {tuple(layers)} already")
     (new,) = quadratic.select([layer])
+    chosen = quadratic.select(layers) if len(layers) else ()
+    if new in chosen:
+        raise InputError(f"layer {new} is in {chosen} already")
     j = quadratic.coordinates([new])
     u, M = quadratic.whitened_gradient, quadratic.whitened_coupling
     schur, surprise = np.eye(len(j)), u[j]
-    if len(layers):
-        chosen = quadratic.select(layers)
+    S: list[int] = []
+    if chosen:
         S = quadratic.coordinates(chosen)
         answer = quadratic.solve_between(chosen, np.column_stack([M[np.ix_(S, j)], u[S]]))
         schur = schur - M[np.ix_(j, S)] @ answer[:, :-1]
         surprise = surprise - M[np.ix_(j, S)] @ answer[:, -1]
-    return float(gain_after(0.0, surprise, schur))
+    # The trace bounds the largest eigenvalue of I + M on S + j: below its rounding lies a direction
+    # that S has already, which would otherwise be divided by nothing but noise.
+    values, vectors = np.linalg.eigh(schur)
+    kept = values > quadratic.noise * (len(S) + len(j))
+    if not kept.any():
+        return 0.0
+    return float(gain_after(0.0, vectors[:, kept].T @ surprise, np.diag(values[kept])))

@@ -94,6 +94,8 @@ def cross_fitted_norm(
     >>> fit.squared_norm, fit.standard_error, fit.plug_in
     (0.25, 0.0, 0.25)
     """
+    gradient_sums = np.asarray(gradient_sums, dtype=np.float64)
+    counts = np.asarray(counts, dtype=np.float64)
     if gradient_sums.ndim != 3 or counts.shape != gradient_sums.shape[:1]:
         raise InputError(
             f"give gradients (sequences, outputs, inputs) and one token count per sequence, got "

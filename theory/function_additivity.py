@@ -34,6 +34,11 @@ def function_additivity(quadratic: BlockQuadratic, theta: Array) -> FunctionAddi
     theta
         Any displacement, shape (p,).
 
+    Raises
+    ------
+    InputError
+        ``theta`` is not finite, or does not fit.
+
     Notes
     -----
     Provenance: reconstruction of Theorem 3.2.
@@ -45,13 +50,14 @@ def function_additivity(quadratic: BlockQuadratic, theta: Array) -> FunctionAddi
     >>> record.nonadditivity, round(record.bound, 12)
     (0.5, 0.5)
     """
-    together = quadratic.value(theta)
+    point = quadratic.displacement(theta)
+    together = quadratic.value(point)
     apart = 0.0
     for block in quadratic.slices:
         part = np.zeros_like(quadratic.gradient)
-        part[block] = theta[block]
+        part[block] = point[block]
         apart += quadratic.value(part)
     return FunctionAdditivity(
         abs(together - apart),
-        float(nonadditivity_upper(quadratic.coupling, quadratic.norm(theta) ** 2)),
+        float(nonadditivity_upper(quadratic.coupling, quadratic.norm(point) ** 2)),
     )

@@ -7,6 +7,7 @@ from scipy.linalg import eigh_tridiagonal
 
 from theory.arrays import Array, Float64
 from theory.errors import InputError
+from theory.whole_numbers import whole_number
 
 BREAKDOWN = 1e-12
 
@@ -64,8 +65,7 @@ def gain_interval(
             f"smallest_eigenvalue must be a positive lower bound on 1 + mu_min, got "
             f"{smallest_eigenvalue}: add a ridge to the curvature to have one"
         )
-    if iterations < 1:
-        raise InputError(f"iterations must be at least 1, got {iterations}")
+    whole_number(iterations, "iterations", 1)
     length = float(np.linalg.norm(u))
     if length == 0:
         return 0.0, 0.0

@@ -28,7 +28,7 @@ def block_gershgorin(norms: Float64[Array, "... layers layers"]) -> Array:
     >>> float(block_gershgorin(np.array([[0.0, 0.2, 0.1], [0.2, 0.0, 0.4], [0.1, 0.4, 0.0]])))
     0.6000000000000001
     """
-    return np.asarray(norms.sum(axis=-1).max(axis=-1), dtype=np.float64)
+    return np.asarray(np.asarray(norms).sum(axis=-1).max(axis=-1), dtype=np.float64)
 
 
 def block_norms(matrix: Array, sizes: tuple[int, ...]) -> Float64[Array, "... layers layers"]:

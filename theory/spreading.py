@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from theory.arrays import Array, Float64
-from theory.block_quadratic import BlockQuadratic
+from theory.block_quadratic import SYMMETRY_TOLERANCE, BlockQuadratic
 from theory.errors import InputError
+from theory.positive_factor import EPS
+from theory.whole_numbers import whole_number
 
 Scalars = Array | float
 
@@ -36,7 +38,7 @@ def coupling_bound(kappa: Callable[[int], float], gap: int, layers: int) -> floa
     Raises
     ------
     InputError
-        ``gap`` or ``layers`` below 1, or ``kappa`` negative or increasing.
+        ``gap`` or ``layers`` no whole number of at least 1, or ``kappa`` negative or increasing.
 
     Notes
     -----
@@ -47,8 +49,8 @@ def coupling_bound(kappa: Callable[[int], float], gap: int, layers: int) -> floa
     >>> coupling_bound(lambda t: 0.1 if t < 3 else 0.0, gap=1, layers=24)   # two on each side
     0.4
     """
-    if gap < 1 or layers < 1:
-        raise InputError(f"gap and layers must be at least 1, not {gap} and {layers}")
+    whole_number(gap, "gap", 1)
+    whole_number(layers, "layers", 1)
     values = np.array([kappa(t) for t in range(1, layers)], dtype=np.float64)
     if not (np.isfinite(values).all() and (values >= 0).all() and (np.diff(values) <= 0).all()):
         raise InputError(
@@ -59,9 +61,44 @@ def coupling_bound(kappa: Callable[[int], float], gap: int, layers: int) -> floa
 
 
 def isotropic_gain(coupling: Float64[Array, "... n n"]) -> Array:
-    """``E[G] = tr((I + M)^{-1}) / 2`` over gradients with ``E[u u'] = I``."""
-    inverse = np.linalg.inv(np.eye(coupling.shape[-1]) + coupling)
-    return np.asarray(0.5 * np.trace(inverse, axis1=-2, axis2=-1), dtype=np.float64)
+    """``E[G] = tr((I + M)^{-1}) / 2`` over gradients with ``E[u u'] = I``.
+
+    Parameters
+    ----------
+    coupling
+        ``M``, shape (..., n, n), symmetric, with ``I + M > 0``.
+
+    Raises
+    ------
+    InputError
+        No stack of square matrices, not finite, not symmetric, or ``I + M`` singular or
+        indefinite: some gradients then have no finite gain, and neither has the average. (The
+        pseudo-inverse would count a part of them, and fall below the average without coupling:
+        0.25 for two layers that are one, not 1.)
+
+    Notes
+    -----
+    Provenance: extension.
+
+    Examples
+    --------
+    >>> round(float(isotropic_gain(np.array([[0.0, 0.5], [0.5, 0.0]]))), 12)   # (1/1.5 + 1/0.5) / 2
+    1.333333333333
+    """
+    M = np.asarray(coupling, dtype=np.float64)
+    if M.ndim < 2 or M.shape[-1] != M.shape[-2] or M.size == 0:
+        raise InputError(f"coupling must be square and not empty, got shape {M.shape}")
+    if not np.isfinite(M).all():
+        raise InputError("coupling holds NaN or inf: every entry must be finite")
+    if not np.allclose(M, M.swapaxes(-1, -2), rtol=0, atol=SYMMETRY_TOLERANCE * np.abs(M).max()):
+        raise InputError("coupling is not symmetric: pass (M + M.T) / 2 if that is what you mean")
+    values = 1 + np.linalg.eigvalsh(M)
+    if float(values.min()) <= EPS * M.shape[-1] * max(1.0, float(values.max())):
+        raise InputError(
+            f"1 + mu_min = {values.min():.6g} is not above 0: the gain averaged over every "
+            "gradient is not finite (a ridge makes it so)"
+        )
+    return np.asarray(0.5 * (1 / values).sum(axis=-1), dtype=np.float64)
 
 
 def isotropic_gain_lower(dimension: Scalars) -> Scalars:

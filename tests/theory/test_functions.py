@@ -118,8 +118,8 @@ def test_coupling_bound(scale: float, rate: float, gap: int, layers: int, seed: 
 @pytest.mark.parametrize(
     ("kappa", "gap", "layers", "message"),
     [
-        (lambda t: 1.0, 0, 4, "at least 1, not 0 and 4"),
-        (lambda t: 1.0, 1, 0, "at least 1, not 1 and 0"),
+        (lambda t: 1.0, 0, 4, "gap must be a whole number of at least 1, not 0"),
+        (lambda t: 1.0, 1, 0, "layers must be a whole number of at least 1, not 0"),
         (lambda t: float(t), 1, 4, "non-increasing over distances 1 to 3"),
         (lambda t: -1.0, 1, 4, "not negative"),
         (lambda t: np.nan, 1, 4, "finite"),
