@@ -58,6 +58,11 @@ class NoiseProblems(Family):
         """``d``."""
         return int(self.features.shape[2])
 
+    @cached_property
+    def rank(self) -> Float64[Array, " k"]:
+        """Of the design."""
+        return float64(np.linalg.matrix_rank(self.features))
+
     @property
     def outputs(self) -> int:
         """``m``."""

@@ -194,6 +194,27 @@ def test_isotropic_gain(seed: int) -> None:
     assert isotropic_gain(M) >= p / 2 * (1 - 1e-12)
 
 
+def test_the_average_gain_needs_a_positive_curvature() -> None:
+    """On ``H = 11'`` the pseudo-inverse has 0.25 where two uncoupled layers have 1: refused."""
+    part = 0.5 * np.trace(np.linalg.pinv(np.ones((2, 2))))
+    assert part == pytest.approx(0.25)
+    with pytest.raises(InputError, match="not above 0: the gain averaged"):
+        isotropic_gain(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    # A gradient in the range is another matter: its gain, and the sign of interaction, are exact.
+    twin = BlockQuadratic(np.ones(2), np.ones((2, 2)), (1, 1))
+    assert twin.gain() == pytest.approx(0.5)
+    assert interaction_cost(twin) == pytest.approx(0.5)
+
+
+def test_marginal_gain_of_what_the_others_have_already() -> None:
+    """A layer that repeats another gains nothing, exactly, and raises nothing."""
+    J = np.array([[1.0, 2.0, 1.0], [1.0, 2.0, -1.0], [0.0, 0.0, 0.5]])
+    q = BlockQuadratic.from_least_squares(J, np.array([1.0, 2.0, 3.0]), (1, 1, 1))
+    assert marginal_gain(q, [0], 1) == 0.0
+    added = marginal_gain(q, [0, 1], 2)
+    assert added == pytest.approx(q.gain() - q.gain([0]), rel=1e-9)
+
+
 @given(
     st.lists(st.floats(0.1, 10.0), min_size=1, max_size=6),
     st.floats(0.05, 0.95),

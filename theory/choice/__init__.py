@@ -1,0 +1,1 @@
+"""Choosing layers and ranks, with guarantees and costs: sections 8 and 10."""

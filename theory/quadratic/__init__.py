@@ -1,0 +1,1 @@
+"""The block quadratic and the linear algebra under it."""
