@@ -5,6 +5,7 @@ Pure functions and frozen dataclasses over NumPy and SciPy. Symbols follow ``doc
 
 from theory.additive_search import additive_within_budget
 from theory.additivity import Additivity, additivity
+from theory.additivity_bounds.budget_coupling import BudgetCoupling, budget_coupling
 from theory.block_quadratic import BlockQuadratic
 from theory.budget_search import search_within_budget
 from theory.compensation import Compensation, compensation, marginal_gain
@@ -38,6 +39,7 @@ __all__ = [
     "Assumption",
     "BlockQuadratic",
     "Bound",
+    "BudgetCoupling",
     "BudgetedGain",
     "Compensation",
     "CostModel",
@@ -58,6 +60,7 @@ __all__ = [
     "additivity",
     "block_gershgorin",
     "block_norms",
+    "budget_coupling",
     "budgeted_gain",
     "compensation",
     "coupling_bound",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from theory import proofs, theorems
 from theory.theorem import Theorem
 
 __all__ = ["THEOREMS"]
@@ -19,11 +20,13 @@ def _order(id: str) -> tuple[int, str]:
 
 def _discover() -> Mapping[str, Theorem[Any]]:
     found: dict[str, Theorem[Any]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        theorem: Theorem[Any] = importlib.import_module(f"{__name__}.{module.name}").THEOREM
-        if theorem.id in found:
-            raise RuntimeError(f"two theorems are numbered {theorem.id}: {module.name} is one")
-        found[theorem.id] = theorem
+    for package in (theorems, proofs):
+        for module in pkgutil.iter_modules(package.__path__):
+            name = f"{package.__name__}.{module.name}"
+            theorem: Theorem[Any] = importlib.import_module(name).THEOREM
+            if theorem.id in found:
+                raise RuntimeError(f"two theorems are numbered {theorem.id}: {module.name} is one")
+            found[theorem.id] = theorem
     return MappingProxyType({id: found[id] for id in sorted(found, key=_order)})
 
 
