@@ -22,6 +22,7 @@ from theory.norm_budget import BudgetedGain, budgeted_gain
 from theory.pareto_front import pareto_front
 from theory.placement import Guarantee, Placement
 from theory.projection import principal_cosine, projected_gain
+from theory.quadratic.sampled_curvature import sampling_error, true_gain_interval
 from theory.rank_allocation import RankAllocation, rank_allocation
 from theory.remainder import Remainder, remainder
 from theory.residual_norm import kronecker_residual_norm, projected_residual_norm
@@ -80,7 +81,9 @@ __all__ = [
     "projected_residual_norm",
     "rank_allocation",
     "remainder",
+    "sampling_error",
     "search_within_budget",
     "spaced_gain",
     "top_k",
+    "true_gain_interval",
 ]

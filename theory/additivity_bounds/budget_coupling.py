@@ -20,7 +20,7 @@ Scalars = Array | float
 def kept_shares(
     curvatures: Float64[Array, "... layers"], ridge: Scalars, reference: Scalars
 ) -> Float64[Array, "... layers"]:
-    """``t_l = (lam_l + nu_0) / (lam_l + nu)``: what ridge ``nu`` leaves of the coupling at ``nu_0``.
+    """``t_l = (lam_l + nu_0) / (lam_l + nu)``: what ``nu`` leaves of the coupling at ``nu_0``.
 
     ``curvatures`` are ``lam_l``, the largest eigenvalue of each layer's block of ``F``.
     """
@@ -46,10 +46,10 @@ def damped_end_upper(end: Scalars, shares: Float64[Array, "... layers"]) -> Scal
 
 
 def ridge_upper(rho: Scalars, first: Scalars, second: Scalars, reference: Scalars) -> Scalars:
-    """11a: beyond this ridge ``rho(nu) < 1``, from ``rho`` at ``nu_0`` and the two largest ``lam_l``.
+    """11a: beyond this ridge ``rho(nu) < 1``, from ``rho`` at ``nu_0`` and two curvatures.
 
-    The root of ``(lam_1 + nu)(lam_2 + nu) = rho^2 (lam_1 + nu_0)(lam_2 + nu_0)``, written so that
-    nothing cancels; ``nu_0`` where ``rho <= 1`` there already.
+    They are the two largest ``lam_l``. It is the root of ``(lam_1 + nu)(lam_2 + nu) = rho^2 (lam_1
+    + nu_0)(lam_2 + nu_0)``, written so that nothing cancels; ``nu_0`` where ``rho <= 1`` already.
     """
     goal = rho**2 * (first + reference) * (second + reference)
     half = (first + second) / 2

@@ -72,6 +72,9 @@ def _draw(rng: np.random.Generator, count: int) -> Decaying:
     return Decaying(M, sizes, tuple(int(at) for at in positions), kappa, scale, rate)
 
 
+DECAYING = Draw("decaying couplings", _draw)
+
+
 def _tight() -> Decaying:
     """Many redundant scalar layers, every one tuned: the middle rows see both sides."""
     depth, rate = 400, 0.5
@@ -116,7 +119,7 @@ THEOREM = Theorem[Decaying](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=Draw("decaying couplings", _draw),
+    draw=DECAYING,
     functions=("coupling_bound",),
     figure="spreading",
 )
