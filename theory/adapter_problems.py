@@ -149,6 +149,7 @@ def _draw(rng: np.random.Generator, count: int) -> AdapterProblems:
     U, s, Vt = np.linalg.svd(best, full_matrices=False)
     close = (U[:, :, :rank] * s[:, None, :rank]) @ Vt[:, :rank]
     trial = np.where((np.arange(count) % 2 == 0)[:, None, None], close, trial)
+    most = 2 / (1 + (spread.min(axis=1) / spread.max(axis=1)) ** 2)
     budget = norm * 10 ** rng.uniform(-2, 0.5, count)
     trial *= np.minimum(1.0, budget / np.linalg.norm(trial, axis=(1, 2)))[:, None, None]
     return AdapterProblems.from_samples(
@@ -158,7 +159,7 @@ def _draw(rng: np.random.Generator, count: int) -> AdapterProblems:
         rank=rank,
         budget=budget,
         steps=int(rng.integers(1, 50)),
-        step_share=rng.uniform(0.01, 1.0, count),
+        step_share=rng.uniform(0.01, 1.0, count) * most,
     )
 
 

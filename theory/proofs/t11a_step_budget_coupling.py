@@ -100,8 +100,11 @@ RIDGES = Draw("ridges", draw_ridges)
 
 
 def _tight() -> Ridges:
-    """Equal layers that share a direction; two of unlike curvature beside a third apart."""
-    unlike = np.array([[4.0, -1.6, 0.0], [-1.6, 1.0, 0.0], [0.0, 0.0, 0.1]])
+    """Equal layers that share a direction; two of unlike curvature beside a third apart.
+
+    The last one is indefinite, which no bound minds.
+    """
+    unlike = np.array([[4.0, -3.0, 0.0], [-3.0, 1.0, 0.0], [0.0, 0.0, 0.1]])
     one = np.full(3, 0.5)
     F = np.stack([np.full((3, 3), 2.0), np.full((3, 3), 2.0) + 0.5 * np.eye(3), unlike])
     return Ridges(F, (1, 1, 1), np.array([0.0, 0.0, 0.0]), 6 * one)

@@ -28,11 +28,11 @@ def _ends(p: Problems) -> tuple[Float64[Array, "n layers"], Float64[Array, "n la
 
 
 def _tight() -> Problems:
-    """Coupled: the two layers of most curvature, of least; and a star, no row sum being its norm."""
+    """Coupled: the two layers of most curvature; of least; and a star, its norm no row sum."""
     M = np.zeros((3, 3, 3))
     M[:, 0, 1] = M[:, 1, 0] = 0.3
-    M[2, 0, 2] = M[2, 2, 0] = 0.4
-    C = np.stack([np.diag([3.0, 1.0, 0.5]), np.diag([1.0, 3.0, 9.0]), np.eye(3)])
+    M[2, 0, 2] = M[2, 2, 0] = 0.2
+    C = np.stack([np.diag([3.0, 1.0, 0.5]), np.diag([1.0, 3.0, 9.0]), 2 * np.eye(3)])
     return Problems.from_whitened(M, np.ones((3, 3)), factor=C)
 
 
