@@ -13,6 +13,11 @@ import numpy as np
 import scipy
 
 from simulate.bench.measurement import Measurement
+from simulate.bench.model_size import (
+    measure_gain_interval,
+    measure_interaction_norm,
+    measure_set_gains,
+)
 from simulate.bench.quadratic import measure_quadratic
 from simulate.bench.search import measure_exact_search, measure_greedy
 
@@ -35,7 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
     results: list[Measurement] = []
-    for measure in (measure_quadratic, measure_exact_search, measure_greedy):
+    for measure in (
+        measure_quadratic,
+        measure_exact_search,
+        measure_greedy,
+        measure_interaction_norm,
+        measure_gain_interval,
+        measure_set_gains,
+    ):
         print(f"{measure.__name__} ..", file=sys.stderr)
         results.append(measure())
     print("\n".join(lines(results)))

@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 
 from simulate.bench import __main__ as bench
+from simulate.bench.model_size import (
+    check_yardsticks,
+    measure_gain_interval,
+    measure_interaction_norm,
+    measure_set_gains,
+)
 from simulate.bench.quadratic import measure_quadratic
 from simulate.bench.search import (
     best_by_loop,
@@ -22,6 +28,7 @@ def test_yardsticks_compute_the_same_thing() -> None:
     assert quadratic.coupling > 0.1
     assert best_by_loop(quadratic, 3, 10**6) == pytest.approx(exact_search(quadratic, 3).gain)
     assert greedy_anew(quadratic, 4) == greedy(quadratic, 4).layers
+    assert check_yardsticks(quadratic)
 
 
 def test_output(
@@ -36,12 +43,24 @@ def test_output(
     def small_greedy():
         return measure_greedy(layers=4, dimension=2, size=2)
 
+    def small_norm():
+        return measure_interaction_norm(layers=4, size=2)
+
+    def small_interval():
+        return measure_gain_interval(dimension=12, iterations=3)
+
+    def small_sets():
+        return measure_set_gains(layers=5, dimension=2)
+
     monkeypatch.setattr(bench, "measure_quadratic", small_quadratic)
     monkeypatch.setattr(bench, "measure_exact_search", small_search)
     monkeypatch.setattr(bench, "measure_greedy", small_greedy)
+    monkeypatch.setattr(bench, "measure_interaction_norm", small_norm)
+    monkeypatch.setattr(bench, "measure_gain_interval", small_interval)
+    monkeypatch.setattr(bench, "measure_set_gains", small_sets)
     assert bench.main(["--output", str(tmp_path / "new" / "bench.json")]) == 0
     record = json.loads((tmp_path / "new" / "bench.json").read_text())
-    assert len(record["results"]) == 3
+    assert len(record["results"]) == 6
     assert all(result["seconds"] >= 0 for result in record["results"])
     printed = capsys.readouterr()
     assert printed.out.count("target") == 1
