@@ -1,4 +1,5 @@
 from .additivity_bounds.additivity import Additivity, additivity
+from .additivity_bounds.budget_coupling import BudgetCoupling, budget_coupling
 from .additivity_bounds.function_additivity import FunctionAdditivity, function_additivity
 from .additivity_bounds.interaction_norm import (
     InteractionNorm,
@@ -30,6 +31,7 @@ from .proofs.theorem import Assumption, Bound, Theorem, Verification
 from .proofs.theorems import THEOREMS
 from .quadratic.block_quadratic import BlockQuadratic
 from .quadratic.projection import principal_cosine, projected_gain
+from .quadratic.sampled_curvature import sampling_error, true_gain_interval
 from .spreading.compensation import Compensation, compensation, marginal_gain
 from .spreading.coupling_decay import coupling_bound, interaction_cost, isotropic_gain
 from .spreading.spacing import spaced_gain
@@ -40,6 +42,7 @@ __all__ = [
     "Assumption",
     "BlockQuadratic",
     "Bound",
+    "BudgetCoupling",
     "BudgetedGain",
     "Certificate",
     "Compensation",
@@ -62,6 +65,7 @@ __all__ = [
     "additivity",
     "block_gershgorin",
     "block_norms",
+    "budget_coupling",
     "budgeted_gain",
     "certificate",
     "compensation",
@@ -82,7 +86,9 @@ __all__ = [
     "projected_residual_norm",
     "rank_allocation",
     "remainder",
+    "sampling_error",
     "search_within_budget",
     "spaced_gain",
     "top_k",
+    "true_gain_interval",
 ]

@@ -123,8 +123,10 @@ class ConditionalSystem:
         the rows of its first t.
         """
         n, b = self.w.shape
-        rows = self.A.reshape(n, b, n * b)
         sets = np.arange(n - size + 1)[:, None]
+        if size == 1:
+            return sets, self.marginals
+        rows = self.A.reshape(n, b, n * b)
         first = self.whiteners[: len(sets)]
         factor = (first @ rows[: len(sets)]).reshape(-1, b, n, b)
         y = np.einsum("kbc,kc->kb", first, self.w[: len(sets)])
@@ -145,7 +147,7 @@ class ConditionalSystem:
             own = np.einsum("kbc,kc->kb", half, vectors)
             gains = gains[at] + 0.5 * np.square(own).sum(axis=1)
             y = np.hstack([y[at], own])
-        return sets, gains
+        raise AssertionError("unreachable: the last length returns")
 
 
 def half_squares(
