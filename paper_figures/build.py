@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from paper_figures.artifact import Artifact
 from paper_figures.image import is_current, save_image
 from paper_figures.preset import Preset
-from paper_figures.record import Record, write_atomically
+from paper_figures.record import Record
 from paper_figures.store import Store
 from paper_figures.table import Table
 from simulate.style import style
 from theory import InputError
+from theory.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -86,5 +87,5 @@ def _show(artifact: Artifact, record: Record, stem: Path) -> tuple[Path, ...]:
         ".tex": table.to_latex(artifact.name),
     }
     for suffix, text in forms.items():
-        write_atomically(stem.with_suffix(suffix), text.encode())
+        write_whole(stem.with_suffix(suffix), text.encode())
     return (data, *(stem.with_suffix(suffix) for suffix in forms))

@@ -6,7 +6,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from paper_figures.record import Record, write_atomically
+from paper_figures.record import Record
+from theory.whole_file import write_whole
 
 PNG, PDF = ".png", ".pdf"
 
@@ -25,7 +26,7 @@ def save_image(figure: Figure, record: Record, stem: Path) -> tuple[Path, ...]:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix[1:], metadata=metadata)
         path = stem.with_suffix(suffix)
-        write_atomically(path, buffer.getvalue())
+        write_whole(path, buffer.getvalue())
         written.append(path)
     return tuple(written)
 

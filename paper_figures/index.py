@@ -5,7 +5,7 @@ from pathlib import Path
 
 from paper_figures.artifact import Artifact, artifacts
 from paper_figures.preset import Preset
-from paper_figures.record import write_atomically
+from theory.whole_file import write_whole
 
 
 def write_index(folder: Path, preset: Preset) -> Path:
@@ -25,7 +25,7 @@ def write_index(folder: Path, preset: Preset) -> Path:
         if data.is_file() and shown.is_file():
             parts.append(_section(artifact, data, shown, folder))
     path = folder / "index.md"
-    write_atomically(path, ("\n\n".join(parts) + "\n").encode())
+    write_whole(path, ("\n\n".join(parts) + "\n").encode())
     return path
 
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from theory import InputError
+from theory.whole_file import write_whole
 
 SCHEMA = 1
 
@@ -22,17 +22,6 @@ def fingerprint(value: Any) -> str:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ class Record:
         """Write as JSON, atomically."""
         content = {"schema": SCHEMA, **vars(self), "digest": self.digest}
         text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
-        write_atomically(path, text.encode())
+        write_whole(path, text.encode())
 
     @classmethod
     def load(cls, path: Path, *, name: str, key: str) -> "Record":

@@ -1,9 +1,7 @@
 """A tidy table: one row for each observation, with its seed, its options and its versions."""
 
 import json
-import os
 import platform
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -16,6 +14,7 @@ from jaxtyping import Float64
 from simulate.journal import Row
 from theory import InputError
 from theory.arrays import Array
+from theory.whole_file import write_json
 
 
 def versions() -> dict[str, str]:
@@ -122,16 +121,7 @@ class Table:
 
     def save(self, path: str | Path) -> None:
         """Write the record as JSON, whole or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w") as file:
-                json.dump(self.record(), file, indent=1, allow_nan=False)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_json(path, self.record())
 
     @classmethod
     def load(cls, path: str | Path) -> "Table":

@@ -167,9 +167,7 @@ def _tasks(theorems: tuple[Theorem[Any], ...], problems: int, seed: int) -> list
     """Chunks of every kind of problem; theorems of a kind share them."""
     kinds: dict[str, list[Theorem[Any]]] = {}
     for theorem in theorems:
-        kinds.setdefault(f"{theorem.draw.__module__}.{theorem.draw.__qualname__}", []).append(
-            theorem
-        )
+        kinds.setdefault(theorem.draw.kind, []).append(theorem)
     tasks: list[Task] = []
     for at, (name, members) in enumerate(kinds.items()):
         share = problems // len(kinds) + (at < problems % len(kinds))

@@ -1,4 +1,5 @@
 from .additivity_bounds.additivity import Additivity, additivity
+from .additivity_bounds.budget_coupling import BudgetCoupling, budget_coupling
 from .additivity_bounds.function_additivity import FunctionAdditivity, function_additivity
 from .additivity_bounds.interaction_norm import (
     InteractionNorm,
@@ -9,9 +10,11 @@ from .additivity_bounds.interaction_norm import (
 from .additivity_bounds.remainder import Remainder, remainder
 from .choice.additive_search import additive_within_budget
 from .choice.budget_search import search_within_budget
+from .choice.certificate import Certificate, certificate
 from .choice.cost_model import CostModel
 from .choice.exact_search import exact_search
 from .choice.greedy import greedy
+from .choice.kernel_quadratic import KernelQuadratic
 from .choice.pareto_front import pareto_front
 from .choice.placement import Guarantee, Placement
 from .choice.rank_allocation import RankAllocation, rank_allocation
@@ -28,6 +31,7 @@ from .proofs.theorem import Assumption, Bound, Theorem, Verification
 from .proofs.theorems import THEOREMS
 from .quadratic.block_quadratic import BlockQuadratic
 from .quadratic.projection import principal_cosine, projected_gain
+from .quadratic.sampled_curvature import sampling_error, true_gain_interval
 from .spreading.compensation import Compensation, compensation, marginal_gain
 from .spreading.coupling_decay import coupling_bound, interaction_cost, isotropic_gain
 from .spreading.spacing import spaced_gain
@@ -38,7 +42,9 @@ __all__ = [
     "Assumption",
     "BlockQuadratic",
     "Bound",
+    "BudgetCoupling",
     "BudgetedGain",
+    "Certificate",
     "Compensation",
     "CostModel",
     "CrossFit",
@@ -46,6 +52,7 @@ __all__ = [
     "Guarantee",
     "InputError",
     "InteractionNorm",
+    "KernelQuadratic",
     "LinearAdapter",
     "Placement",
     "RankAllocation",
@@ -58,7 +65,9 @@ __all__ = [
     "additivity",
     "block_gershgorin",
     "block_norms",
+    "budget_coupling",
     "budgeted_gain",
+    "certificate",
     "compensation",
     "coupling_bound",
     "cross_fitted_norm",
@@ -77,7 +86,9 @@ __all__ = [
     "projected_residual_norm",
     "rank_allocation",
     "remainder",
+    "sampling_error",
     "search_within_budget",
     "spaced_gain",
     "top_k",
+    "true_gain_interval",
 ]

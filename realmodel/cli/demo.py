@@ -31,8 +31,8 @@ def demo(
     """Card, bounds and best layers of the two embedded miniature checkpoints."""
     from realmodel import report
     from realmodel.demo import CHECKPOINTS
+    from realmodel.demo.embedded import LAYERS
     from realmodel.demo.measure import measure_all
-    from realmodel.demo.miniature import LAYERS
     from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
     from realmodel.placement import place
     from realmodel.runs.atomic import write_atomically

@@ -5,6 +5,8 @@ from pathlib import Path
 from theory import InputError
 
 CHECKPOINTS = ("gpt2", "qwen3")
+LAYERS = 10
+"""Of each of them."""
 PREFIX = "demo:"
 FOLDER = Path(__file__).parent / "checkpoints"
 
@@ -32,8 +34,7 @@ def checkpoint_folder(name: str) -> Path:
     folder = FOLDER / name
     if not (folder / "model.safetensors").is_file():
         raise InputError(
-            f"the embedded checkpoint {str(folder)!r} is missing; "
-            f"run python -m realmodel.demo.train --output-dir {FOLDER}"
+            f"the embedded checkpoint {str(folder)!r} is missing; install the package again"
         )
     return folder
 

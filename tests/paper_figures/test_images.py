@@ -75,7 +75,7 @@ def test_ticks(name: str, data_of: Callable[[str], dict[str, Any]]) -> None:
 )
 def test_the_ticks_check_fails_on_bad_ticks(ticks: list[float], message: str) -> None:
     with style():
-        figure, axes = panels(1, 1, width=COLUMN, height=2)
+        figure, axes = panels(1, 1, width=COLUMN, height=2.0)
         axes[0, 0].set(xscale="log", xlim=(0.6, 1.7), xticks=ticks, xticklabels=ticks)
         with pytest.raises(AssertionError, match=message):
             check_ticks(figure)

@@ -89,7 +89,7 @@ def test_coverage_is_a_share_with_its_binomial_error(data_of: DataOf) -> None:
 def test_noise_amplification_follows_the_spectrum(data_of: DataOf) -> None:
     data = data_of("amplification_and_steps")
     flat = np.array(data["noise"]["spectra"]["flat"]["predicted"]["mean"])
-    for name, part in data["noise"].items():
+    for name, part in data["noise"]["spectra"].items():
         measured, predicted = (
             np.array(part[column]["mean"]) for column in ("parameter_error", "predicted")
         )

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -46,6 +47,12 @@ def test_the_same_numbers_for_any_number_of_workers() -> None:
     one = verify(300, seed=5, theorems=FEW, workers=1)
     assert verify(300, seed=5, theorems=FEW, workers=2) == one
     assert verify(300, seed=6, theorems=FEW, workers=1) != one
+
+
+def test_seeds_hang_on_the_name_of_a_kind_alone() -> None:
+    """Not on the module that draws it."""
+    (_, key, _), *_ = verification._tasks((THEOREMS["1b"],), 50, 7)
+    assert key == (7, crc32(b"quadratics"), 0)
 
 
 def test_another_theorem_leaves_the_problems_of_the_others() -> None:

@@ -20,7 +20,11 @@ from theory import (
     remainder,
     spaced_gain,
 )
+from theory.additivity_bounds.interaction_norm import block_norms
 from theory.proofs.problems.quadratic import Problems, draw_problems
+from theory.quadratic.largest_eigenvalue import RELATIVE_ERROR
+from theory.quadratic.spectral_norm import spectral_norm
+from theory.spreading.coupling_decay import decay_upper
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -40,7 +44,39 @@ def test_interaction_norm(seed: int) -> None:
         assert np.isclose(record.norm, np.linalg.norm(problems.interaction[i], 2), rtol=1e-9)
         assert record.lower <= record.norm * (1 + 1e-7)
         assert record.norm <= record.upper * (1 + 1e-7)
-        assert record.coupling <= record.gershgorin * (1 + 1e-7)
+        assert record.coupling <= record.coupling_bound * (1 + 1e-7)
+        assert record.coupling_bound <= record.gershgorin * (1 + 1e-12)
+        assert record.lower <= record.sharp_lower * (1 + 1e-12)
+        assert record.sharp_lower <= record.norm * (1 + 1e-7)
+        assert record.norm <= record.sharp_upper * (1 + 1e-7)
+        assert record.sharp_upper <= record.upper * (1 + 1e-12)
+
+
+def test_interaction_norm_of_many_coordinates() -> None:
+    """Lanczos on the square: either end may be the larger one, and both may be alike."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((600, 600))
+    A = A + A.T
+    two = np.kron(np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag(np.linspace(1, 2, 300)))
+    for matrix in (A, -A, A @ A, -A @ A, 1e200 * A, two, np.zeros((600, 600))):
+        expected = np.abs(np.linalg.eigvalsh(matrix)[[0, -1]]).max()
+        assert spectral_norm(matrix) == pytest.approx(expected, rel=RELATIVE_ERROR)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 1, 2), (4, 4)])
+def test_block_norms(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    p = sum(sizes)
+    ends = np.cumsum(sizes)
+    for scale in (1e-200, 1.0, 1e200):
+        matrix = scale * rng.standard_normal((2, p, p))
+        for made in (matrix, matrix + matrix.swapaxes(1, 2)):
+            found = block_norms(made, sizes)
+            for i, j in np.ndindex(len(sizes), len(sizes)):
+                rows, columns = (slice(ends[k] - sizes[k], ends[k]) for k in (i, j))
+                expected = np.linalg.norm(made[:, rows, columns], 2, axis=(1, 2))
+                assert np.allclose(found[:, i, j], expected, rtol=1e-12, atol=0)
+    assert (block_norms(np.zeros((p, p)), sizes) == 0).all()
 
 
 # ------------------------------------------------------------------ sections 1e, 5
@@ -54,6 +90,9 @@ def test_function_additivity(seed: int) -> None:
     scale = np.abs(problems.value(problems.theta)[0]) + record.bound
     assert np.isclose(record.nonadditivity / scale, abs(theta @ E @ theta) / 2 / scale, atol=1e-9)
     assert record.nonadditivity <= record.bound + 1e-9 * scale
+    assert abs(record.interaction) == record.nonadditivity
+    assert -record.bound - 1e-9 * scale <= record.lower <= record.interaction + 1e-9 * scale
+    assert record.interaction - 1e-9 * scale <= record.upper <= record.bound + 1e-9 * scale
 
 
 @given(SEEDS)
@@ -67,8 +106,11 @@ def test_compensation(seed: int) -> None:
     assert np.isclose(record.displacement**2 / scale, moved**2 / scale, atol=allowed)
     assert record.displacement <= record.bound + allowed * np.sqrt(scale)
     assert record.displacement <= record.sharp_bound + allowed * np.sqrt(scale)
-    assert record.forgone_lower - allowed * scale <= record.forgone
-    assert record.forgone <= record.forgone_upper + allowed * scale
+    assert record.displacement <= record.signed_bound + allowed * np.sqrt(scale)
+    assert record.forgone_lower - allowed * scale <= record.signed_forgone_lower
+    assert record.signed_forgone_lower - allowed * scale <= record.forgone
+    assert record.forgone <= record.signed_forgone_upper + allowed * scale
+    assert record.signed_forgone_upper <= record.forgone_upper + allowed * scale
     if record.bound < np.inf and record.sharp_bound < np.inf:
         assert record.sharp_bound <= record.bound * (1 + 1e-12)
 
@@ -77,8 +119,14 @@ def test_compensation_says_why_a_bound_is_infinite() -> None:
     M = (np.ones((6, 6)) - np.eye(6)) / 2
     record = compensation(whitened(M, np.ones(6)), [0, 1, 2, 3])
     assert record.bound == record.sharp_bound == np.inf
-    assert record.forgone_lower == 0.0
+    assert record.forgone_lower == 0.0 < record.signed_forgone_lower
     assert len(record.reasons) == 2
+    assert record.displacement <= record.signed_bound < np.inf
+    # The coupling of two of them is 1/2: 5d holds though that of all is 2.5.
+    assert compensation(whitened(M, np.ones(6)), [0, 1]).sharp_bound < np.inf
+    twin = BlockQuadratic(np.ones(2), np.ones((2, 2)), (1, 1))
+    assert compensation(twin, [0]).signed_bound == np.inf
+    assert "no 12b" in compensation(twin, [0]).reasons[-1]
 
 
 @given(SEEDS)
@@ -112,14 +160,23 @@ def test_coupling_bound(scale: float, rate: float, gap: int, layers: int, seed: 
     distance = np.abs(np.subtract.outer(positions, positions))
     M = scale * np.exp(-rate * distance) * np.triu(rng.uniform(-1, 1, distance.shape), 1)
     assert np.linalg.norm(M + M.T, 2) <= bound * (1 + 1e-12)
-    assert bound <= 2 * scale / np.expm1(rate * gap) * (1 + 1e-12)
+    kappa = np.concatenate([[0.0], scale * np.exp(-rate * np.arange(1, depth))])
+    assert bound <= decay_upper(kappa, gap) * (1 + 1e-12)
+    assert decay_upper(kappa, gap) <= 2 * scale / np.expm1(rate * gap) * (1 + 1e-12)
+
+
+def test_two_layers_couple_once() -> None:
+    """12e is half of 6a there; a third layer between them has both on its sides."""
+    assert coupling_bound(lambda t: 0.3, 5, 6) == 0.3
+    assert coupling_bound(lambda t: 0.3, 5, 11) == 0.6
+    assert coupling_bound(lambda t: 2.0 ** (-t / 2), 2, 7) == 0.5 + 0.25 + 0.5
 
 
 @pytest.mark.parametrize(
     ("kappa", "gap", "layers", "message"),
     [
-        (lambda t: 1.0, 0, 4, "at least 1, not 0 and 4"),
-        (lambda t: 1.0, 1, 0, "at least 1, not 1 and 0"),
+        (lambda t: 1.0, 0, 4, "gap must be a whole number of at least 1, not 0"),
+        (lambda t: 1.0, 1, 0, "layers must be a whole number of at least 1, not 0"),
         (lambda t: float(t), 1, 4, "non-increasing over distances 1 to 3"),
         (lambda t: -1.0, 1, 4, "not negative"),
         (lambda t: np.nan, 1, 4, "finite"),
@@ -192,6 +249,27 @@ def test_isotropic_gain(seed: int) -> None:
     gains = [whitened(M, column).gain() for column in basis.T]
     assert np.isclose(np.mean(gains), float(isotropic_gain(M)), rtol=1e-8)
     assert isotropic_gain(M) >= p / 2 * (1 - 1e-12)
+
+
+def test_the_average_gain_needs_a_positive_curvature() -> None:
+    """On ``H = 11'`` the pseudo-inverse has 0.25 where two uncoupled layers have 1: refused."""
+    part = 0.5 * np.trace(np.linalg.pinv(np.ones((2, 2))))
+    assert part == pytest.approx(0.25)
+    with pytest.raises(InputError, match="not above 0: the gain averaged"):
+        isotropic_gain(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    # A gradient in the range is another matter: its gain, and the sign of interaction, are exact.
+    twin = BlockQuadratic(np.ones(2), np.ones((2, 2)), (1, 1))
+    assert twin.gain() == pytest.approx(0.5)
+    assert interaction_cost(twin) == pytest.approx(0.5)
+
+
+def test_marginal_gain_of_what_the_others_have_already() -> None:
+    """A layer that repeats another gains nothing, exactly, and raises nothing."""
+    J = np.array([[1.0, 2.0, 1.0], [1.0, 2.0, -1.0], [0.0, 0.0, 0.5]])
+    q = BlockQuadratic.from_least_squares(J, np.array([1.0, 2.0, 3.0]), (1, 1, 1))
+    assert marginal_gain(q, [0], 1) == 0.0
+    added = marginal_gain(q, [0, 1], 2)
+    assert added == pytest.approx(q.gain() - q.gain([0]), rel=1e-9)
 
 
 @given(

@@ -75,6 +75,23 @@ def aligned_gain_lower(alignment: Scalars, energy: Scalars) -> Scalars:
     return 0.5 * energy / (1 + alignment)
 
 
+def aligned_gain_upper(
+    alignment: Scalars, mu_min: Scalars, mu_max: Scalars, energy: Scalars
+) -> Scalars:
+    """12a: ``G <= energy (1 + mu_min + mu_max - tau) / (2 (1 + mu_min)(1 + mu_max))``."""
+    return 0.5 * energy * (1 + mu_min + mu_max - alignment) / ((1 + mu_min) * (1 + mu_max))
+
+
+def signed_separate_upper(mu_min: Scalars, energy: Scalars) -> Scalars:
+    """12c: ``-Q(theta_loc) <= (1 - mu_min) energy / 2``, at most the energy if ``H >= 0``."""
+    return 0.5 * (1 - mu_min) * energy
+
+
+def signed_separate_lower(mu_max: Scalars, energy: Scalars) -> Scalars:
+    """12c: ``-Q(theta_loc) >= (1 - mu_max) energy / 2``."""
+    return 0.5 * (1 - mu_max) * energy
+
+
 @dataclass(frozen=True)
 class Additivity:
     """What the coupling says about the gain of a set of layers, and the gain itself.
@@ -100,12 +117,16 @@ class Additivity:
         The signed interval (1f), never wider.
     aligned_lower
         The bound from the alignment (1g), never below ``signed_lower``.
+    aligned_upper
+        Its partner from above (12a), never above ``signed_upper``; infinite with it.
     displacement, displacement_bound, signed_displacement_bound
         ``||theta_glob - theta_loc||_D`` and its bounds (1a, 1f).
     excess_loss, excess_loss_bound, signed_excess_loss_bound
         ``Q(theta_loc) - Q(theta_glob)`` and its bounds (1c).
     separate_gain, separate_lower, separate_upper
         ``-Q(theta_loc)``, layers trained alone and inserted together, and its interval (1d).
+    signed_separate_lower, signed_separate_upper
+        The signed interval (12c), never wider.
     reasons
         Why a bound is infinite or a pseudo-inverse was used; empty on a regular problem.
     """
@@ -122,6 +143,7 @@ class Additivity:
     signed_lower: float
     signed_upper: float
     aligned_lower: float
+    aligned_upper: float
     displacement: float
     displacement_bound: float
     signed_displacement_bound: float
@@ -131,6 +153,8 @@ class Additivity:
     separate_gain: float
     separate_lower: float
     separate_upper: float
+    signed_separate_lower: float
+    signed_separate_upper: float
     reasons: tuple[str, ...]
 
 
@@ -145,7 +169,7 @@ def additivity(quadratic: BlockQuadratic, layers: Sequence[int] | None = None) -
     Notes
     -----
     Provenance: reconstruction of Theorem 3.2 (1a-1d; the condition ``rho < 1`` is the paper's);
-    the signed forms and the alignment (1f, 1g) are extensions.
+    the signed forms and the alignment (1f, 1g, 12a, 12c) are extensions.
 
     Examples
     --------
@@ -194,6 +218,7 @@ def additivity(quadratic: BlockQuadratic, layers: Sequence[int] | None = None) -
         signed_lower=float(signed_gain_lower(mu_max, energy)),
         signed_upper=finite_if(positive, signed_gain_upper, mu_min, energy),
         aligned_lower=float(aligned_gain_lower(alignment, energy)) if alignment > -1 else 0.0,
+        aligned_upper=finite_if(positive, aligned_gain_upper, alignment, mu_min, mu_max, energy),
         displacement=part.norm(joint - separate),
         displacement_bound=finite_if(rho < 1, displacement_upper, rho, length),
         signed_displacement_bound=float(signed_displacement_upper(mu_min, mu_max, length))
@@ -207,5 +232,7 @@ def additivity(quadratic: BlockQuadratic, layers: Sequence[int] | None = None) -
         separate_gain=-part.value(separate),
         separate_lower=float(separate_gain_lower(rho, energy)),
         separate_upper=float(separate_gain_upper(rho, energy)),
+        signed_separate_lower=float(signed_separate_lower(mu_max, energy)),
+        signed_separate_upper=float(signed_separate_upper(mu_min, energy)),
         reasons=tuple(reasons),
     )

@@ -15,12 +15,33 @@ def nonadditivity_upper(rho: Scalars, parts: Scalars) -> Scalars:
     return 0.5 * rho * parts
 
 
+def interaction_term_upper(mu_max: Scalars, parts: Scalars) -> Scalars:
+    """12c: ``theta'E_K theta / 2 <= mu_max parts / 2``."""
+    return 0.5 * mu_max * parts
+
+
+def interaction_term_lower(mu_min: Scalars, parts: Scalars) -> Scalars:
+    """12c: ``theta'E_K theta / 2 >= mu_min parts / 2``, at least ``-parts / 2`` if ``K >= 0``."""
+    return 0.5 * mu_min * parts
+
+
 @dataclass(frozen=True)
 class FunctionAdditivity:
-    """``|F(theta) - F(0) - sum_l (F(theta_l) - F(0))|`` and its bound, in the unit of ``F``."""
+    """``|F(theta) - F(0) - sum_l (F(theta_l) - F(0))|`` and its bound, in the unit of ``F``.
+
+    Attributes
+    ----------
+    nonadditivity, bound
+        The size of the interaction term, and 1e.
+    interaction, lower, upper
+        The term with its sign, and its signed interval (12c).
+    """
 
     nonadditivity: float
     bound: float
+    interaction: float
+    lower: float
+    upper: float
 
 
 def function_additivity(quadratic: BlockQuadratic, theta: Array) -> FunctionAdditivity:
@@ -34,9 +55,14 @@ def function_additivity(quadratic: BlockQuadratic, theta: Array) -> FunctionAddi
     theta
         Any displacement, shape (p,).
 
+    Raises
+    ------
+    InputError
+        ``theta`` is not finite, or does not fit.
+
     Notes
     -----
-    Provenance: reconstruction of Theorem 3.2.
+    Provenance: reconstruction of Theorem 3.2; the signed interval is an extension.
 
     Examples
     --------
@@ -45,13 +71,18 @@ def function_additivity(quadratic: BlockQuadratic, theta: Array) -> FunctionAddi
     >>> record.nonadditivity, round(record.bound, 12)
     (0.5, 0.5)
     """
-    together = quadratic.value(theta)
+    point = quadratic.displacement(theta)
+    together = quadratic.value(point)
     apart = 0.0
     for block in quadratic.slices:
         part = np.zeros_like(quadratic.gradient)
-        part[block] = theta[block]
+        part[block] = point[block]
         apart += quadratic.value(part)
+    parts, (mu_min, mu_max) = quadratic.norm(point) ** 2, quadratic.coupling_range
     return FunctionAdditivity(
         abs(together - apart),
-        float(nonadditivity_upper(quadratic.coupling, quadratic.norm(theta) ** 2)),
+        float(nonadditivity_upper(quadratic.coupling, parts)),
+        together - apart,
+        float(interaction_term_lower(mu_min, parts)),
+        float(interaction_term_upper(mu_max, parts)),
     )

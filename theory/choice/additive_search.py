@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from theory.choice.choices import choices
 from theory.choice.cost_model import CostModel
 from theory.choice.greedy import TIE
 from theory.choice.knapsack import TOLERANCE, knapsack
 from theory.choice.placement import Placement, additive_guarantee
+from theory.choice.selection import checked_layers
 from theory.errors import InputError
 from theory.quadratic.block_quadratic import BlockQuadratic
 
@@ -61,7 +63,8 @@ def additive_within_budget(
         total = float(scores[lowest] + scores[taken].sum())
         if total > best * (1 + TIE):
             best, layers = total, (lowest, *taken.tolist())
-    guarantee = additive_guarantee(quadratic, chosen_from)
+    allowed = choices(quadratic.layers, budget, cost, chosen_from)
+    guarantee = additive_guarantee(quadratic, chosen_from, layers, allowed)
     return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)
 
 
@@ -79,7 +82,7 @@ def affordable(
         None does.
     """
     cost.check(quadratic.layers)
-    chosen_from = quadratic.select(candidates)
+    chosen_from = checked_layers(quadratic.layers, candidates)
     singles = {layer: cost.first(layer) for layer in chosen_from}
     cheapest = min(singles.values())
     if not budget * (1 + TOLERANCE) >= cheapest:

@@ -1,18 +1,24 @@
 """The best joint gain within a training budget that is not additive (8e)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from theory.arrays import Array, Float64, Int64, IntArray
 from theory.choice.additive_search import additive_within_budget, affordable
+from theory.choice.certificate import certificate
+from theory.choice.clock import Clock
 from theory.choice.cost_model import CostModel
+from theory.choice.exact_search import searched
 from theory.choice.greedy import TIE
 from theory.choice.knapsack import TOLERANCE, fractional_knapsack
 from theory.choice.placement import Guarantee, Placement
 from theory.quadratic.block_quadratic import BlockQuadratic
 from theory.quadratic.conditional_system import ConditionalSystem
+from theory.whole_numbers import whole_number
+
+ENUMERATED = 14  # candidates whose sets are cheaper to try than to bound by relaxations
 
 
 def search_within_budget(
@@ -22,12 +28,15 @@ def search_within_budget(
     *,
     candidates: Sequence[int] | None = None,
     node_limit: int = 20_000,
+    time_limit: float | int = 30.0,
 ) -> Placement:
     """Find the set with the largest joint gain whose cost is within the budget.
 
-    Branch and bound in ascending order of layers, so that the first layer chosen is the lowest
-    and carries the cost of depth. If ``node_limit`` sets were visited first, the result is the best
-    seen and its guarantee the certified share of the optimum.
+    Up to 14 candidates: branch and bound in ascending order of layers, so that the first layer
+    chosen is the lowest and carries the cost of depth. More: branch and bound on the concave
+    relaxations of every lowest layer (10a), best first, from greedy and swaps. If a limit is
+    reached first, the result is the best set seen and its guarantee the certified share of the
+    optimum.
 
     Parameters
     ----------
@@ -38,17 +47,20 @@ def search_within_budget(
     candidates : sequence of int, optional
         Layers to choose from; all by default.
     node_limit : int
-        Sets to visit at most.
+        Relaxations to solve at most, after those of the certificate.
+    time_limit : float
+        Seconds. Which set is found then depends on the machine.
 
     Returns
     -------
     Placement
-        Of sets that gain the same within 1e-10, the lexicographically first.
+        With 14 candidates or fewer, the lexicographically first of sets that gain the same within
+        1e-10.
 
     Raises
     ------
     InputError
-        As in :func:`additive_within_budget`.
+        As in :func:`additive_within_budget`, or a limit that is not above 0.
 
     Notes
     -----
@@ -62,39 +74,33 @@ def search_within_budget(
     (0, 1)
     """
     chosen_from = affordable(quadratic, budget, cost, candidates)
+    whole_number(node_limit, "node_limit", 1)
+    clock = Clock(time_limit)
     start = additive_within_budget(quadratic, budget, cost, candidates=candidates)
-    search = _Search(
-        cost,
-        1.0 + quadratic.coupling_range[0],
-        node_limit,
-        start.gain * (1 - 1e-9) - 1e-300,
-        start.layers,
-    )
-    search.visit(ConditionalSystem.of(quadratic, chosen_from), (), 0.0, float(budget))
-    gain = quadratic.gain(search.layers)
-    at_most = max(search.open_bound, gain)
-    if search.open_bound > gain * (1 + TIE):
-        fraction = gain / at_most
-        statement = (
-            f"stopped after {node_limit} sets: at least {fraction:.1%} of the best gain within the "
-            "budget; raise node_limit or narrow the candidates for the optimum"
+    if len(chosen_from) <= ENUMERATED and 2 ** len(chosen_from) <= max(node_limit, 2):
+        search = _Search(
+            cost,
+            1.0 + quadratic.coupling_range[0],
+            start.gain * (1 - 1e-9) - 1e-300,
+            start.layers,
         )
-    else:
-        fraction, statement = 1.0, "exact search (8e): the best set within the budget"
-    guarantee = Guarantee(fraction, fraction, at_most, statement)
-    return replace(
-        start, layers=search.layers, gain=gain, cost=cost.of(search.layers), guarantee=guarantee
+        search.visit(ConditionalSystem.of(quadratic, chosen_from), (), 0.0, float(budget))
+        gain = quadratic.gain(search.layers)
+        statement = "exact search (8e): the best set within the budget"
+        guarantee = Guarantee(1.0, 1.0, gain, statement)
+        return Placement(search.layers, gain, cost.of(search.layers), guarantee)
+    found = certificate(
+        quadratic, budget, costs=cost, candidates=chosen_from, time_limit=time_limit
     )
+    return searched(found, start.layers, node_limit, clock, cost)
 
 
 @dataclass
 class _Search:
     cost: CostModel
     floor: float
-    nodes_left: int
     best: float
     layers: tuple[int, ...]
-    open_bound: float = 0.0
 
     def visit(
         self, system: ConditionalSystem, chosen: tuple[int, ...], gain: float, left: float
@@ -106,16 +112,9 @@ class _Search:
         own = np.array([self.cost.per_layer[layer] for layer in labels])
         prices = own if chosen else np.array([self.cost.first(layer) for layer in labels])
         fits = np.flatnonzero(prices <= left + TOLERANCE * max(left, 1e-300))
-        if not len(fits):
-            return
-        bound = gain + self.bound(system, own, fits, left)
-        if bound <= self.best:
-            return
-        if self.nodes_left <= 0:
-            self.open_bound = max(self.open_bound, bound)
+        if not len(fits) or gain + self.bound(system, own, fits, left) <= self.best:
             return
         for at in fits.tolist():
-            self.nodes_left -= 1
             self.visit(
                 system.choose(at),
                 (*chosen, labels[at]),

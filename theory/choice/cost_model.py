@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.errors import InputError
+from theory.whole_numbers import whole_numbers
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,18 @@ class CostModel:
         return float(self.base + self.per_depth * depth + self.per_layer[layer])
 
     def of(self, layers: Sequence[int]) -> float:
-        """Cost of a non-empty set of layers."""
+        """Cost of a non-empty set of layers.
+
+        Raises
+        ------
+        InputError
+            Empty, out of range or no whole numbers.
+        """
+        layers = whole_numbers(layers, "layers")
+        if not layers or min(layers) < 0 or max(layers) >= len(self.per_layer):
+            raise InputError(
+                f"layers {layers} have no cost: name at least one of {len(self.per_layer)}, from 0"
+            )
         lowest = min(layers)
         return self.first(lowest) + float(
             sum(self.per_layer[layer] for layer in layers if layer != lowest)

@@ -47,6 +47,14 @@ def greedy_order(system: ConditionalSystem, size: int) -> tuple[int, ...]:
     return tuple(int(system.labels[at]) for at in order)
 
 
+def greedy_layers(
+    quadratic: BlockQuadratic, candidates: Sequence[int], size: int
+) -> tuple[int, ...]:
+    """The choice alone."""
+    system = ConditionalSystem.of(quadratic, tuple(candidates))
+    return tuple(sorted(greedy_order(system, size)))
+
+
 def greedy(
     quadratic: BlockQuadratic,
     size: int,
@@ -64,9 +72,10 @@ def greedy(
     Returns
     -------
     Placement
-        Its gain is at least ``1 - e^{-gamma}`` of the best one of its size, with ``gamma >= 1 +
-        mu_min >= 1 - rho`` (weak submodularity, Das & Kempe 2011). Equal marginal gains go to the
-        lower layer.
+        Its gain is at least ``1 - (1 - gamma/k)^k >= 1 - e^{-gamma}`` of the best one of its size
+        ``k``, with ``gamma >= 1 + mu_min >= 1 - rho`` (12f; weak submodularity, Das & Kempe 2011),
+        and at any coupling what its certificate says (10a). Equal marginal gains go to the lower
+        layer.
 
     Raises
     ------
@@ -87,7 +96,6 @@ def greedy(
     ((0, 2), 2.5)
     """
     chosen_from, cost = check_selection(quadratic, size, candidates, cost)
-    system = ConditionalSystem.of(quadratic, chosen_from)
-    layers = tuple(sorted(greedy_order(system, size)))
-    guarantee = greedy_guarantee(quadratic, chosen_from, size)
+    layers = greedy_layers(quadratic, chosen_from, size)
+    guarantee = greedy_guarantee(quadratic, chosen_from, layers)
     return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)

@@ -1,13 +1,18 @@
 """Placements that no other beats in both gain and cost (8e)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from theory.choice.block_split import splits
+from theory.choice.choices import choices
 from theory.choice.cost_model import CostModel
 from theory.choice.greedy import TIE, greedy_order
-from theory.choice.placement import Guarantee, Placement, best_gain_bound, greedy_guarantee
-from theory.errors import InputError
+from theory.choice.placement import Guarantee, Placement
+from theory.choice.relaxation import bound_at
+from theory.choice.selection import checked_layers
 from theory.quadratic.block_quadratic import BlockQuadratic
 from theory.quadratic.conditional_system import ConditionalSystem
+from theory.whole_numbers import whole_number
 
 
 def pareto_front(
@@ -30,7 +35,8 @@ def pareto_front(
         Most layers in a placement; no limit by default.
     enumerate_up_to : int
         With at most this many candidates every set is evaluated and the front is exact. With more,
-        greedy runs above each lowest layer; the guarantee of each placement says so.
+        greedy runs above each lowest layer, and the guarantee of each placement is by its
+        certificate (10a).
 
     Returns
     -------
@@ -45,8 +51,7 @@ def pareto_front(
 
     Notes
     -----
-    Provenance: extension. With equal costs per layer the greedy front keeps the guarantee of 8a at
-    each cost, because a cost then fixes the lowest layer and the number of layers.
+    Provenance: extension.
 
     Examples
     --------
@@ -57,10 +62,10 @@ def pareto_front(
     [((2,), 2.0), ((1,), 3.0), ((0,), 4.0), ((0, 1), 5.0), ((0, 1, 2), 6.0)]
     """
     cost.check(quadratic.layers)
-    chosen_from = quadratic.select(candidates)
-    if max_size is not None and max_size < 1:
-        raise InputError(f"max_size must be at least 1, got {max_size}")
-    size = min(max_size or len(chosen_from), len(chosen_from))
+    chosen_from = checked_layers(quadratic.layers, candidates)
+    size = len(chosen_from)
+    if max_size is not None:
+        size = min(size, whole_number(max_size, "max_size", 1))
     exact = len(chosen_from) <= enumerate_up_to
     found = (every_set if exact else greedy_sets)(quadratic, chosen_from, size)
     best = -1.0
@@ -69,17 +74,27 @@ def pareto_front(
         gain = quadratic.gain(layers)
         if gain > max(best * (1 + TIE), 0.0):
             best = gain
-            front.append(Placement(layers, gain, price, _guarantee(quadratic, cost, gain, exact)))
-    return tuple(front)
+            known = Guarantee(1.0, 1.0, gain, "every set was evaluated: the best at its cost")
+            front.append(Placement(layers, gain, price, known))
+    return tuple(front if exact else _certified(quadratic, cost, chosen_from, front))
 
 
-def _guarantee(quadratic: BlockQuadratic, cost: CostModel, gain: float, exact: bool) -> Guarantee:
-    if exact:
-        return Guarantee(1.0, 1.0, gain, "every set was evaluated: the best at its cost")
-    if cost.uniform:
-        return greedy_guarantee(quadratic, range(quadratic.layers))
-    limit = best_gain_bound(quadratic, range(quadratic.layers))
-    return Guarantee(0.0, 0.0, limit, "greedy with unequal costs: no guarantee")
+def _certified(
+    quadratic: BlockQuadratic,
+    cost: CostModel,
+    candidates: tuple[int, ...],
+    front: Sequence[Placement],
+) -> Iterator[Placement]:
+    """Each with a bound on what its cost can gain: by its own response (10a), at any costs."""
+    found = splits(quadratic)
+    everything = quadratic.gain(candidates)
+    for point in front:
+        allowed = choices(quadratic.layers, point.cost, cost, candidates)
+        bounds = [bound_at(split, allowed, point.layers) for split in found]
+        at_most = min([everything, *bounds])
+        fraction = min(point.gain / at_most, 1.0)
+        text = f"greedy: at least {fraction:.1%} of the best at its cost, by its certificate (10a)"
+        yield replace(point, guarantee=Guarantee(fraction, 0.0, at_most, text))
 
 
 Found = Iterator[tuple[tuple[int, ...], float]]

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.arrays import Array
+from theory.choice.block_split import splits
+from theory.choice.choices import Choices, choices
+from theory.choice.greedy_share import greedy_lower_by_steps
+from theory.choice.relaxation import bound_at, relax
 from theory.quadratic.block_quadratic import BlockQuadratic
 
 Scalars = Array | float
@@ -18,8 +22,8 @@ class Guarantee:
     Parameters
     ----------
     fraction : float
-        The placement has at least this share of the best gain, by the signed coupling range;
-        1 when it is the best one, 0 when nothing is known.
+        The placement has at least this share of the best gain, by the best result at hand: a
+        certificate (10a) or the rule's own promise; 1 when it is the best one.
     paper_fraction : float
         The same by ``rho`` alone; 0 when ``rho >= 1``, where that form is void.
     best_gain_at_most : float
@@ -94,56 +98,81 @@ def extension_upper(gain: Scalars, energy: Scalars, floor: Scalars) -> Scalars:
 
 
 def best_gain_bound(
-    quadratic: BlockQuadratic, candidates: Sequence[int], size: int | None = None
+    quadratic: BlockQuadratic,
+    candidates: Sequence[int],
+    allowed: tuple[Choices, ...],
+    layers: Sequence[int],
 ) -> float:
-    """Upper bound on the best gain of ``size`` candidates: the lesser of two (8c).
+    """Upper bound on the best gain of the allowed sets, at any coupling: the least of three.
 
-    All candidates together, and the ``size`` largest ``1/2 Res^2 / (1 + mu_min)``.
+    The gain of all candidates; the largest ``1/2 Res^2 / (1 + mu_min)`` (8c, one family of sets);
+    the dual certificate (10a), relaxed for one family of sets and at the response of ``layers``
+    for more.
     """
-    everything = quadratic.gain(candidates)
+    found = [quadratic.gain(candidates)]
     floor = 1.0 + quadratic.coupling_range[0]
-    if floor <= 0:
-        return everything
-    energies = np.sort(quadratic.residual_norms[list(candidates)] ** 2)
-    energy = float(energies[-size if size else 0 :].sum())
-    return min(everything, float(extension_upper(0.0, energy, floor)))
+    if len(allowed) == 1 and floor > 0:
+        energy = allowed[0].value(quadratic.residual_norms**2)
+        found.append(float(extension_upper(0.0, energy, floor)))
+    for split in splits(quadratic):
+        if len(allowed) == 1:
+            found.append(relax(split, allowed[0], tolerance=1e-3, iterations=30).upper)
+        else:
+            found.append(bound_at(split, allowed, layers))
+    return min(found)
 
 
 def greedy_guarantee(
-    quadratic: BlockQuadratic, candidates: Sequence[int], size: int | None = None
+    quadratic: BlockQuadratic, candidates: Sequence[int], layers: Sequence[int]
 ) -> Guarantee:
-    """8a, in signed form and by ``rho``."""
-    signed = float(greedy_lower(1.0 + quadratic.coupling_range[0], 1.0))
+    """What is known of the ``layers`` that greedy took: the best of 12f, 8a and 10a."""
+    gamma, size = 1.0 + quadratic.coupling_range[0], len(layers)
     paper = float(greedy_lower_by_coupling(quadratic.coupling, 1.0))
-    return _guarantee(quadratic, "greedy (8a)", signed, paper, candidates, size)
+    signed = float(greedy_lower_by_steps(gamma, size, 1.0))
+    allowed = choices(quadratic.layers, size, None, candidates)
+    return guarantee(quadratic, candidates, allowed, layers, (signed, "greedy (12f)"), paper)
 
 
 def additive_guarantee(
-    quadratic: BlockQuadratic, candidates: Sequence[int], size: int | None = None
+    quadratic: BlockQuadratic,
+    candidates: Sequence[int],
+    layers: Sequence[int],
+    allowed: tuple[Choices, ...],
 ) -> Guarantee:
-    """8b, in signed form and by ``rho``: for sets whose sum of ``Res^2`` is the largest allowed."""
+    """What is known of ``layers`` whose sum of ``Res^2`` is the largest allowed: 8b or 10a."""
     low, high = quadratic.coupling_range
     signed = float(additive_lower(1.0 + low, 1.0 + high, 1.0))
     paper = float(additive_lower_by_coupling(quadratic.coupling, 1.0))
-    return _guarantee(quadratic, "largest residual norms (8b)", signed, paper, candidates, size)
+    promise = (signed, "largest residual norms (8b)")
+    return guarantee(quadratic, candidates, allowed, layers, promise, paper)
 
 
-def _guarantee(
+def guarantee(
     quadratic: BlockQuadratic,
-    method: str,
-    signed: float,
-    paper: float,
     candidates: Sequence[int],
-    size: int | None,
+    allowed: tuple[Choices, ...],
+    layers: Sequence[int],
+    promise: tuple[float, str],
+    paper: float,
 ) -> Guarantee:
+    """The larger of a rule's own promise and of gain over certificate, with its reason.
+
+    ``promise`` is a share of the best gain and the name of the rule with its result.
+    """
+    at_most = best_gain_bound(quadratic, candidates, allowed, layers)
+    certified = min(quadratic.gain(layers) / at_most, 1.0) if at_most > 0 else 1.0
+    signed, rule = promise
     low, high = quadratic.coupling_range
-    if signed < 0.01:
-        text = f"the signed guarantee is void in practice ({signed:.2g}): mu_min = {low:.6g}"
-    else:
+    if signed > certified:
         text = f"at least {signed:.1%} of the best gain, by the signed range {low:.3g}..{high:.3g}"
+    else:
+        text = f"at least {certified:.1%} of the best gain, by its certificate (10a)"
+        if signed < 0.01:
+            text += f"; the rule's own promise is void in practice ({signed:.2g})"
+        elif signed < 1:
+            text += f"; the rule itself promises {signed:.1%}"
     if quadratic.coupling >= 1:
         form = f"the paper's form is void, since rho = {quadratic.coupling:.3g} is not below 1"
     else:
         form = f"the paper's form gives {paper:.1%} (rho = {quadratic.coupling:.3g})"
-    at_most = best_gain_bound(quadratic, candidates, size)
-    return Guarantee(signed, paper, at_most, f"{method}: {text}; {form}")
+    return Guarantee(max(signed, certified), paper, at_most, f"{rule}: {text}; {form}")

@@ -57,15 +57,16 @@ def rank_allocation(
         Of each layer's whitened gradient, descending
         (:attr:`theory.LinearAdapter.singular_values`).
     budget : float
-        In the unit of ``costs``.
+        In the unit of ``costs``; infinite for no limit.
     costs : sequence of float, optional
         Of one unit of rank in each layer (``m + d`` for parameters); 1 each by default.
 
     Raises
     ------
     InputError
-        No layers, singular values that are negative, not finite or not descending, costs that do
-        not fit or are not positive, or a budget below the cheapest unit of rank.
+        No layers, singular values that are no list of numbers, negative, not finite or not
+        descending, costs that do not fit or are not positive, or a budget below the cheapest unit
+        of rank.
 
     Notes
     -----
@@ -76,29 +77,33 @@ def rank_allocation(
     >>> rank_allocation([np.array([3.0, 1.0]), np.array([2.0, 2.0])], budget=2)
     RankAllocation(ranks=(1, 1), sum_of_gains=6.5, cost=2.0)
     """
-    if not singular_values:
+    spectra = [np.asarray(s, dtype=np.float64) for s in singular_values]
+    if not spectra:
         raise InputError("no layers to give rank to: singular_values is empty")
-    prices = [1.0] * len(singular_values) if costs is None else [float(cost) for cost in costs]
-    if len(prices) != len(singular_values):
-        raise InputError(f"{len(prices)} costs for {len(singular_values)} layers: give one each")
+    prices = [1.0] * len(spectra) if costs is None else [float(cost) for cost in costs]
+    if len(prices) != len(spectra):
+        raise InputError(f"{len(prices)} costs for {len(spectra)} layers: give one each")
     if not all(np.isfinite(price) and price > 0 for price in prices):
         raise InputError(f"costs must be finite and above 0, got {prices}")
-    for layer, s in enumerate(singular_values):
+    for layer, s in enumerate(spectra):
+        if s.ndim != 1:
+            raise InputError(f"singular values of layer {layer} have shape {s.shape}: give a list")
         if not np.isfinite(s).all() or (s < 0).any() or (np.diff(s) > 0).any():
             raise InputError(f"singular values of layer {layer} must be descending and at least 0")
     if not budget >= min(prices):
         raise InputError(
             f"budget {budget} admits no rank at all: the cheapest unit costs {min(prices)}"
         )
-    owner = np.concatenate([np.full(len(s), layer) for layer, s in enumerate(singular_values)])
-    values = np.concatenate([0.5 * s**2 for s in singular_values])
+    owner = np.concatenate([np.full(len(s), layer) for layer, s in enumerate(spectra)])
+    values = np.concatenate([0.5 * s**2 for s in spectra])
     weights = np.array(prices)[owner]
+    budget = min(float(budget), 2 * float(weights.sum()))  # an infinite one takes every direction
     if len(set(prices)) == 1:
         taken = np.argsort(-values, kind="stable")[: int(budget / prices[0] * (1 + TOLERANCE))]
     else:
         taken = knapsack(values, weights, budget)
     taken = taken[values[taken] > 0]
-    ranks = np.bincount(owner[taken], minlength=len(singular_values))
+    ranks = np.bincount(owner[taken], minlength=len(spectra))
     return RankAllocation(
         tuple(ranks.tolist()), float(values[taken].sum()), float(weights[taken].sum())
     )

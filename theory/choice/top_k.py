@@ -4,10 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from theory.choice.choices import choices
 from theory.choice.cost_model import CostModel
 from theory.choice.placement import Placement, additive_guarantee
 from theory.choice.selection import check_selection
 from theory.quadratic.block_quadratic import BlockQuadratic
+
+
+def largest_norms(
+    quadratic: BlockQuadratic, candidates: Sequence[int], size: int
+) -> tuple[int, ...]:
+    """The choice alone; equal norms go to the lower layer."""
+    norms = quadratic.residual_norms[list(candidates)]
+    order = np.argsort(-norms, kind="stable")[:size]
+    return tuple(sorted(candidates[i] for i in order.tolist()))
 
 
 def top_k(
@@ -52,8 +62,7 @@ def top_k(
     (1, 2)
     """
     chosen_from, cost = check_selection(quadratic, size, candidates, cost)
-    norms = quadratic.residual_norms[list(chosen_from)]
-    order = np.argsort(-norms, kind="stable")[:size]
-    layers = tuple(sorted(chosen_from[i] for i in order.tolist()))
-    guarantee = additive_guarantee(quadratic, chosen_from, size)
+    layers = largest_norms(quadratic, chosen_from, size)
+    allowed = choices(quadratic.layers, size, None, chosen_from)
+    guarantee = additive_guarantee(quadratic, chosen_from, layers, allowed)
     return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)

@@ -81,9 +81,10 @@ def cross_fitted_norm(
     Notes
     -----
     Provenance: extension. Exactly unbiased when ``Sigma`` is known. With ``Sigma`` from the same
-    samples it stays unbiased around ``C = 0``; elsewhere a relative bias of order d/n remains. The
-    jackknife variance is conservative (Efron & Stein 1981): where ``C = 0`` the error bar is about
-    sqrt(2) too wide.
+    samples it stays unbiased at ``C = 0`` if the residual has mean zero given the features,
+    ``E[r | h] = 0`` (``C = 0`` alone is not enough); elsewhere a relative bias of order d/n
+    remains. The jackknife variance is conservative (Efron & Stein 1981): where ``C = 0`` the error
+    bar is about sqrt(2) too wide.
 
     Examples
     --------
@@ -94,6 +95,8 @@ def cross_fitted_norm(
     >>> fit.squared_norm, fit.standard_error, fit.plug_in
     (0.25, 0.0, 0.25)
     """
+    gradient_sums = np.asarray(gradient_sums, dtype=np.float64)
+    counts = np.asarray(counts, dtype=np.float64)
     if gradient_sums.ndim != 3 or counts.shape != gradient_sums.shape[:1]:
         raise InputError(
             f"give gradients (sequences, outputs, inputs) and one token count per sequence, got "

@@ -7,6 +7,7 @@ from scipy.linalg import eigh_tridiagonal
 
 from theory.arrays import Array, Float64
 from theory.errors import InputError
+from theory.whole_numbers import whole_number
 
 BREAKDOWN = 1e-12
 
@@ -64,8 +65,7 @@ def gain_interval(
             f"smallest_eigenvalue must be a positive lower bound on 1 + mu_min, got "
             f"{smallest_eigenvalue}: add a ridge to the curvature to have one"
         )
-    if iterations < 1:
-        raise InputError(f"iterations must be at least 1, got {iterations}")
+    whole_number(iterations, "iterations", 1)
     length = float(np.linalg.norm(u))
     if length == 0:
         return 0.0, 0.0
@@ -87,27 +87,30 @@ def lanczos(
     matvec: Callable[[Array], Array], start: Float64[Array, " p"], iterations: int
 ) -> tuple[Float64[Array, " k"], Float64[Array, " k"]]:
     """Diagonal and off-diagonal of the Jacobi matrix; the last ``beta`` is 0 on exhaustion."""
-    basis = [start]
+    basis = np.empty((iterations, len(start)))
+    basis[0] = start
     alpha: list[float] = []
     beta: list[float] = []
-    for _ in range(iterations):
-        v = np.asarray(matvec(basis[-1]), dtype=np.float64)
+    for k in range(iterations):
+        # A copy of its own: what the product does to its argument is its own affair.
+        v = np.array(matvec(basis[k].copy()), dtype=np.float64)
         if v.shape != start.shape or not np.isfinite(v).all():
             raise InputError(
                 f"matvec must return a finite vector of shape {start.shape}, got shape {v.shape}"
             )
-        alpha.append(float(basis[-1] @ v))
+        alpha.append(float(basis[k] @ v))
         size = float(np.linalg.norm(v))
-        Q = np.stack(basis)
+        Q = basis[: k + 1]
         # Twice is enough: a second pass removes what rounding left of the first.
         for _ in range(2):
-            v = v - Q.T @ (Q @ v)
+            v -= (Q @ v) @ Q
         rest = float(np.linalg.norm(v))
-        if rest <= BREAKDOWN * size or len(basis) == len(start):
+        if rest <= BREAKDOWN * size or k + 1 == len(start):
             beta.append(0.0)
             break
         beta.append(rest)
-        basis.append(v / rest)
+        if k + 1 < iterations:
+            basis[k + 1] = v / rest
     return np.array(alpha), np.array(beta)
 
 

@@ -28,9 +28,12 @@ def prediction_error(variance: Scalars, outputs: int, inputs: int, samples: int)
     return variance * outputs * inputs / samples
 
 
-def plug_in_bias(energy: Scalars, inputs: int, samples: int) -> Scalars:
-    """3e: ``E[Res_hat^2] = E||r||^2 d / n`` when the residual is noise, ``energy = E||r||^2``."""
-    return energy * inputs / samples
+def plug_in_bias(energy: Scalars, rank: Scalars, samples: int) -> Scalars:
+    """3e: ``E[Res_hat^2] = E||r||^2 rank / n`` when the residual is noise, ``energy = E||r||^2``.
+
+    ``rank`` is that of the ``n`` features: their number ``d`` when they are independent.
+    """
+    return energy * rank / samples
 
 
 def amplification_lower(inputs: int, energy: Scalars) -> Scalars:

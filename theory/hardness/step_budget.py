@@ -32,7 +32,10 @@ def steps_gain_upper_by_residual(
 def steps_gain_lower(
     step_size: Scalars, steps: int, smallest: Scalars, residual_norm: Scalars
 ) -> Scalars:
-    """4c: at least ``Res^2 / 2 (1 - (1 - eta lambda_min)^{2 T})`` if ``eta lambda_max <= 1``."""
+    """4c: at least ``Res^2 / 2 (1 - (1 - eta lambda_min)^{2 T})``.
+
+    It holds up to ``eta = 2 / (lambda_min + lambda_max)``, where both ends converge alike.
+    """
     return 0.5 * residual_norm**2 * finished_share(step_size * smallest, steps)
 
 

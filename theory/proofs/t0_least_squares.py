@@ -7,7 +7,7 @@ import numpy as np
 
 from theory.arrays import Array
 from theory.proofs.problems.quadratic import Problems, draw_sizes
-from theory.proofs.theorem import Assumption, Bound, Family, Theorem
+from theory.proofs.theorem import Assumption, Bound, Draw, Family, Theorem
 from theory.quadratic.positive_factor import EPS
 from theory.quadratic.projection import principal_cosine, projected_gain
 
@@ -97,7 +97,7 @@ THEOREM = Theorem[LeastSquares](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("least squares", _draw),
     functions=("BlockQuadratic.from_least_squares", "projected_gain", "principal_cosine"),
     figure="overview",
 )

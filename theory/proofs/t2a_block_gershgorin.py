@@ -8,7 +8,7 @@ import numpy as np
 from theory.additivity_bounds.interaction_norm import block_gershgorin, block_norms
 from theory.arrays import Array, BoolArray
 from theory.proofs.problems.quadratic import draw_problems
-from theory.proofs.theorem import Assumption, Bound, Family, Theorem
+from theory.proofs.theorem import Assumption, Bound, Draw, Family, Theorem
 from theory.quadratic.positive_factor import EPS
 
 
@@ -67,6 +67,6 @@ THEOREM = Theorem[Couplings](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("couplings", _draw),
     functions=("interaction_norm", "block_gershgorin"),
 )

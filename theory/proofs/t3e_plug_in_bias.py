@@ -25,7 +25,7 @@ THEOREM = Theorem(
     title="Plug-in bias of the residual norm",
     provenance="extension",
     statement=r"r \perp h:\quad \mathbb{E}[\widehat{\mathrm{Res}}^2] ="
-    r" \mathbb{E}\|r\|^2\,\frac{d}{n}",
+    r" \mathbb{E}\|r\|^2\,\frac{\operatorname{rank}\,(h_1..h_n)}{n}",
     assumptions=(UNCORRELATED,),
     bounds=(
         Bound(
@@ -33,7 +33,7 @@ THEOREM = Theorem(
             "equal",
             lambda p: p.plug_in,
             plug_in_bias,
-            lambda p: (p.deviation**2 * p.outputs, p.inputs, p.samples),
+            lambda p: (p.deviation**2 * p.outputs, p.rank, p.samples),
         ),
     ),
     tight_example=_independent,

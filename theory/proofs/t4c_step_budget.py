@@ -41,8 +41,8 @@ THEOREM = Theorem(
     r" \mathrm{Res}^2",
     assumptions=(
         Assumption(
-            r"\eta \le 1/\lambda_{\max}",
-            lambda p: p.step_size * p.spectrum[:, -1] <= 1 + 1e-12,
+            r"\eta \le 2/(\lambda_{\min}+\lambda_{\max}) \text{ (the lower side)}",
+            lambda p: p.step_size * (p.spectrum[:, 0] + p.spectrum[:, -1]) <= 2 * (1 + 1e-12),
         ),
     ),
     bounds=(

@@ -24,13 +24,13 @@ def _instance(inner: float, rho: float, spare: float) -> Problems:
 
 def _tight() -> Problems:
     """``rho_S`` below ``rho^2``, and above it."""
-    low, high = _instance(0.1, 0.6, 0.0), _instance(0.64, 0.8, 0.7)
+    cases = [_instance(0.1, 0.6, 0.0), _instance(0.64, 0.8, 0.7)]
     return Problems(
-        gradient=np.concatenate([low.gradient, high.gradient]),
-        curvature=np.concatenate([low.curvature, high.curvature]),
-        sizes=low.sizes,
-        tuned=low.tuned,
-        theta=np.concatenate([low.theta, high.theta]),
+        gradient=np.concatenate([case.gradient for case in cases]),
+        curvature=np.concatenate([case.curvature for case in cases]),
+        sizes=cases[0].sizes,
+        tuned=cases[0].tuned,
+        theta=np.concatenate([case.theta for case in cases]),
     )
 
 
@@ -46,7 +46,7 @@ THEOREM = Theorem[Problems](
     provenance="extension",
     statement=r"\|\theta^*_S - \theta_{glob,S}\|_D \le \frac{\sqrt{\rho^2-s^2}}{1-s}\,"
     r"\|\theta_{glob,T}\|_D,\qquad s = \min(\rho_S, \rho^2)",
-    assumptions=(Assumption(r"\rho < 1", lambda p: p.rho < 1),),
+    assumptions=(Assumption(r"\rho_S < 1", lambda p: p.rho_tuned < 1),),
     bounds=(
         Bound(
             "upper",

@@ -8,7 +8,7 @@ import numpy as np
 from theory.additivity_bounds.interaction_norm import block_norms
 from theory.arrays import Array, BoolArray
 from theory.proofs.problems.quadratic import draw_sizes, spectrum_ends
-from theory.proofs.theorem import Assumption, Bound, Family, Theorem
+from theory.proofs.theorem import Assumption, Bound, Draw, Family, Theorem
 from theory.quadratic.positive_factor import EPS
 from theory.spreading.coupling_decay import decay_upper, exponential_upper
 
@@ -72,6 +72,9 @@ def _draw(rng: np.random.Generator, count: int) -> Decaying:
     return Decaying(M, sizes, tuple(int(at) for at in positions), kappa, scale, rate)
 
 
+DECAYING = Draw("decaying couplings", _draw)
+
+
 def _tight() -> Decaying:
     """Many redundant scalar layers, every one tuned: the middle rows see both sides."""
     depth, rate = 400, 0.5
@@ -116,7 +119,7 @@ THEOREM = Theorem[Decaying](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=DECAYING,
     functions=("coupling_bound",),
     figure="spreading",
 )

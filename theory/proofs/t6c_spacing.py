@@ -7,7 +7,7 @@ import numpy as np
 
 from theory.arrays import Array, BoolArray
 from theory.proofs.problems.quadratic import solve
-from theory.proofs.theorem import Assumption, Bound, Family, Theorem
+from theory.proofs.theorem import Assumption, Bound, Draw, Family, Theorem
 from theory.quadratic.positive_factor import EPS
 from theory.spreading.spacing import even_gain, gap_gain
 
@@ -92,7 +92,7 @@ THEOREM = Theorem[Spaced](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("spacings", _draw),
     functions=("spaced_gain",),
     figure="spreading",
 )

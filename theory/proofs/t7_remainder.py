@@ -7,7 +7,7 @@ import numpy as np
 
 from theory.additivity_bounds.remainder import remainder_upper
 from theory.arrays import Array
-from theory.proofs.theorem import Assumption, Bound, Family, Theorem
+from theory.proofs.theorem import Assumption, Bound, Draw, Family, Theorem
 from theory.quadratic.positive_factor import EPS
 
 
@@ -87,6 +87,6 @@ THEOREM = Theorem[NearlyQuadratic](
     ),
     tight_example=_tight,
     violated_example=_violated,
-    draw=_draw,
+    draw=Draw("remainders", _draw),
     functions=("remainder",),
 )

@@ -32,6 +32,27 @@ P = TypeVar("P", bound=Family)
 
 
 @dataclass(frozen=True)
+class Draw(Generic[P]):
+    """Random problems of one kind: ``draw(generator, count)``.
+
+    Attributes
+    ----------
+    kind
+        Name of the kind. Random streams are keyed by it, so that it must not change when code
+        moves.
+    function
+        Draws ``count`` problems of one random shape.
+    """
+
+    kind: str
+    function: Callable[[np.random.Generator, int], P]
+
+    def __call__(self, rng: np.random.Generator, count: int) -> P:
+        """Draw ``count`` problems."""
+        return self.function(rng, count)
+
+
+@dataclass(frozen=True)
 class Assumption(Generic[P]):
     """A hypothesis: in words or LaTeX, and as a test on each problem of a batch."""
 
@@ -167,8 +188,8 @@ class Theorem(Generic[P]):
     violated_example
         A batch in which every problem breaks an assumption and some bound.
     draw
-        ``draw(generator, count)``: random problems of this theorem's kind. Theorems with the same
-        ``draw`` can share a batch and what is computed on it.
+        Random problems of this theorem's kind. Theorems with the same ``draw`` can share a batch
+        and what is computed on it.
     functions
         Public names that evaluate it.
     figure
@@ -183,7 +204,7 @@ class Theorem(Generic[P]):
     bounds: tuple[Bound[P], ...]
     tight_example: Callable[[], P]
     violated_example: Callable[[], P]
-    draw: Callable[[np.random.Generator, int], P]
+    draw: Draw[P]
     functions: tuple[str, ...] = ()
     figure: str | None = None
 

@@ -15,6 +15,7 @@ from theory.arrays import Array, Float64
 from theory.errors import InputError
 from theory.quadratic.largest_eigenvalue import largest_eigenvalue
 from theory.quadratic.positive_factor import EPS, PositiveFactor, positive_factor
+from theory.whole_numbers import whole_numbers
 
 SYMMETRY_TOLERANCE = 1e-8
 DENSE_UP_TO = 500
@@ -68,14 +69,14 @@ class BlockQuadratic:
     def __post_init__(self) -> None:
         gradient = _finite(self.gradient, "gradient", 1)
         curvature = _finite(self.curvature, "curvature", 2)
-        sizes = tuple(int(size) for size in self.sizes)
+        sizes = whole_numbers(self.sizes, "sizes")
         dimension = len(gradient)
         if curvature.shape != (dimension, dimension):
             raise InputError(
                 f"curvature has shape {curvature.shape}, but a gradient of length {dimension} "
                 f"needs ({dimension}, {dimension})"
             )
-        if not sizes or min(sizes) < 1 or sizes != tuple(self.sizes):
+        if not sizes or min(sizes) < 1:
             raise InputError(f"sizes must be positive whole numbers, not {self.sizes!r}")
         if sum(sizes) != dimension:
             raise InputError(
@@ -178,11 +179,11 @@ class BlockQuadratic:
         Raises
         ------
         InputError
-            Empty, repeated or out of range.
+            Empty, repeated, out of range or not whole numbers (a mask of booleans is not a set).
         """
         if layers is None:
             return tuple(range(self.layers))
-        chosen = tuple(sorted(int(layer) for layer in layers))
+        chosen = tuple(sorted(whole_numbers(layers, "layers")))
         if not chosen:
             raise InputError("the set of layers is empty: name at least one")
         if len(set(chosen)) < len(chosen):
@@ -252,7 +253,7 @@ class BlockQuadratic:
 
     def solve_between(self, layers: Sequence[int], right: Array) -> Array:
         """Apply ``(I + M_SS)^{-1}`` to whitened vectors on the coordinates of ``layers``."""
-        return self._factor(self.select(layers)).solve(right)
+        return self._factor(self.select(layers)).solve(np.asarray(right, dtype=np.float64))
 
     @cached_property
     def _joint_factor(self) -> PositiveFactor:
@@ -321,10 +322,15 @@ class BlockQuadratic:
 
     def value(self, theta: Array) -> float:
         """Change of loss ``Q(theta)`` at a displacement ``theta``."""
+        point = self.displacement(theta)
+        return float(self.gradient @ point + 0.5 * point @ (self.curvature @ point))
+
+    def displacement(self, theta: Array) -> Float64[Array, " p"]:
+        """Check a displacement: finite, of the gradient's length."""
         point = _finite(theta, "theta", 1)
         if point.shape != self.gradient.shape:
             raise InputError(f"theta has length {len(point)}, not {len(self.gradient)}")
-        return float(self.gradient @ point + 0.5 * point @ (self.curvature @ point))
+        return point
 
     def gain(self, layers: Sequence[int] | None = None) -> float:
         """``G(S)``: the largest decrease of ``Q`` when only ``layers`` move (unit of the loss)."""
@@ -347,8 +353,9 @@ class BlockQuadratic:
 
     def norm(self, theta: Array) -> float:
         """``||theta||_D = sqrt(theta' D theta)``: square root of twice a loss."""
+        point = self.displacement(theta)
         square = sum(
-            float(theta[block] @ self.curvature[block, block] @ theta[block])
+            float(point[block] @ self.curvature[block, block] @ point[block])
             for block in self.slices
         )
         return float(np.sqrt(max(square, 0.0)))
@@ -392,7 +399,10 @@ def _bounds(block: slice) -> tuple[int, int]:
 
 def _finite(values: Array, name: str, axes: int) -> Array:
     """Copy to float64 and check."""
-    array = np.array(values, dtype=np.float64)
+    try:
+        array = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be an array of numbers: {error}") from None
     if array.ndim != axes or array.size == 0:
         raise InputError(
             f"{name} must have {axes} axes and an entry at least; its shape is {array.shape}"

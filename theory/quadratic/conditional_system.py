@@ -1,5 +1,6 @@
 """The whitened problem of the layers still open, once some are chosen (5c)."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,7 @@ import numpy as np
 from theory.arrays import Array, Float64, Int64, IntArray
 from theory.quadratic.block_quadratic import BlockQuadratic
 
-REGULAR_ABOVE = 1e-9
+ROUNDING = 64.0  # times the noise of the whitened curvature: what elimination may leave
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,36 +31,42 @@ class ConditionalSystem:
         Conditional gradient.
     regular : bool
         Whether Cholesky factors are safe; else pseudo-inverses by eigenvalues.
+    cut : float
+        Eigenvalues below it count as zero there: the noise of :class:`BlockQuadratic`.
     """
 
     labels: Int64[IntArray, " n"]
     A: Float64[Array, "n b n b"]
     w: Float64[Array, "n b"]
     regular: bool
+    cut: float
 
     @classmethod
     def of(cls, quadratic: BlockQuadratic, candidates: tuple[int, ...]) -> "ConditionalSystem":
         """Nothing chosen yet, ``candidates`` open."""
         n, b = len(candidates), max(quadratic.sizes[layer] for layer in candidates)
-        A = np.zeros((n, b, n, b))
-        w = np.zeros((n, b))
-        M, u = quadratic.whitened_coupling, quadratic.whitened_gradient
-        for i, layer in enumerate(candidates):
-            rows = quadratic.slices[layer]
-            w[i, : quadratic.sizes[layer]] = u[rows]
-            for j, other in enumerate(candidates):
-                block = M[rows, quadratic.slices[other]]
-                A[i, : block.shape[0], j, : block.shape[1]] = block
-            A[i, :, i, :] = np.eye(b)
-        regular = 1.0 + quadratic.coupling_range[0] > REGULAR_ABOVE * max(1.0, quadratic.condition)
-        return cls(np.array(candidates, dtype=np.int64), A, w, regular and not quadratic.reasons)
+        at = quadratic.coordinates(candidates)
+        to = [
+            i * b + j for i, layer in enumerate(candidates) for j in range(quadratic.sizes[layer])
+        ]
+        A = np.zeros((n * b, n * b))
+        w = np.zeros(n * b)
+        A[np.ix_(to, to)] = quadratic.whitened_coupling[np.ix_(at, at)]
+        w[to] = quadratic.whitened_gradient[at]
+        np.fill_diagonal(A, 1.0)
+        A, w = A.reshape(n, b, n, b), w.reshape(n, b)
+        low, high = quadratic.coupling_range
+        cut = ROUNDING * quadratic.noise * (1.0 + high)
+        regular = 1.0 + low > cut and not quadratic.reasons
+        return cls(np.array(candidates, dtype=np.int64), A, w, regular, cut)
 
     def half_inverses(self, blocks: Float64[Array, "k b b"]) -> Float64[Array, "k b b"]:
         """``R`` with ``R'R`` the (pseudo-)inverse of each block."""
         if self.regular:
-            return np.asarray(np.linalg.inv(np.linalg.cholesky(blocks)), dtype=np.float64)
+            with suppress(np.linalg.LinAlgError):
+                return np.asarray(np.linalg.inv(np.linalg.cholesky(blocks)), dtype=np.float64)
         lam, V = np.linalg.eigh(blocks)
-        kept = lam > REGULAR_ABOVE
+        kept = lam > self.cut
         root = np.where(kept, 1.0 / np.sqrt(np.where(kept, lam, 1.0)), 0.0)
         half: Array = root[..., None] * np.swapaxes(V, -1, -2)
         return half
@@ -106,6 +113,7 @@ class ConditionalSystem:
             A - (V.T @ V).reshape(A.shape),
             w - (V.T @ (self.whiteners[at] @ self.w[at])).reshape(w.shape),
             self.regular,
+            self.cut,
         )
 
     def set_gains(self, size: int) -> tuple[Int64[IntArray, "k size"], Float64[Array, " k"]]:
@@ -115,8 +123,10 @@ class ConditionalSystem:
         the rows of its first t.
         """
         n, b = self.w.shape
-        rows = self.A.reshape(n, b, n * b)
         sets = np.arange(n - size + 1)[:, None]
+        if size == 1:
+            return sets, self.marginals
+        rows = self.A.reshape(n, b, n * b)
         first = self.whiteners[: len(sets)]
         factor = (first @ rows[: len(sets)]).reshape(-1, b, n, b)
         y = np.einsum("kbc,kc->kb", first, self.w[: len(sets)])
@@ -137,7 +147,7 @@ class ConditionalSystem:
             own = np.einsum("kbc,kc->kb", half, vectors)
             gains = gains[at] + 0.5 * np.square(own).sum(axis=1)
             y = np.hstack([y[at], own])
-        return sets, gains
+        raise AssertionError("unreachable: the last length returns")
 
 
 def half_squares(

@@ -17,7 +17,8 @@ def projected_gain(features: Float64[Array, "... n p"], residual: Float64[Array,
     >>> round(float(projected_gain(J, np.array([3.0, 4.0, 5.0]))), 12)      # (9 + 16) / 2
     12.5
     """
-    seen = (np.linalg.qr(features)[0].swapaxes(-1, -2) @ residual[..., None])[..., 0]
+    r = np.asarray(residual, dtype=np.float64)
+    seen = (np.linalg.qr(features)[0].swapaxes(-1, -2) @ r[..., None])[..., 0]
     return np.asarray(0.5 * (seen**2).sum(axis=-1), dtype=np.float64)
 
 

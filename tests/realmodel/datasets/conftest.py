@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, Qwen3Config, Qwen3ForCausalLM
 
-from realmodel.demo.tokenizer import train_tokenizer
+from realmodel.demo.recipe.tokenizer import train_tokenizer
 
 E2E_LINES = """\
 name : Aromi | Type : pub | family friendly : yes||Aromi is a pub for families .

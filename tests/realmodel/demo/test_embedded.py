@@ -11,11 +11,11 @@ import torch
 from safetensors import safe_open
 
 from realmodel.demo import CHECKPOINTS, checkpoint_folder, embedded, examples, miniature
-from realmodel.demo.headroom import fine_tuned_loss, task_loss
-from realmodel.demo.pretrain import Schedule, heldout_loss, pack
-from realmodel.demo.prose import passages
-from realmodel.demo.tokenizer import train_tokenizer
-from realmodel.demo.train import HELDOUT_SEED, TASK_HELDOUT_SEED, TRAIN_SEED, train
+from realmodel.demo.recipe.headroom import fine_tuned_loss, task_loss
+from realmodel.demo.recipe.pretrain import Schedule, heldout_loss, pack
+from realmodel.demo.recipe.prose import passages
+from realmodel.demo.recipe.tokenizer import train_tokenizer
+from realmodel.demo.recipe.train import HELDOUT_SEED, TASK_HELDOUT_SEED, TRAIN_SEED, train
 from realmodel.model.batches import encode, padding_id
 from realmodel.model.checkpoint import load_checkpoint
 from theory import InputError

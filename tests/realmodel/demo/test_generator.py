@@ -6,8 +6,8 @@ import pytest
 from realmodel.datasets import Example
 from realmodel.demo import examples
 from realmodel.demo.generator import PLACES, SHIPS
-from realmodel.demo.prose import passages
-from realmodel.demo.world import CENTURIES, NUMBERS, TOWNS, Town
+from realmodel.demo.recipe.prose import passages
+from realmodel.demo.recipe.world import CENTURIES, NUMBERS, TOWNS, Town
 from theory import InputError
 
 

@@ -15,13 +15,18 @@ def check_intervals(record: Additivity, tolerance: float) -> None:
     root = tolerance * np.sqrt(max(record.gain, record.sum_of_gains))
     assert record.lower - slack <= record.signed_lower <= record.aligned_lower + slack
     assert record.aligned_lower <= record.gain + slack
-    assert record.gain <= record.signed_upper + slack
+    assert record.gain <= record.aligned_upper + slack
+    assert record.aligned_upper <= record.signed_upper + slack
     assert record.signed_upper <= record.upper + slack
     assert record.displacement <= record.signed_displacement_bound + root
     assert record.signed_displacement_bound <= record.displacement_bound + root
     assert record.excess_loss <= record.signed_excess_loss_bound + slack
     assert record.signed_excess_loss_bound <= record.excess_loss_bound + slack
-    assert record.separate_lower - slack <= record.separate_gain <= record.separate_upper + slack
+    assert record.separate_lower - slack <= record.signed_separate_lower
+    assert record.signed_separate_lower <= record.separate_gain + slack
+    assert record.separate_gain <= record.signed_separate_upper + slack
+    assert record.signed_separate_upper <= record.separate_upper + slack
+    assert record.signed_separate_upper <= 2 * record.sum_of_gains + slack
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
@@ -32,9 +37,13 @@ def test_intervals(seed: int, part: bool) -> None:
         check_intervals(record, max(1e-10, float(problems.tolerance[i])))
 
 
-@pytest.mark.parametrize("change", ["lower", "upper", "displacement", "excess_loss"])
+@pytest.mark.parametrize(
+    "change",
+    ["lower", "upper", "displacement", "excess_loss", "aligned_lower", "signed_separate_lower"],
+)
 def test_the_check_of_intervals_can_fail(change: str) -> None:
-    record = additivity(draw_problems(np.random.default_rng(1), 1).quadratic(0))
+    problems = draw_problems(np.random.default_rng(1), 16)
+    record = additivity(problems.quadratic(int(np.argmin(problems.rho))))
     check_intervals(record, 1e-10)
     values = dict(vars(record))
     values[change] = values[change] * (0.1 if change == "upper" else 10) + 1
@@ -56,6 +65,9 @@ def test_the_check_of_intervals_can_fail(change: str) -> None:
         ("1f", "displacement", "signed_displacement_bound"),
         ("1f", "excess loss", "signed_excess_loss_bound"),
         ("1g", "lower", "aligned_lower"),
+        ("12a", "upper", "aligned_upper"),
+        ("12c", "gain at most", "signed_separate_upper"),
+        ("12c", "gain at least", "signed_separate_lower"),
     ],
 )
 def test_the_record_holds_the_theorems_formulas(id: str, label: str, attribute: str) -> None:

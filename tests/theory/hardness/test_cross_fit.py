@@ -1,5 +1,7 @@
 """The cross-fitted estimate: its sum over pairs, its jackknife, and its calibration."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +52,23 @@ def test_two_halves_are_the_plain_split() -> None:
     splits = [((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2))]
     products = [np.sum(G[list(a)].mean(axis=0) * G[list(b)].mean(axis=0)) for a, b in splits]
     assert cross_fitted_norm(G, counts, np.eye(3)).squared_norm == pytest.approx(np.mean(products))
+
+
+def mean_over_every_sample(population: list[tuple[float, float]], n: int) -> float:
+    """Exact mean of the estimate over all samples of ``n`` of equally likely ``(h, r)``."""
+    estimates = []
+    for sample_ in itertools.product(population, repeat=n):
+        h, r = np.array(sample_).T
+        Sigma = np.array([[np.mean(h**2)]])
+        estimates.append(cross_fitted_norm((h * r)[:, None, None], np.ones(n), Sigma).squared_norm)
+    return float(np.mean(estimates))
+
+
+def test_no_bias_at_zero_takes_a_residual_of_mean_zero_given_the_features() -> None:
+    """``E[r h] = 0`` alone leaves a bias, since ``Sigma`` comes from the same samples."""
+    assert mean_over_every_sample([(1.0, 2.0), (2.0, -1.0)], 4) == pytest.approx(0.1125, rel=1e-12)
+    fair = [(1.0, 2.0), (1.0, -2.0), (2.0, 1.0), (2.0, -1.0)]
+    assert mean_over_every_sample(fair, 4) == pytest.approx(0.0, abs=1e-14)
 
 
 @pytest.mark.parametrize("signal", [0.0, 1.0])

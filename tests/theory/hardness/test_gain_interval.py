@@ -75,7 +75,7 @@ def test_few_products() -> None:
     [
         (0.0, 3, np.ones(3), "positive lower bound on 1 \\+ mu_min, got 0.0"),
         (-1.0, 3, np.ones(3), "add a ridge"),
-        (0.5, 0, np.ones(3), "iterations must be at least 1, got 0"),
+        (0.5, 0, np.ones(3), "iterations must be a whole number of at least 1, not 0"),
         (0.9, 3, np.ones(3), "0.9 is no lower bound: .* at or below 0.5"),
         (0.5, 3, np.array([np.nan, 1.0, 1.0]), "finite vector"),
     ],

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theory import InputError, LinearAdapter, kronecker_residual_norm, projected_residual_norm
+from theory.hardness.noise import plug_in_bias
+from theory.proofs.problems.noise import SIGNS, NoiseProblems
 
 EPS = np.finfo(np.float64).eps
 SEEDS = st.integers(0, 2**32 - 1)
@@ -140,6 +142,19 @@ BAD = [
 def test_bad_input(C, Sigma, options, message: str) -> None:
     with pytest.raises(InputError, match=message):
         projected_residual_norm(C, Sigma, **options)
+
+
+def test_plug_in_bias_counts_the_rank_of_the_features() -> None:
+    """Three features of rank two: the noise that they take in is that of two."""
+    basis = np.array([[1.0, 1.0], [1.0, -1.0], [1.0, 1.0], [1.0, -1.0]])
+    features = np.hstack([basis, basis.sum(axis=1, keepdims=True)])
+    signs = SIGNS[:, :4]
+    Sigma = features.T @ features / 4
+    squares = [projected_residual_norm(r[None] @ features / 4, Sigma) ** 2 for r in signs]
+    assert np.mean(squares) == pytest.approx(plug_in_bias(1.0, 2.0, 4), rel=1e-9)
+    made = NoiseProblems(features[None], np.zeros((1, 1, 3)), np.ones(1), signs[:, :, None])
+    assert made.rank.tolist() == [2]
+    assert made.plug_in[0] == pytest.approx(0.5, rel=1e-9)
 
 
 def test_output_moment_of_another_size() -> None:

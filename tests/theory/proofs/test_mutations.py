@@ -59,6 +59,61 @@ def swapped(formula: Callable) -> Iterator[Callable]:
         yield lambda *a, at=at: formula(*a[:at], 1 - a[at], *a[at + 1 :])
 
 
+def changed(theorem: str, label: str) -> Iterator[Callable]:
+    """Copies of a formula with one of the changes below."""
+    bound = next(bound for bound in THEOREMS[theorem].bounds if bound.label == label)
+    plain = inspect.unwrap(bound.formula)
+    source = textwrap.dedent(inspect.getsource(plain))
+    for old, new in CHANGES.get((theorem, label), ()):
+        assert old in source, f"{old!r} is not in {plain.__name__}: update the change"
+        namespace = dict(plain.__globals__)
+        exec(compile(source.replace(old, new), "<mutant>", "exec"), namespace)
+        yield namespace[plain.__name__]
+
+
+# Other layers, other ends of the range, other counts: what each sharper form is sharper by.
+CHANGES: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
+    ("4c", "at least"): (("step_size * smallest", "step_size * smallest / 2"),),
+    ("5d", "upper"): (("rho**2)", "rho)"), ("/ (1 - worst)", ""), ("- worst**2", "")),
+    ("11a", "coupling"): (("first * second", "second * second"), ("np.sqrt", "")),
+    ("11a", "redundant end"): (("shares.max", "shares.min"),),
+    ("11a", "ridge of the paper's regime"): (
+        ("(first + reference) * (second", "(second + reference) * (second"),
+        ("goal - first * second", "goal"),
+        ("rho**2", "rho"),
+    ),
+    ("11b", "redundant end"): (("root = np.sqrt(shares)", "root = shares"),),
+    ("12a", "upper"): (
+        ("- alignment", "+ alignment"),
+        ("- alignment", ""),
+        ("1 + mu_min + mu_max", "1 + mu_max"),
+        ("1 + mu_min + mu_max", "1 + mu_min"),
+        ("* (1 + mu_max))", ")"),
+    ),
+    ("12b", "compensation"): (
+        ("mu_max - mu_min", "mu_max"),
+        ("np.sqrt(", "("),
+        ("* (1 + mu_min)", ""),
+    ),
+    ("12b", "forgone at most"): (("outside**2", "outside"), ("1 + mu_max", "1 - mu_max")),
+    ("12b", "forgone at least"): (("1 + mu_min", "1 - mu_min"),),
+    ("12c", "gain at most"): (("1 - mu_min", "1 + mu_min"),),
+    ("12c", "gain at least"): (("1 - mu_max", "1 + mu_max"),),
+    ("12c", "interaction at most"): (("mu_max *", "-mu_max *"),),
+    ("12d", "upper"): (("first * second", "second * second"), ("np.sqrt", "")),
+    ("12d", "lower"): (("first * second", "second * second"), ("np.sqrt", "")),
+    ("12d", "coupling"): (("[..., -1]", "[..., -2]"),),
+    ("12e", "any decay"): (
+        ("terms[..., :more].sum", "terms[..., :fewer].sum"),
+        ("terms[..., :fewer].sum", "terms[..., :more].sum"),
+        ("gap::gap", "1::gap"),
+    ),
+    ("12f", "in k steps"): (("-share / size", "-share"), ("left = size *", "left = (size - 1) *")),
+    ("12g", "at most"): (("1 - error", "1 + error"), ("/ (1 - error)", "")),
+    ("12g", "at least"): (("1 + error", "1 - error"), ("/ (1 + error)", "")),
+}
+
+
 def scaled(bound: Bound) -> Iterator[Callable]:
     """1% tighter than true; for an equality also 1% looser."""
     factors = {"upper": (0.99,), "lower": (1.01,), "equal": (0.99, 1.01)}[bound.side]
@@ -95,7 +150,8 @@ CASES = [
 @pytest.mark.parametrize(("theorem", "bound"), CASES)
 def test_mutants_are_caught(theorem: Theorem, bound: Bound) -> None:
     assert not caught(theorem, bound.label)
-    for kind, mutant in mutants(bound):
+    kinds = [*mutants(bound), *(("change", mutant) for mutant in changed(theorem.id, bound.label))]
+    for kind, mutant in kinds:
         assert caught(theorem.with_formula(bound.label, mutant), bound.label), kind
 
 
@@ -107,6 +163,8 @@ def test_every_kind_of_mutant_is_made() -> None:
     assert kinds("1c") == ["constant", "half", "swap"]
     assert kinds("5a") == ["constant", "swap", "swap"]
     assert kinds("6c") == ["constant", "constant", "half", "half", "constant", "half", "half"]
+    bounds = {(id, bound.label) for id, theorem in THEOREMS.items() for bound in theorem.bounds}
+    assert set(CHANGES) <= bounds
     assert sum(name == "half" for id in THEOREMS for name in kinds(id)) >= 20
 
 

@@ -1,4 +1,4 @@
-"""SymPy confirms the proofs of two layers (1a-1d) and of the exact spacing (6c)."""
+"""SymPy confirms the proofs of two layers (1a-1d, 11, 12) and of the exact spacing (6c)."""
 
 from dataclasses import replace
 
@@ -7,8 +7,10 @@ import sympy as sp
 
 from theory.proofs import symbolic
 
+SLACKS = (*symbolic.two_layer_slacks(), *symbolic.two_layer_signed_slacks())
 
-@pytest.mark.parametrize("slack", symbolic.two_layer_slacks(), ids=lambda slack: slack.claim)
+
+@pytest.mark.parametrize("slack", SLACKS, ids=lambda slack: slack.claim)
 def test_two_layers(slack: symbolic.Slack) -> None:
     assert slack.proved()
     m = sp.Symbol("m", positive=True)
@@ -28,6 +30,25 @@ def test_two_layers(slack: symbolic.Slack) -> None:
 def test_a_wrong_certificate_is_refused() -> None:
     slack = symbolic.two_layer_slacks()[2]
     assert not replace(slack, larger=slack.larger * sp.Rational(99, 100)).proved()
+
+
+def test_the_largest_answer_in_a_plane() -> None:
+    slack = symbolic.plane_compensation()
+    assert slack.proved()
+    assert not replace(slack, larger=slack.larger * sp.Rational(99, 100)).proved()
+    a, b, t = sp.symbols("a b t", positive=True)
+    assert sp.simplify(slack.certificate.subs(t, sp.sqrt(a / b))) == 0
+
+
+def test_a_ridge_scales_the_coupling_of_two_layers() -> None:
+    direct, formula = symbolic.ridged_coupling()
+    assert sp.cancel(direct - formula) == 0
+
+
+@pytest.mark.parametrize("layers", [2, 3, 4])
+def test_the_certain_ridge_is_a_root_of_the_determinant(layers: int) -> None:
+    direct, formula = symbolic.certain_determinant(layers)
+    assert sp.cancel(sp.together(direct - formula)) == 0
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 4, 5])

@@ -120,14 +120,22 @@ def test_outcomes_of_two_theorems_do_not_add() -> None:
         one + other
 
 
-def test_the_draw_spans_sign_and_strength() -> None:
+def test_the_draw_is_that_of_trained_models() -> None:
+    """Half of the problems and more are strongly coupled; the rest spans what the paper assumes."""
     rng = np.random.default_rng(0)
-    batches = [draw_problems(rng, 64) for _ in range(20)]
+    batches = [draw_problems(rng, 50) for _ in range(40)]
     rho = np.concatenate([p.rho for p in batches])
+    floor = np.concatenate([1 + p.coupling_range[0] for p in batches])
+    assert (rho >= 1).mean() >= 0.5
+    assert (rho >= 9).mean() >= 0.15
+    assert rho.max() > 25
+    assert (floor < 0.1).mean() >= 0.5
+    assert floor.min() < 2e-4
     assert rho.min() < 0.01
-    assert ((rho > 0.99) & (rho < 1)).any()
-    assert rho.max() > 2
+    assert ((rho > 0.99) & (rho < 1)).mean() > 0.02
+    assert (rho < 0.9).mean() > 0.2
     assert all(p.positive.all() for p in batches)
+    assert np.mean([len(p.tuned) == 1 for p in batches]) <= 0.15
     condition = np.concatenate([p.blocks_range[1] / p.blocks_range[0] for p in batches])
     assert condition.min() < 10
     assert condition.max() > 1e4
@@ -135,3 +143,14 @@ def test_the_draw_spans_sign_and_strength() -> None:
     sign = np.concatenate([(0.5 * p.energy - p.gain) / p.energy for p in batches])
     assert sign.min() < -0.1
     assert sign.max() > 0.1
+    # What counts as rounding stays far below what a wrong constant would change.
+    assert np.concatenate([p.tolerance for p in batches]).max() < 1e-4
+
+
+def test_kinds_of_problems_have_names_of_their_own() -> None:
+    """Random streams are keyed by these names: a new path or module leaves the problems alone."""
+    kinds = {(theorem.draw.kind, id(theorem.draw)) for theorem in THEOREMS.values()}
+    names = [kind for kind, _ in kinds]
+    assert len(set(names)) == len(names)
+    assert THEOREMS["1b"].draw.kind == "quadratics"
+    assert all("." not in name and "_" not in name for name in names)

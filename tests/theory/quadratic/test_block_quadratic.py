@@ -9,6 +9,7 @@ from theory import BlockQuadratic, InputError
 from theory.proofs.problems.quadratic import draw_problems
 
 SIZES = (2, 1, 3)
+EPS = float(np.finfo(np.float64).eps)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_gain_is_minus_the_least_value(quadratic: BlockQuadratic) -> None:
 
 def test_gain_is_monotone_and_order_free(quadratic: BlockQuadratic) -> None:
     assert quadratic.gain([0]) <= quadratic.gain([0, 2]) <= quadratic.gain()
-    assert quadratic.gain([2, 0]) == quadratic.gain([0, 2])
+    assert quadratic.gain([2, 0]) == pytest.approx(quadratic.gain([0, 2]), rel=64 * EPS)
 
 
 def test_restrict_interlaces(quadratic: BlockQuadratic) -> None:
@@ -153,10 +154,10 @@ def test_scale(seed: int, s: float, t: float) -> None:
     assert np.allclose(moved.minimiser() * t / s / scale, base.minimiser() / scale, atol=1e-6)
 
 
-def test_powers_of_two_change_nothing_at_all(quadratic: BlockQuadratic) -> None:
+def test_powers_of_two_change_nothing_but_the_order_of_sums(quadratic: BlockQuadratic) -> None:
     moved = BlockQuadratic(8 * quadratic.gradient, 4 * quadratic.curvature, SIZES)
-    assert moved.coupling_range == quadratic.coupling_range
-    assert moved.gain() == quadratic.gain() * 16
+    assert np.allclose(moved.coupling_range, quadratic.coupling_range, rtol=0, atol=64 * EPS)
+    assert moved.gain() == pytest.approx(quadratic.gain() * 16, rel=64 * EPS)
 
 
 def test_coordinates_within_a_layer_do_not_matter(quadratic: BlockQuadratic) -> None:
@@ -212,16 +213,16 @@ def test_fewer_samples_than_coordinates() -> None:
 
 def test_a_layer_without_effect() -> None:
     q = BlockQuadratic(np.array([1.0, 0.0]), np.diag([2.0, 0.0]), (1, 1))
-    assert np.isclose(q.gain(), 0.25, rtol=1e-15)
-    assert q.gain([0]) == q.gain()
+    assert np.isclose(q.gain(), 0.25, rtol=64 * EPS, atol=0)
+    assert q.gain([0]) == pytest.approx(q.gain(), rel=64 * EPS)
     assert q.gain([1]) == 0.0
-    assert np.allclose(q.residual_norms, [1 / np.sqrt(2.0), 0.0], rtol=1e-15)
+    assert np.allclose(q.residual_norms, [1 / np.sqrt(2.0), 0.0], rtol=64 * EPS)
     assert "rank 0 of 1" in q.reasons[0]
 
 
 def test_a_gradient_without_curvature_is_left_out_and_said() -> None:
     q = BlockQuadratic(np.array([1.0, 3.0]), np.diag([2.0, 0.0]), (1, 1))
-    assert np.isclose(q.gain(), 0.25, rtol=1e-15)
+    assert np.isclose(q.gain(), 0.25, rtol=64 * EPS, atol=0)
     assert "leaves the range of the curvature by 3" in q.reasons[-1]
 
 

@@ -1,10 +1,15 @@
-"""Correct to ``c eps condition`` for condition numbers from 1 to 1e12 and layers from 1 to 500."""
+"""Correct to ``c eps condition`` for condition numbers from 1 to 1e12 and layers from 1 to 500.
+
+Above 500 coordinates the coupling range comes from Lanczos, which promises 1e-8 of ``mu_max`` and
+of ``1 + mu_min`` and no more.
+"""
 
 import numpy as np
 import pytest
 
 from theory import BlockQuadratic, additivity
-from theory.quadratic.largest_eigenvalue import largest_eigenvalue
+from theory.quadratic.block_quadratic import DENSE_UP_TO
+from theory.quadratic.largest_eigenvalue import RELATIVE_ERROR, largest_eigenvalue
 
 
 @pytest.mark.parametrize("condition", [1.0, 1e3, 1e6, 1e9, 1e12])
@@ -15,12 +20,14 @@ def test_range(sizes: tuple[int, ...], condition: float, conditioned, tolerance)
     exact = u @ np.linalg.solve(np.eye(len(u)) + M, u) / 2
     assert quadratic.reasons == ()
     assert abs(quadratic.gain() / exact - 1) <= allowed
-    ends = np.linalg.eigvalsh(M)[[0, -1]]
-    assert np.abs(np.array(quadratic.coupling_range) - ends).max() <= allowed
+    found, ends = np.array(quadratic.coupling_range), np.linalg.eigvalsh(M)[[0, -1]]
+    promised = allowed + (RELATIVE_ERROR if len(u) > DENSE_UP_TO else 0.0)
+    assert (np.abs(found - ends) <= promised * np.abs([1 + ends[0], ends[1]])).all()
     squares = [u[s] @ u[s] for s in quadratic.slices]
     assert np.abs(quadratic.residual_norms**2 / squares - 1).max() <= allowed
     record = additivity(quadratic)
-    assert record.lower * (1 - allowed) <= record.gain <= record.upper * (1 + allowed)
+    slack = promised / (1 - record.coupling)  # how far an error of rho moves 1 / (1 - rho)
+    assert record.lower * (1 - slack) <= record.gain <= record.upper * (1 + slack)
 
 
 def test_the_range_check_can_fail(conditioned, tolerance) -> None:
@@ -49,8 +56,8 @@ def test_large_coupling_range_by_lanczos(conditioned) -> None:
     quadratic, M, _ = conditioned((40,) * 16, 10.0, rho=0.9)
     ends = np.linalg.eigvalsh(M)[[0, -1]]
     low, high = quadratic.coupling_range
-    assert abs((1 + low) / (1 + ends[0]) - 1) < 1e-8
-    assert abs(high / ends[1] - 1) < 1e-8
+    assert abs((1 + low) / (1 + ends[0]) - 1) <= RELATIVE_ERROR
+    assert abs(high / ends[1] - 1) <= RELATIVE_ERROR
 
 
 def test_lanczos_does_not_trust_the_rough_operator() -> None:
@@ -71,10 +78,10 @@ def test_lanczos_does_not_trust_the_rough_operator() -> None:
         return largest_eigenvalue(operator("exact", diagonal), start, operator("rough", rough))[0]
 
     single = largest(diagonal * (1 + 1e-7 * np.cos(np.arange(300))))
-    assert abs(single - 1.0) < 1e-8
+    assert abs(single - 1.0) <= RELATIVE_ERROR
     assert asked["exact"] == 1 < asked["rough"]
     misled = largest(diagonal[::-1])
-    assert abs(misled - 1.0) < 1e-8
+    assert abs(misled - 1.0) <= RELATIVE_ERROR
     assert asked["exact"] > 2
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from theory.arrays import Array, Float64
 from theory.hardness.linear_adapter import LinearAdapter
 from theory.proofs.problems.quadratic import float64
-from theory.proofs.theorem import Family
+from theory.proofs.theorem import Draw, Family
 from theory.quadratic.positive_factor import EPS
 
 
@@ -128,7 +128,7 @@ class AdapterProblems(Family):
         return float64(256 * d * EPS * self.spectrum[:, -1] / self.smallest_positive)
 
 
-def draw_adapter_problems(rng: np.random.Generator, count: int) -> AdapterProblems:
+def _draw(rng: np.random.Generator, count: int) -> AdapterProblems:
     """Draw problems of one random shape, condition numbers of ``Sigma`` from 1 to 1e6."""
     d, m = (int(size) for size in rng.integers(1, 7, 2))
     n = int(rng.integers(2 * d + 1, 4 * d + 4))
@@ -149,6 +149,7 @@ def draw_adapter_problems(rng: np.random.Generator, count: int) -> AdapterProble
     U, s, Vt = np.linalg.svd(best, full_matrices=False)
     close = (U[:, :, :rank] * s[:, None, :rank]) @ Vt[:, :rank]
     trial = np.where((np.arange(count) % 2 == 0)[:, None, None], close, trial)
+    most = 2 / (1 + (spread.min(axis=1) / spread.max(axis=1)) ** 2)
     budget = norm * 10 ** rng.uniform(-2, 0.5, count)
     trial *= np.minimum(1.0, budget / np.linalg.norm(trial, axis=(1, 2)))[:, None, None]
     return AdapterProblems.from_samples(
@@ -158,5 +159,8 @@ def draw_adapter_problems(rng: np.random.Generator, count: int) -> AdapterProble
         rank=rank,
         budget=budget,
         steps=int(rng.integers(1, 50)),
-        step_share=rng.uniform(0.01, 1.0, count),
+        step_share=rng.uniform(0.01, 1.0, count) * most,
     )
+
+
+draw_adapter_problems = Draw("adapters", _draw)

@@ -10,7 +10,7 @@ from theory.arrays import Array, Float64, Int64, IntArray
 from theory.hardness.cross_fit import cross_fitted_norm
 from theory.hardness.residual_norm import projected_residual_norm
 from theory.proofs.problems.quadratic import float64
-from theory.proofs.theorem import Family
+from theory.proofs.theorem import Draw, Family
 from theory.quadratic.positive_factor import EPS
 
 
@@ -71,7 +71,7 @@ def every_sample(population: int, draws: int) -> Int64[IntArray, "o n"]:
     return np.array(list(itertools.product(range(population), repeat=draws)), dtype=np.int64)
 
 
-def draw_cross_fit_problems(rng: np.random.Generator, count: int) -> CrossFitProblems:
+def _draw(rng: np.random.Generator, count: int) -> CrossFitProblems:
     """Draw populations of two or three sequences, and samples of three."""
     m, d = (int(size) for size in rng.integers(1, 5, 2))
     population = int(rng.integers(2, 4))
@@ -81,3 +81,6 @@ def draw_cross_fit_problems(rng: np.random.Generator, count: int) -> CrossFitPro
     return CrossFitProblems(
         common + own, roots @ roots.swapaxes(1, 2) + 0.1 * np.eye(d), every_sample(population, 3)
     )
+
+
+draw_cross_fit_problems = Draw("populations", _draw)

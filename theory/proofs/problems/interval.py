@@ -8,7 +8,7 @@ import numpy as np
 from theory.arrays import Array, Float64
 from theory.hardness.gain_interval import gain_interval
 from theory.proofs.problems.quadratic import float64, inner, solve, spectrum_ends
-from theory.proofs.theorem import Family
+from theory.proofs.theorem import Draw, Family
 from theory.quadratic.positive_factor import EPS
 
 
@@ -69,7 +69,7 @@ def _intervals(matrix: Array, u: Array, floor: Array, iterations: int) -> Array:
     )
 
 
-def draw_interval_problems(rng: np.random.Generator, count: int) -> IntervalProblems:
+def _draw(rng: np.random.Generator, count: int) -> IntervalProblems:
     """Draw condition numbers from 1 to 1e6 and fewer or more iterations than coordinates."""
     p = int(rng.integers(2, 21))
     spread = rng.uniform(0, 6, (count, 1))
@@ -82,3 +82,6 @@ def draw_interval_problems(rng: np.random.Generator, count: int) -> IntervalProb
         values.min(axis=1) * 10 ** -rng.uniform(0.001, 2, count),
         int(rng.integers(1, p + 3)),
     )
+
+
+draw_interval_problems = Draw("Lanczos intervals", _draw)

@@ -8,7 +8,7 @@ import numpy as np
 from theory.arrays import Array, Float64
 from theory.hardness.residual_norm import kronecker_residual_norm
 from theory.proofs.problems.quadratic import float64
-from theory.proofs.theorem import Family
+from theory.proofs.theorem import Draw, Family
 from theory.quadratic.positive_factor import EPS
 
 
@@ -68,7 +68,7 @@ class KroneckerProblems(Family):
         return float64(256 * values.shape[1] * EPS * values[:, -1] / np.abs(values[:, 0]))
 
 
-def draw_kronecker_problems(rng: np.random.Generator, count: int) -> KroneckerProblems:
+def _draw(rng: np.random.Generator, count: int) -> KroneckerProblems:
     """Draw designs in which every feature meets every Jacobian, so that the block factorises."""
     d, m = (int(size) for size in rng.integers(1, 5, 2))
     inputs, outputs = int(rng.integers(d, 2 * d + 2)), int(rng.integers(1, 4))
@@ -81,3 +81,6 @@ def draw_kronecker_problems(rng: np.random.Generator, count: int) -> KroneckerPr
         np.tile(B, (1, inputs, 1, 1)),
         rng.standard_normal((count, m, d)),
     )
+
+
+draw_kronecker_problems = Draw("Kronecker blocks", _draw)

@@ -14,7 +14,7 @@ from scipy.linalg import hadamard
 from theory.arrays import Array, Float64
 from theory.hardness.residual_norm import projected_residual_norm
 from theory.proofs.problems.quadratic import float64
-from theory.proofs.theorem import Family
+from theory.proofs.theorem import Draw, Family
 from theory.quadratic.positive_factor import EPS
 
 OUTCOMES = 32
@@ -57,6 +57,11 @@ class NoiseProblems(Family):
     def inputs(self) -> int:
         """``d``."""
         return int(self.features.shape[2])
+
+    @cached_property
+    def rank(self) -> Float64[Array, " k"]:
+        """Of the design."""
+        return float64(np.linalg.matrix_rank(self.features))
 
     @property
     def outputs(self) -> int:
@@ -119,7 +124,7 @@ class NoiseProblems(Family):
         return float64(1024 * self.inputs * EPS * condition * (1 + size * np.sqrt(values[:, -1])))
 
 
-def draw_noise_problems(rng: np.random.Generator, count: int) -> NoiseProblems:
+def _draw(rng: np.random.Generator, count: int) -> NoiseProblems:
     """Draw designs of one random shape, condition numbers up to 1e4."""
     m, d = int(rng.integers(1, 3)), int(rng.integers(1, 5))
     n = int(rng.integers(d + 1, (OUTCOMES - 1) // m + 1))
@@ -131,3 +136,6 @@ def draw_noise_problems(rng: np.random.Generator, count: int) -> NoiseProblems:
         rng.standard_normal((count, m, d)),
         10 ** rng.uniform(-1, 1, count),
     )
+
+
+draw_noise_problems = Draw("noisy designs", _draw)

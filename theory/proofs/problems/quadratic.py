@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from theory.arrays import Array, BoolArray, Float64, IntArray
-from theory.proofs.theorem import Family
+from theory.proofs.theorem import Draw, Family
 from theory.quadratic.block_quadratic import BlockQuadratic
 from theory.quadratic.positive_factor import EPS
 
@@ -257,8 +257,9 @@ def _gaussian(rng: np.random.Generator, layer: IntArray) -> Array:
 
 def _common(rng: np.random.Generator, layer: IntArray) -> Array:
     """Coupling in which every layer writes to one common direction: redundant."""
-    direction = rng.uniform(0.5, 1.5, len(layer))
-    return np.outer(direction, direction) + 0.05 * rng.standard_normal((len(layer),) * 2)
+    unlike = rng.uniform(0, 1)
+    direction = 1 + unlike * rng.uniform(-0.5, 0.5, len(layer))
+    return np.outer(direction, direction) + 0.05 * unlike * rng.standard_normal((len(layer),) * 2)
 
 
 def _opposed(rng: np.random.Generator, layer: IntArray) -> Array:
@@ -285,43 +286,64 @@ def draw_sizes(rng: np.random.Generator) -> tuple[int, ...]:
     return tuple(int(size) for size in rng.integers(1, 5, rng.integers(2, 9)))
 
 
-def draw_problems(rng: np.random.Generator, count: int) -> Problems:
-    """Draw ``count`` problems of one random shape.
+def _draw_tuned(rng: np.random.Generator, layers: int) -> tuple[int, ...]:
+    """Draw some of the layers, not all; a single one rarely."""
+    least = 1 if layers == 2 or rng.random() < 0.05 else 2
+    tuned = rng.permutation(layers)[: rng.integers(least, layers)]
+    return tuple(sorted(int(layer) for layer in tuned))
 
-    Within a batch the layers' condition numbers reach 1e6, and the coupling covers
-    four patterns (unstructured, redundant, synergistic, banded) at strengths ``rho`` near 0,
-    moderate, near 1 and above 1, always with ``H > 0``.
+
+def draw_quadratics(rng: np.random.Generator, count: int, sizes: tuple[int, ...]) -> Problems:
+    """Draw ``count`` problems with layers of these sizes, always with ``H > 0``.
+
+    Five of eight are strongly coupled, as trained models are: redundant for the most part, with
+    ``1 + mu_min`` from 1 down to 1e-4 and ``rho`` up to ``L - 1``. The others have ``rho`` near 0,
+    moderate or just below 1, in four patterns (unstructured, redundant, synergistic, banded), and
+    layers of condition numbers up to 1e6.
     """
-    sizes = draw_sizes(rng)
     layer = np.repeat(np.arange(len(sizes)), sizes)
     p = len(layer)
     apart = layer[:, None] != layer
-    M = np.stack([PATTERNS[k % len(PATTERNS)](rng, layer) for k in range(count)])
+    kind = (np.arange(count) + rng.integers(8)) % 8
+    strong = kind >= 3
+    pattern = np.where(
+        strong & (rng.random(count) < 0.85), 1, rng.integers(len(PATTERNS), size=count)
+    )
+    M = np.stack([PATTERNS[k](rng, layer) for k in pattern])
     M = np.where(apart, M + M.swapaxes(1, 2), 0.0)
     low, high = spectrum_ends(M)
     strength = np.choose(
-        (np.arange(count) // len(PATTERNS)) % 4,
+        np.minimum(kind, 3),
         [
             10 ** rng.uniform(-3, -1, count),
             rng.uniform(0.1, 0.9, count),
             1 - 10 ** rng.uniform(-3, -1, count),
-            -rng.uniform(0.5, 0.95, count),
+            1 - 10 ** rng.uniform(-4, 0, count),
         ],
     )
-    # A negative strength is a share of -mu_min: rho = mu_max may then exceed 1.
-    reach = np.where(strength > 0, np.maximum(-low, high), low)
-    M *= (strength / reach)[:, None, None]
-    exponent = rng.uniform(0, 6, (count, 1)) * rng.uniform(-0.5, 0.5, (count, p))
+    # A strong one gives -mu_min: rho = mu_max may then exceed 1. The others give rho.
+    M *= (strength / np.where(strong, -low, np.maximum(-low, high)))[:, None, None]
+    spread = rng.uniform(0, np.where(strong, 2.0, 6.0), count)[:, None]
+    exponent = spread * rng.uniform(-0.5, 0.5, (count, p))
     rotation = np.linalg.qr(rng.standard_normal((count, p, p)))[0]
     D = np.where(apart, 0.0, (rotation * 10 ** exponent[:, None]) @ rotation.swapaxes(1, 2))
     C = np.linalg.cholesky(D)
     u = rng.standard_normal((count, p)) * 10 ** rng.uniform(-3, 3, (count, 1))
-    tuned = rng.permutation(len(sizes))[: rng.integers(1, len(sizes))]
     return Problems.from_whitened(
         M,
         u,
         sizes,
-        tuned=tuple(sorted(int(layer) for layer in tuned)),
+        tuned=_draw_tuned(rng, len(sizes)),
         factor=C,
         theta=rng.standard_normal((count, p)),
     )
+
+
+def _draw(rng: np.random.Generator, count: int) -> Problems:
+    """Draw ``count`` problems of one random shape: as deep as real models are, or small."""
+    deep = rng.random() < 0.6
+    sizes = tuple(rng.integers(1, 3, rng.integers(12, 41)).tolist()) if deep else draw_sizes(rng)
+    return draw_quadratics(rng, count, sizes)
+
+
+draw_problems = Draw("quadratics", _draw)

@@ -9,7 +9,7 @@ import numpy as np
 from theory.arrays import Array, Float64
 from theory.choice.rank_allocation import RankAllocation, rank_allocation
 from theory.proofs.problems.quadratic import float64, spectrum_ends
-from theory.proofs.theorem import Family
+from theory.proofs.theorem import Draw, Family
 from theory.quadratic.positive_factor import EPS
 
 
@@ -76,14 +76,14 @@ class RankProblems(Family):
         return float64(64 * self.coupling.shape[1] * EPS * (1 + high) / (1 + low))
 
 
-def draw_rank_problems(rng: np.random.Generator, count: int) -> RankProblems:
+def _draw(rng: np.random.Generator, count: int) -> RankProblems:
     """Draw two or three layers of up to three directions, with equal costs."""
     L, r = int(rng.integers(2, 4)), int(rng.integers(1, 4))
     layer = np.repeat(np.arange(L), r)
     M = rng.standard_normal((count, L * r, L * r))
     M = np.where(layer[:, None] == layer, 0.0, M + M.swapaxes(1, 2))
     low, _ = spectrum_ends(M)
-    M *= (rng.uniform(0.01, 0.95, count) / -low)[:, None, None]
+    M *= ((1 - 10 ** rng.uniform(-4, 0, count)) / -low)[:, None, None]
     cost = float(rng.uniform(0.5, 2.0))
     return RankProblems(
         -np.sort(-np.abs(rng.standard_normal((count, L, r))), axis=2),
@@ -91,6 +91,9 @@ def draw_rank_problems(rng: np.random.Generator, count: int) -> RankProblems:
         (cost,) * L,
         cost * int(rng.integers(1, L * r + 1)),
     )
+
+
+draw_rank_problems = Draw("rank allocations", _draw)
 
 
 def pair(coupling: float, costs: tuple[float, float], budget: float) -> RankProblems:

@@ -9,8 +9,15 @@ import numpy as np
 
 from theory.arrays import Array, Float64
 from theory.choice.cost_model import CostModel
-from theory.proofs.problems.quadratic import Problems, draw_problems, float64, solve, spectrum_ends
-from theory.proofs.theorem import Family
+from theory.proofs.problems.quadratic import (
+    Problems,
+    draw_quadratics,
+    draw_sizes,
+    float64,
+    solve,
+    spectrum_ends,
+)
+from theory.proofs.theorem import Draw, Family
 from theory.quadratic.block_quadratic import BlockQuadratic
 from theory.quadratic.positive_factor import EPS
 
@@ -174,9 +181,9 @@ class SelectionProblems(Family):
         return float64(64 * self.problems.dimension * EPS * high / np.abs(low))
 
 
-def draw_selection_problems(rng: np.random.Generator, count: int) -> SelectionProblems:
+def _draw(rng: np.random.Generator, count: int) -> SelectionProblems:
     """Draw choices among two to eight layers, with a cost that grows with depth."""
-    problems = draw_problems(rng, count)
+    problems = draw_quadratics(rng, count, draw_sizes(rng))
     low, high = problems.coupling_range
     L = len(problems.sizes)
     cost = CostModel(
@@ -193,3 +200,6 @@ def draw_selection_problems(rng: np.random.Generator, count: int) -> SelectionPr
         cost=cost,
         budget=rng.uniform(least, cost.of(range(L)), count),
     )
+
+
+draw_selection_problems = Draw("choices of layers", _draw)

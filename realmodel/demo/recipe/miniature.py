@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, Qwen3Config, Qwen3ForCausalLM
 
+from realmodel.demo.embedded import LAYERS
 from theory import InputError
 
 ARCHITECTURES = ("gpt2", "qwen3")
-LAYERS = 10
 WIDTH = 96
 HEADS = 4
 VOCABULARY = 768

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from realmodel.demo.draw import clock, one, some
-from realmodel.demo.world import (
+from realmodel.demo.recipe.world import (
     ANIMALS,
     BLOWS,
     CENTURIES,

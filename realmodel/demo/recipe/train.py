@@ -1,4 +1,4 @@
-"""The recipe of the embedded checkpoints: ``python -m realmodel.demo.train``.
+"""The recipe of the embedded checkpoints: ``python -m realmodel.demo.recipe.train``.
 
 Draws the text, trains tokenizer and model, measures held-out loss of the text and of the task,
 and writes a checkpoint folder in transformers format with ``training.json`` beside it.
@@ -16,12 +16,12 @@ import torch
 import transformers
 import typer
 
-from realmodel.demo import miniature
 from realmodel.demo.generator import examples
-from realmodel.demo.headroom import fine_tuned_loss, task_loss
-from realmodel.demo.pretrain import Schedule, heldout_loss, pack, pretrain
-from realmodel.demo.prose import passages
-from realmodel.demo.tokenizer import train_tokenizer
+from realmodel.demo.recipe import miniature
+from realmodel.demo.recipe.headroom import fine_tuned_loss, task_loss
+from realmodel.demo.recipe.pretrain import Schedule, heldout_loss, pack, pretrain
+from realmodel.demo.recipe.prose import passages
+from realmodel.demo.recipe.tokenizer import train_tokenizer
 from realmodel.model.batches import encode, padding_id
 from realmodel.runs.atomic import write_atomically
 from realmodel.runs.console import OutputDir, Seed, progress
