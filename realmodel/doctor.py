@@ -1,6 +1,7 @@
 """What this machine has of what layercard needs, as records."""
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -67,6 +68,7 @@ def checks(output_dir: Path, seed: int) -> Iterator[Check]:
         "devices": devices,
         "derivatives": lambda: derivatives(seed),
         "embedded checkpoints": embedded_checkpoints,
+        "data formats": data_formats,
         "browser": browser,
         "shared data": shared_data,
     }
@@ -218,6 +220,15 @@ def embedded_checkpoints() -> Check:
     except InputError as error:
         return Check("embedded checkpoints", "broken", "missing", str(error))
     return Check("embedded checkpoints", "ok", ", ".join(sizes))
+
+
+def data_formats() -> Check:
+    """The libraries that Parquet, Arrow and hub data sets need."""
+    missing = [name for name in ("pyarrow", "datasets") if importlib.util.find_spec(name) is None]
+    if missing:
+        advice = "Parquet, Arrow and hub data sets need pip install -e '.[data]'"
+        return Check("data formats", "note", f"no {' and no '.join(missing)}", advice)
+    return Check("data formats", "ok", "Parquet, Arrow and hub data sets can be read")
 
 
 def browser() -> Check:

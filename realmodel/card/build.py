@@ -8,10 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from realmodel.card.expected import expected_stages
 from realmodel.card.intervals import intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
 from realmodel.card.options import CardOptions
+from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import profiles
 from realmodel.card.tangent_model import tangent_model
 from realmodel.costs.calibration import calibrated_costs, counted_costs
@@ -21,7 +23,7 @@ from realmodel.measure.gauss_newton import gauss_newton, select_directions
 from realmodel.measure.statistics import collect_statistics
 from realmodel.measure.statistics.plan import data_digest
 from realmodel.model.batches import EncodedExample, batches, encode, padding_id
-from realmodel.model.checkpoint import Checkpoint
+from realmodel.model.checkpoint import DTYPES, Checkpoint
 from realmodel.model.modules import ModuleTable, find_modules
 
 Progress = Callable[[str, int, int], None]
@@ -38,6 +40,7 @@ def measure_card(
     source: str = "examples",
     work_dir: str | Path | None = None,
     progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> LayerCard:
     """Measure one model on one task.
 
@@ -56,6 +59,8 @@ def measure_card(
     work_dir : path, optional
         Folder of intermediate sums; a killed run started again with the same input continues.
     progress : callable, optional
+    warn : callable, optional
+        Told what :func:`realmodel.card.preflight.preflight` finds before the first pass.
 
     Returns
     -------
@@ -73,6 +78,12 @@ def measure_card(
     table = find_modules(model, options.modules)
     window = options.max_length or window_of(model)
     encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
+    if warn is not None:
+        device, dtype = str(next(model.parameters()).device), DTYPES[checkpoint.dtype]
+        stages = expected_stages(model, encoded, options, device=device, dtype=dtype)
+        for warning in (*looked.warnings, *time_warnings(stages)):
+            warn(warning)
     statistics = collect_statistics(
         checkpoint,
         encoded,

@@ -1,6 +1,6 @@
 """``layercard card``: measure which layers of a model matter on a task."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import TaskID
 
+from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
+from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr, stdout
 from theory import InputError
 
@@ -37,11 +39,17 @@ class TooLong(StrEnum):
 
 Model = Annotated[str | None, typer.Option(help="Checkpoint: a folder or a hub id.")]
 Task = Annotated[
-    Path | None, typer.Option(help="E2E, WebNLG, DART or prompt/completion file, plain or .gz.")
+    Path | None,
+    typer.Option(
+        help="File (JSONL, JSON, CSV, TSV, Parquet, Arrow, E2E, WebNLG, DART), folder, or hub "
+        "data set."
+    ),
 ]
 
 
+@reads_data
 def card(
+    reading: ReadOptions,
     model: Model = None,
     data: Task = None,
     saved: Annotated[
@@ -170,7 +178,9 @@ def card(
             calibrate=calibrate,
             seed=seed,
         )
-        source = Source(str(model), data or Path(), num_samples, dtype, device, trust_remote_code)
+        source = Source(
+            str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading
+        )
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
@@ -197,15 +207,20 @@ class Source:
     dtype: str | None
     device: str
     trust_remote_code: bool
+    reading: ReadOptions = field(default_factory=ReadOptions)
 
     def examples(self, seed: int) -> "tuple[Example, ...]":
         """The examples to measure on."""
         from realmodel.datasets import read_examples
 
-        found = read_examples(self.data, num_samples=self.num_samples, seed=seed)
-        if self.num_samples is None and len(found) > DEFAULT_SAMPLES:
-            found = read_examples(self.data, num_samples=DEFAULT_SAMPLES, seed=seed)
-        return found
+        return read_examples(
+            self.data,
+            num_samples=self.num_samples,
+            at_most=DEFAULT_SAMPLES,
+            seed=seed,
+            options=self.reading,
+            tell=tell_columns,
+        )
 
 
 def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":
@@ -235,6 +250,7 @@ def measured(source: Source, options: "CardOptions", resume_dir: Path | None) ->
             source=str(source.data),
             work_dir=resume_dir,
             progress=tell,
+            warn=lambda text: stderr.print(f"warning: {text}", style="yellow", markup=False),
         )
 
 
@@ -245,11 +261,9 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     from transformers import AutoTokenizer
 
     from realmodel.card.build import window_of
-    from realmodel.measure.statistics.estimate import estimate_stages, matrix_rate
-    from realmodel.measure.tangent.estimate import estimate_tangent
+    from realmodel.card.expected import expected_stages
     from realmodel.model.batches import encode
     from realmodel.model.checkpoint import empty_model
-    from realmodel.model.modules import find_modules
     from realmodel.runs.numbers import amount
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
@@ -262,33 +276,13 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
         max_length=options.max_length or window_of(model),
         too_long=options.too_long,
     )
-    table = find_modules(model, options.modules)
-    device = "cuda" if source.device == "auto" else source.device
-    precision = getattr(torch, source.dtype or "float32")
-    rate = matrix_rate(device, precision)
-    stages = estimate_stages(
+    stages = expected_stages(
         model,
         encoded,
-        table,
-        batch_size=options.batch_size,
-        partitions=options.partitions,
-        k=options.directions,
-        curvature_sequences=options.curvature_samples,
-        device=device,
-        dtype=precision,
-        rate=rate,
+        options,
+        device=source.device,
+        dtype=getattr(torch, source.dtype or "float32"),
     )
-    if sampled := encoded[: options.tangent_samples]:
-        tangent = estimate_tangent(
-            model,
-            sampled,
-            table.modules,
-            rank=options.rank,
-            rate=rate,
-            partitions=options.partitions,
-            dtype=precision,
-        )
-        stages = (*stages, tangent)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     for stage in stages:
         rows.add_row(

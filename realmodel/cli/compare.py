@@ -8,10 +8,14 @@ import typer
 from rich.markdown import Markdown
 from rich.progress import TaskID
 
+from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
 
 
+@reads_data
 def compare(
+    reading: ReadOptions,
     model: Annotated[
         str, typer.Option(help="Checkpoint: a folder, a hub id, demo:gpt2 or demo:qwen3.")
     ],
@@ -80,7 +84,7 @@ def compare(
         ),
         seed=seed,
     )
-    default, training, held = task_examples(model, data, heldout, options)
+    default, training, held = task_examples(model, data, heldout, options, reading, tell_columns)
     checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
     task = Task.from_examples(name or default, checkpoint, training, held, options)
     folder = output_dir or Path("out/compare")

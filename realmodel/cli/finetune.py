@@ -1,5 +1,6 @@
 """``layercard finetune``: LoRA on any placement, several seeds, measured."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,15 +9,22 @@ import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
+from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
 
 
+@reads_data
 def finetune(
+    reading: ReadOptions,
     model: Annotated[str, typer.Option(help="Checkpoint: a folder or a hub id.")],
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
     heldout: Annotated[
         Path | None, typer.Option(help="Held-out data; by default a fifth of the prompts.")
+    ] = None,
+    heldout_split: Annotated[
+        str | None, typer.Option(help="Split of the held-out data; that of --split.")
     ] = None,
     layers: Annotated[
         str | None, typer.Option(help="Layers to adapt, such as 0-2,8; all by default.")
@@ -66,6 +74,7 @@ def finetune(
     from realmodel.model.batches import encode
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
+    from realmodel.model.vocabulary import check_tokens, embedding_rows
 
     chosen = None if layers is None else list(parse_layers(layers))
     options = [
@@ -79,11 +88,16 @@ def finetune(
         )
         for index in range(seeds)
     ]
-    examples = read_at_most(data, num_samples, seed=seed)
+    examples = read_at_most(data, num_samples, seed=seed, options=reading, tell=tell_columns)
     if heldout is None:
         examples, held = split_by_prompt(examples, seed=seed)
     else:
-        held = read_at_most(heldout, heldout_samples, seed=seed)
+        held = read_at_most(
+            heldout,
+            heldout_samples,
+            seed=seed,
+            options=replace(reading, split=heldout_split or reading.split),
+        )
     held = held[:heldout_samples]
     checkpoint = load_checkpoint(
         model, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
@@ -94,7 +108,8 @@ def finetune(
         encode(rows, checkpoint.tokenizer, max_length=window, too_long="skip")
         for rows in (examples, held)
     )
-    prompts = tuple(dict.fromkeys(example.prompt for example in held))[:generate]
+    check_tokens((*training, *measured), embedding_rows(checkpoint.model))
+    prompts = tuple(dict.fromkeys(example.group for example in held))[:generate]
     results: list[dict[str, Any]] = []
     loss_before: float | None = None
     with progress() as bar:
@@ -110,7 +125,7 @@ def finetune(
                 folder=output_dir / f"seed-{protocol.seed}" if output_dir else None,
                 save_every=save_every,
                 measure_latency=latency,
-                generate_for=[example for example in held if example.prompt in prompts],
+                generate_for=[example for example in held if example.group in prompts],
                 max_new_tokens=max_new_tokens,
                 on_step=advance,
             )

@@ -27,8 +27,14 @@ def parse(document: Document) -> Iterator[Example]:
                 (subject, relation.lower(), value) for subject, relation, value in row["tripleset"]
             )
             texts = [annotation["text"].strip() for annotation in row["annotations"]]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise document.error(place, f"not a DART row: {error}") from None
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise document.error(
+                place,
+                "not a DART row: needs tripleset, a list of [subject, relation, object] texts, and "
+                "annotations, a list of {source, text}",
+            ) from None
+        if not row["tripleset"]:
+            raise document.error(place, "no prompt: its tripleset is empty")
         if not texts or not all(texts):
             raise document.error(place, "no completion: an annotation text is missing or blank")
         for index, text in enumerate(texts, start=1):

@@ -1,16 +1,55 @@
 """A data file in memory, plain or gzip, with its place kept for error messages."""
 
 import gzip
-import json
+import re
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from realmodel.datasets.strict_json import parse_json
 from theory import InputError
 
 GZIP_MAGIC = b"\x1f\x8b"
+# First bytes of what people pass by mistake, and what to do with it.
+FOREIGN = {
+    b"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or save it as CSV",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it",
+    b"\xfd7zXZ": "compressed with xz; unpack it",
+    b"BZh": "compressed with bzip2; unpack it",
+    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+}
+LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+def regular(path: Path) -> Path:
+    """The path, if it is a regular file (a pipe or a device would never end).
+
+    Raises
+    ------
+    InputError
+        When it is missing or of another kind.
+    """
+    try:
+        if not path.is_file():
+            path.stat()  # raises with the reason when there is none
+            raise InputError(f"cannot read data file {str(path)!r}: it is not a regular file")
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read data file {shown(path)}: {reason(error)}") from None
+    return path
+
+
+def shown(path: str | Path) -> str:
+    """A path for a message: a very long one is cut."""
+    text = repr(str(path))
+    return text if len(text) <= 300 else f"{text[:300]}..."
+
+
+def reason(error: Exception) -> str:
+    """What an operating system error says, without its number and path."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 @dataclass(frozen=True)
@@ -35,23 +74,26 @@ class Document:
         Raises
         ------
         InputError
-            When the file is missing, empty, a damaged gzip stream or not UTF-8.
+            When the file is missing, no regular file, empty, a damaged gzip stream or not UTF-8.
         """
-        path = Path(path)
+        path = regular(Path(path))
         try:
             data = path.read_bytes()
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(f"cannot read data file {str(path)!r}: {reason}") from None
+            raise InputError(f"cannot read data file {shown(path)}: {reason(error)}") from None
         if data.startswith(GZIP_MAGIC):
             try:
                 data = gzip.decompress(data)
             except (OSError, EOFError, zlib.error) as error:
                 raise InputError(f"data file {str(path)!r} is damaged gzip: {error}") from None
+        kind = next((kind for magic, kind in FOREIGN.items() if data.startswith(magic)), None)
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise InputError(f"data file {str(path)!r} is not UTF-8 text: {error}") from None
+            told = f": it is {kind}" if kind else f" text: {error}"
+            raise InputError(f"data file {str(path)!r} is not UTF-8{told}") from None
+        if kind is not None:
+            raise InputError(f"data file {str(path)!r} is {kind}")
         if not text.strip():
             raise InputError(f"data file {str(path)!r} is empty; give a file with examples")
         return cls(path, text)
@@ -61,19 +103,24 @@ class Document:
         """File name without folders and ``.gz``."""
         return self.path.name.removesuffix(".gz")
 
+    @property
+    def suffix(self) -> str:
+        """Last suffix in lower case, without ``.gz``."""
+        return Path(self.name).suffix.lower()
+
     @cached_property
     def json(self) -> Any:
         """The content as one JSON value, or None when it is not one."""
         try:
-            return json.loads(self.text)
-        except json.JSONDecodeError:
+            return parse_json(self.text)
+        except ValueError:
             return None
 
     @cached_property
     def lines(self) -> tuple[tuple[int, str], ...]:
         """The lines that are not blank, each with its number counted from 1."""
-        numbered = enumerate(self.text.split("\n"), start=1)
-        return tuple((number, line.rstrip("\r")) for number, line in numbered if line.strip())
+        numbered = enumerate(LINE_END.split(self.text), start=1)
+        return tuple((number, line) for number, line in numbered if line.strip())
 
     def error(self, place: str, problem: str) -> InputError:
         """An error that names this file and the place in it."""

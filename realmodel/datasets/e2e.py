@@ -43,10 +43,8 @@ def parse_lines(document: Document) -> Iterator[Example]:
 
 def parse_csv(document: Document) -> Iterator[Example]:
     """One example a record, ``"name[Aromi], area[riverside]","Aromi is by the river."``."""
-    reader = csv.reader(io.StringIO(document.text))
-    next(reader)
-    for record in reader:
-        place = f"line {reader.line_num}"
+    for number, record in records(document):
+        place = f"line {number}"
         if not any(field.strip() for field in record):
             continue
         if len(record) < 2 or not record[1].strip():
@@ -55,4 +53,15 @@ def parse_csv(document: Document) -> Iterator[Example]:
         if not attributes:
             raise document.error(place, f"no name[value] attributes in {record[0]!r}")
         prompt = " | ".join(f"{LINE_NAMES.get(name, name)} : {value}" for name, value in attributes)
-        yield Example(f"{document.name}:{reader.line_num}", prompt + "\n", record[1].strip())
+        yield Example(f"{document.name}:{number}", prompt + "\n", record[1].strip())
+
+
+def records(document: Document) -> Iterator[tuple[int, list[str]]]:
+    """Each record after the header with the number of its last line."""
+    reader = csv.reader(io.StringIO(document.text, newline=""), strict=True)
+    try:
+        next(reader)
+        for record in reader:
+            yield reader.line_num, record
+    except csv.Error as error:
+        raise document.error(f"line {reader.line_num}", f"not CSV ({error})") from None

@@ -1,66 +1,88 @@
-"""Rows of prompt/completion, instruction/output or question/answer: JSONL or one JSON array."""
+"""Rows of JSON: one object a line, one array, or an array inside an object."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from realmodel.datasets.document import Document
-from realmodel.datasets.example import Example
-
-# Prompt field -> completion field. Only prompt/completion rows are concatenated as they are.
-FIELDS = {"prompt": "completion", "instruction": "output", "question": "answer"}
+from realmodel.datasets.options import ReadOptions
+from realmodel.datasets.schema import FIELDS
+from realmodel.datasets.strict_json import parse_json
+from realmodel.datasets.table import Table
+from theory import InputError
 
 
 def recognises(document: Document) -> bool:
-    """Whether the first row is a JSON object with a known prompt field."""
-    rows = document.json
-    if isinstance(rows, list):
-        first = rows[0] if rows else None
-    else:
-        try:
-            first = json.loads(document.lines[0][1])
-        except json.JSONDecodeError:
-            return False
-    return isinstance(first, dict) and any(field in first for field in FIELDS)
+    """Whether the file starts like JSON objects or an array."""
+    return document.text.lstrip()[0] in "[{"
 
 
-def parse(document: Document) -> Iterator[Example]:
-    """One example a row."""
-    for place, row in rows(document):
-        prompt_field = next((field for field in FIELDS if field in row), None)
-        if prompt_field is None:
-            wanted = ", ".join(f"{prompt}/{completion}" for prompt, completion in FIELDS.items())
-            raise document.error(place, f"has fields {sorted(row)}; expected {wanted}")
-        number = place.split()[-1]
-        prompt = str(row[prompt_field] or "")
-        completion = str(row.get(FIELDS[prompt_field]) or "")
-        for field, text in ((prompt_field, prompt), (FIELDS[prompt_field], completion)):
-            if not text.strip():
-                raise document.error(place, f"no {field}; every row needs one")
-        if prompt_field != "prompt":
-            extra = str(row.get("input") or "").strip()
-            prompt = "\n".join(part for part in (prompt.strip(), extra) if part) + "\n"
-            completion = completion.strip()
-        yield Example(f"{document.name}:{number}", prompt, completion)
+def table(document: Document, options: ReadOptions) -> Table:
+    """The rows, found in whichever of the three forms the file has.
+
+    Raises
+    ------
+    InputError
+        When an array is no JSON, or an object holds several lists and none is named.
+    """
+    value = document.json
+    source, name = str(document.path), document.name
+    if isinstance(value, list):
+        return Table(source, name, "row", enumerate(value, start=1))
+    if value is None and document.text.lstrip().startswith("["):
+        raise InputError(f"data file {source!r} is not JSON: {problem(document.text)}")
+    rows = None if value is None else wrapped(document, value, options)
+    if rows is None:
+        return Table(source, name, "line", lines(document))
+    return Table(source, name, "row", enumerate(rows, start=1))
 
 
-def rows(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each row with its place: ``row 3`` of an array or ``line 3`` of JSONL."""
-    if isinstance(document.json, list):
-        for number, row in enumerate(document.json, start=1):
-            yield f"row {number}", checked(document, f"row {number}", row)
+def lines(document: Document) -> Iterator[tuple[int, Any]]:
+    """One value a line, each with its number."""
+    if isinstance(document.json, dict):  # one row, perhaps over several lines
+        yield document.lines[0][0], document.json
         return
     for number, line in document.lines:
-        place = f"line {number}"
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise document.error(place, f"not JSON ({error})") from None
-        yield place, checked(document, place, row)
+            yield number, parse_json(line)
+        except ValueError as error:
+            raise document.error(f"line {number}", f"not JSON ({error})") from None
 
 
-def checked(document: Document, place: str, row: Any) -> dict[str, Any]:
-    """The row, if it is a JSON object."""
-    if not isinstance(row, dict):
-        raise document.error(place, f"expected a JSON object, got {row!r}")
-    return row
+def wrapped(
+    document: Document, value: dict[str, Any], options: ReadOptions
+) -> list[dict[str, Any]] | None:
+    """The rows inside an object, or None when the object is itself a row.
+
+    They are its one list of objects, the split asked for, or its columns.
+    """
+    if is_columns(value):
+        return [dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)]
+    lists = {
+        name: rows
+        for name, rows in value.items()
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)
+    }
+    if not lists or FIELDS & value.keys():
+        return None
+    name = options.split or ("train" if "train" in lists else next(iter(lists)))
+    if name not in lists or (len(lists) > 1 and name != (options.split or "train")):
+        raise InputError(f"{document.path}: lists {sorted(lists)}; name the split to read")
+    # The hub's viewer wraps each row once more.
+    return [row["row"] if row.keys() >= {"row", "row_idx"} else row for row in lists[name]]
+
+
+def is_columns(value: dict[str, Any]) -> bool:
+    """Whether every value is a list of one length without objects: a column of texts."""
+    lists = [column for column in value.values() if isinstance(column, list) and column]
+    if not value or len(lists) < len(value) or len({len(column) for column in lists}) != 1:
+        return False
+    return not any(isinstance(cell, dict) for column in lists for cell in column)
+
+
+def problem(text: str) -> str:
+    """Why a text is not JSON."""
+    try:
+        parse_json(text)
+    except ValueError as error:
+        return str(error)
+    return "it is null"

@@ -1,40 +1,59 @@
-"""The one way in: a file, its format found by content, examples out."""
+"""The one way in: a file, a folder or a hub data set, its format found by content, examples out."""
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
-from realmodel.datasets import dart, e2e, jsonl, webnlg
-from realmodel.datasets.document import Document
+from realmodel.datasets import columnar, dart, delimited, e2e, folder, hub, jsonl, schema, webnlg
+from realmodel.datasets.document import Document, reason, shown
 from realmodel.datasets.example import Example
+from realmodel.datasets.options import ReadOptions
 from realmodel.datasets.references import with_references
 from theory import InputError
 
+# Releases make examples themselves; tables have columns, and a schema is found in each row.
 # E2E last: "||" may also occur inside JSON text.
-FORMATS: dict[str, ModuleType] = {"webnlg": webnlg, "dart": dart, "jsonl": jsonl, "e2e": e2e}
+FORMATS: dict[str, ModuleType] = {
+    "webnlg": webnlg,
+    "dart": dart,
+    "jsonl": jsonl,
+    "csv": delimited,
+    "e2e": e2e,
+}
+TABLES = ("jsonl", "csv")
 
 
 def read_examples(
-    path: str | Path,
+    source: str | Path,
     *,
     num_samples: int | None = None,
+    at_most: int | None = None,
     seed: int = 0,
     format: str | None = None,
+    options: ReadOptions | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Example, ...]:
-    r"""Read a data file as prompt and completion.
+    r"""Read a data set as prompt and completion.
 
     Parameters
     ----------
-    path : str or Path
-        E2E lines or CSV, WebNLG JSON, DART JSON, or rows of prompt/completion,
-        instruction/output or question/answer; plain or gzip.
+    source : str or Path
+        A file (E2E lines or CSV, WebNLG JSON, DART JSON, JSON lines, a JSON array, CSV, TSV, plain
+        or gzip; Parquet or Arrow), a folder of such files, or the name of a hub data set.
     num_samples : int, optional
         Draw this many examples without replacement and keep file order; all when None.
+    at_most : int, optional
+        The same, but all of them when there are fewer.
     seed : int
         Seed of the draw.
     format : str, optional
         One of ``FORMATS``; found by content when None.
+    options : ReadOptions, optional
+        Columns, split, and what is trained.
+    tell : callable, optional
+        Told which columns are read.
 
     Returns
     -------
@@ -44,8 +63,8 @@ def read_examples(
     Raises
     ------
     InputError
-        When the file is missing, empty or damaged, its format is unknown, a line lacks its
-        completion, or it has fewer examples than asked for.
+        When the file is missing, empty or damaged, its format or schema is unknown, a row lacks
+        its completion, or it has fewer examples than asked for.
 
     Examples
     --------
@@ -57,22 +76,56 @@ def read_examples(
     >>> first.prompt, second.completion, first.references
     ('name : Aromi\n', 'A pub, Aromi.', ('Aromi is a pub.', 'A pub, Aromi.'))
     """
-    document = Document.open(path)
-    examples = with_references(reader(document, format).parse(document))
+    examples = with_references(load(str(source), format, options or ReadOptions(), tell))
     if not examples:
-        raise InputError(f"data file {str(path)!r} has no examples")
-    if num_samples is None:
-        return examples
-    if not 1 <= num_samples <= len(examples):
+        raise InputError(f"data {str(source)!r} has no examples")
+    if num_samples is not None and not 1 <= num_samples <= len(examples):
         raise InputError(
-            f"{num_samples} samples asked of {str(path)!r}, which has {len(examples)} examples; "
-            f"give --num-samples between 1 and {len(examples)}"
+            f"{num_samples} samples asked of {str(source)!r}, which has {len(examples)} examples; "
+            f"ask for 1 to {len(examples)}"
         )
-    drawn = np.random.default_rng(seed).choice(len(examples), size=num_samples, replace=False)
-    return tuple(examples[index] for index in np.sort(drawn))
+    count = num_samples if num_samples is not None else at_most
+    return examples if count is None or count >= len(examples) else drawn(examples, count, seed)
 
 
-def reader(document: Document, format: str | None) -> ModuleType:
+def drawn(examples: Sequence[Example], count: int, seed: int) -> tuple[Example, ...]:
+    """``count`` examples without replacement, in file order."""
+    chosen = np.random.default_rng(seed).choice(len(examples), size=count, replace=False)
+    return tuple(examples[index] for index in np.sort(chosen))
+
+
+def load(
+    source: str, format: str | None, options: ReadOptions, tell: Callable[[str], None] | None
+) -> Iterable[Example]:
+    """All examples of a file, a folder or a hub data set."""
+    path = Path(source)
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL
+        raise InputError(f"cannot read data {shown(source)}: {reason(error)}") from None
+    if is_folder:
+        for file in folder.data_files(path, options.split):
+            yield from of_file(file, format, options, tell)
+    elif not exists and format is None and hub.recognises(source):
+        yield from schema.examples(hub.table(source, options), options, tell)
+    else:
+        yield from of_file(path, format, options, tell)
+
+
+def of_file(
+    path: Path, format: str | None, options: ReadOptions, tell: Callable[[str], None] | None
+) -> Iterable[Example]:
+    """All examples of one file."""
+    if columnar.recognises(path):
+        return schema.examples(columnar.table(path), options, tell)
+    document = Document.open(path)
+    module = reader(document, format, options)
+    if hasattr(module, "table"):
+        return schema.examples(module.table(document, options), options, tell)
+    return module.parse(document)
+
+
+def reader(document: Document, format: str | None, options: ReadOptions) -> ModuleType:
     """The format's module, named or found by content."""
     known = ", ".join(FORMATS)
     if format is not None:
@@ -81,11 +134,15 @@ def reader(document: Document, format: str | None) -> ModuleType:
         if not FORMATS[format].recognises(document):
             raise InputError(f"data file {str(document.path)!r} does not look like {format}")
         return FORMATS[format]
-    for module in FORMATS.values():
-        if module.recognises(document):
+    for name, module in FORMATS.items():
+        # Columns that the user names are columns of a table.
+        if (name in TABLES or not options.names_columns) and module.recognises(document):
+            if module is delimited and e2e.is_csv(document) and not options.names_columns:
+                continue
             return module
     start = document.lines[0][1][:60]
     raise InputError(
-        f"cannot tell the format of {str(document.path)!r}, which starts with {start!r}; "
-        f"known formats: {known}"
+        f"cannot tell the format of {str(document.path)!r}, which starts with {start!r}; give "
+        f"JSON lines, a JSON array, CSV or TSV with a header ({schema.WANTED}), Parquet, Arrow, or "
+        "a file of E2E, WebNLG or DART"
     )

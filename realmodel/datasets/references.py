@@ -23,15 +23,22 @@ def group_references(examples: Iterable[Example]) -> tuple[ReferenceGroup, ...]:
     >>> [group.references for group in group_references(rows)]
     [('one', 'three'), ('two',)]
     """
-    grouped: dict[str, dict[str, None]] = {}
-    for example in examples:
-        # A dict keeps the order and drops repeated references.
-        grouped.setdefault(example.prompt, {}).update(dict.fromkeys(example.references))
-    return tuple(ReferenceGroup(prompt, tuple(texts)) for prompt, texts in grouped.items())
+    return tuple(
+        ReferenceGroup(prompt, tuple(texts)) for prompt, texts in _grouped(examples).values()
+    )
 
 
 def with_references(examples: Iterable[Example]) -> tuple[Example, ...]:
     """The same examples, each with all references of its prompt."""
     examples = tuple(examples)
-    references = {group.prompt: group.references for group in group_references(examples)}
-    return tuple(replace(example, references=references[example.prompt]) for example in examples)
+    references = {key: tuple(texts) for key, (_, texts) in _grouped(examples).items()}
+    return tuple(replace(example, references=references[example.group]) for example in examples)
+
+
+def _grouped(examples: Iterable[Example]) -> dict[str, tuple[str, dict[str, None]]]:
+    grouped: dict[str, tuple[str, dict[str, None]]] = {}
+    for example in examples:
+        # A dict keeps the order and drops repeated references.
+        _, texts = grouped.setdefault(example.group, (example.prompt, {}))
+        texts.update(dict.fromkeys(example.references))
+    return grouped

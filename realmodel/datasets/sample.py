@@ -1,11 +1,19 @@
-"""Read a sample of a file, or all of it when it is smaller."""
+"""Read a sample of a data set, or all of it when it is smaller."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from realmodel.datasets import Example, read_examples
+from realmodel.datasets import Example, ReadOptions, read_examples
 
 
-def read_at_most(path: Path, count: int | None, *, seed: int) -> tuple[Example, ...]:
+def read_at_most(
+    path: Path,
+    count: int | None,
+    *,
+    seed: int,
+    options: ReadOptions | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[Example, ...]:
     """``count`` examples drawn with ``seed``, or all of them in file order.
 
     Raises
@@ -13,7 +21,4 @@ def read_at_most(path: Path, count: int | None, *, seed: int) -> tuple[Example, 
     InputError
         As :func:`realmodel.datasets.read_examples`.
     """
-    examples = read_examples(path)
-    if count is None or count >= len(examples):
-        return examples
-    return read_examples(path, num_samples=count, seed=seed)
+    return read_examples(path, at_most=count, seed=seed, options=options, tell=tell)

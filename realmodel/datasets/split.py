@@ -28,7 +28,7 @@ def split_by_prompt(
     >>> len(training), len(heldout), {r.prompt for r in training} & {r.prompt for r in heldout}
     (8, 2, set())
     """
-    prompts = list(dict.fromkeys(example.prompt for example in examples))
+    prompts = list(dict.fromkeys(example.group for example in examples))
     if len(prompts) < 2:
         raise InputError(
             f"{len(examples)} examples with {len(prompts)} distinct prompt cannot be split; "
@@ -38,6 +38,6 @@ def split_by_prompt(
     drawn = np.random.default_rng(seed).permutation(len(prompts))[:count]
     held = {prompts[i] for i in drawn.tolist()}
     return (
-        tuple(example for example in examples if example.prompt not in held),
-        tuple(example for example in examples if example.prompt in held),
+        tuple(example for example in examples if example.group not in held),
+        tuple(example for example in examples if example.group in held),
     )

@@ -1,8 +1,9 @@
 """Where the examples of a comparison come from: files, or the demo task."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from realmodel.datasets import Example
+from realmodel.datasets import Example, ReadOptions
 from realmodel.datasets.sample import read_at_most
 from realmodel.datasets.split import split_by_prompt
 from realmodel.demo import examples as demo_examples
@@ -18,6 +19,8 @@ def task_examples(
     data: Path | None,
     heldout: Path | None,
     options: CompareOptions,
+    reading: ReadOptions | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[str, tuple[Example, ...], tuple[Example, ...]]:
     """Name, training and held-out examples.
 
@@ -29,6 +32,10 @@ def task_examples(
         Files; without held-out data a fifth of the prompts is held out.
     options : CompareOptions
         Sample sizes and seed.
+    reading : ReadOptions, optional
+        Columns of the data, and what is trained.
+    tell : callable, optional
+        Told which columns are read.
 
     Raises
     ------
@@ -43,8 +50,10 @@ def task_examples(
         held = demo_examples(SPARE * options.heldout_samples, seed=options.seed + 1)
         return "demo", training, held
     name = data.name.removesuffix(".gz")
-    training = read_at_most(data, wanted, seed=options.seed)
+    training = read_at_most(data, wanted, seed=options.seed, options=reading, tell=tell)
     if heldout is None:
         return name, *split_by_prompt(training, seed=options.seed)
-    held = read_at_most(heldout, SPARE * options.heldout_samples, seed=options.seed)
+    held = read_at_most(
+        heldout, SPARE * options.heldout_samples, seed=options.seed, options=reading
+    )
     return name, training, held

@@ -9,6 +9,7 @@ from realmodel.evidence.options import CompareOptions
 from realmodel.finetuning.run import data_digest
 from realmodel.model.batches import EncodedExample, encode
 from realmodel.model.checkpoint import Checkpoint
+from realmodel.model.vocabulary import check_tokens, embedding_rows
 from theory import InputError
 
 
@@ -44,10 +45,10 @@ class Task:
         Raises
         ------
         InputError
-            When no held-out example is left.
+            When no held-out example is left, or a token is beyond the model's embedding.
         """
-        trained = {example.prompt for example in training}
-        fresh = [example for example in heldout if example.prompt not in trained]
+        trained = {example.group for example in training}
+        fresh = [example for example in heldout if example.group not in trained]
         if not fresh:
             raise InputError(
                 f"{name}: every held-out prompt is also trained on; give other held-out data"
@@ -61,6 +62,7 @@ class Task:
                 (fresh, options.heldout_samples),
             )
         ]
+        check_tokens((*encoded[0], *encoded[1]), embedding_rows(checkpoint.model))
         return cls(name, encoded[0], encoded[1])
 
     def protocol(self, checkpoint: Checkpoint, options: CompareOptions) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Greedy generation scored against every reference by sacrebleu."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sacrebleu
@@ -9,6 +10,7 @@ import torch
 from realmodel.datasets import Example, ReferenceGroup, group_references
 from realmodel.finetuning.result import GenerationScores
 from realmodel.model.batches import EncodedExample, batches, padding_id
+from realmodel.model.tokens import prompt_ids, prompt_text
 from theory import InputError
 
 
@@ -27,9 +29,9 @@ def generate(
     device = next(model.parameters()).device
     encoded: list[EncodedExample] = []
     for index, prompt in enumerate(prompts):
-        ids = list(tokenizer(prompt)["input_ids"])
-        if len(ids) > 1 and ids[-1] == end:
-            ids.pop()
+        ids = prompt_ids(prompt, tokenizer, f"prompt {index + 1}")
+        if not ids:
+            raise InputError(f"prompt {index + 1} has no token to generate after")
         encoded.append(EncodedExample(tuple(ids), (-100,) * len(ids), str(index)))
     texts = [""] * len(prompts)
     done = 0
@@ -106,7 +108,14 @@ def generation_scores(
     max_new_tokens: int,
     on_batch: Callable[[int], None] | None = None,
 ) -> GenerationScores:
-    """Generate once per distinct prompt of ``examples`` and score against all its references."""
+    """Generate once per distinct prompt of ``examples`` and score against all its references.
+
+    Conversations are prompted as the chat template renders what comes before the first reply.
+    """
+    examples = [
+        replace(example, prompt=prompt_text(example, tokenizer), conversation=None)
+        for example in examples
+    ]
     groups = group_references(examples)
     texts = generate(
         model,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from realmodel.datasets import Example
+from realmodel.model.tokens import token_ids
 from theory import InputError
 
 IGNORED = -100
@@ -15,14 +16,14 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class EncodedExample:
-    """Token ids of prompt and completion, and the labels of the completion.
+    """Token ids of an example, and labels where it is trained.
 
     Parameters
     ----------
     input_ids : tuple of int
         Prompt, completion, end-of-sequence.
     labels : tuple of int
-        ``input_ids`` on the completion and its end-of-sequence, ``IGNORED`` on the prompt.
+        ``input_ids`` on what carries loss, ``IGNORED`` elsewhere.
     id : str
         Of the example.
     """
@@ -77,14 +78,14 @@ def encode(
     max_length: int,
     too_long: Literal["error", "skip"] = "error",
 ) -> tuple[EncodedExample, ...]:
-    """Tokenise prompt and completion apart, so that labels start exactly at the completion.
+    """Tokenise as the trainer does (:mod:`realmodel.model.tokens`), labels where loss is.
 
     Parameters
     ----------
     examples : sequence of Example
         What to encode.
     tokenizer : transformers tokenizer
-        Special tokens that it puts before a prompt are kept; it must have an end of sequence.
+        Special tokens that it puts before a text are kept; it must have an end of sequence.
     max_length : int
         The model's window in tokens.
     too_long : {"error", "skip"}
@@ -99,30 +100,24 @@ def encode(
     ------
     InputError
         When an example does not fit in the window and ``too_long`` is "error", when nothing
-        is left, or when the tokenizer has no end-of-sequence token.
+        is left, when the tokenizer has no end-of-sequence token, or as
+        :func:`realmodel.model.tokens.token_ids`.
     """
-    end = tokenizer.eos_token_id
-    if end is None:
+    if tokenizer.eos_token_id is None:
         raise InputError("the tokenizer has no end-of-sequence token; set tokenizer.eos_token")
     encoded: list[EncodedExample] = []
     for example in examples:
-        # verbose=False: what is too long is dealt with here, transformers need not warn.
-        prompt = list(tokenizer(example.prompt, verbose=False)["input_ids"])
-        if prompt and prompt[-1] == end:
-            prompt.pop()
-        completion = list(
-            tokenizer(example.completion, add_special_tokens=False, verbose=False)["input_ids"]
-        )
-        input_ids = (*prompt, *completion, end)
+        input_ids, trained = token_ids(example, tokenizer)
         if len(input_ids) > max_length:
             if too_long == "skip":
                 continue
             raise InputError(
                 f"example {example.id} has {len(input_ids)} tokens and the window is {max_length}; "
-                "pass --too-long skip to leave such examples out"
+                "leave such examples out (too long: skip), or allow longer ones"
             )
-        labels = (*(IGNORED for _ in prompt), *completion, end)
-        encoded.append(EncodedExample(input_ids, labels, example.id))
+        pairs = zip(input_ids, trained, strict=True)
+        labels = tuple(token if kept else IGNORED for token, kept in pairs)
+        encoded.append(EncodedExample(tuple(input_ids), labels, example.id))
     if not encoded:
         raise InputError(
             f"none of {len(examples)} examples fits in the window of {max_length} tokens"

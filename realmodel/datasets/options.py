@@ -1,0 +1,86 @@
+"""How a data set is read: one object that travels whole from the command line to the reader."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from realmodel.datasets.document import Document
+from theory import InputError
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
+    "{% if message.role == 'assistant' %}"
+    "{% generation %}{{ message.content + '<|im_end|>\n' }}{% endgeneration %}"
+    "{% else %}{{ message.content + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+"""ChatML without a default system prompt, its assistant turns marked."""
+
+LOSSES = ("completion", "all")
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Which columns, which split, and which tokens are trained.
+
+    Parameters
+    ----------
+    column : str, optional
+        The column that holds everything: a text (all of it trained), a conversation, or beside a
+        prompt the completion (``chosen`` of preference rows).
+    prompt_columns : tuple of str
+        Columns that make the prompt, joined by newlines where there are several.
+    completion_column : str, optional
+        The column that is trained.
+    split, subset : str, optional
+        Of a folder, a hub data set or a JSON file that wraps several lists.
+    chat_template : str, optional
+        Jinja text that renders conversations; the tokenizer's own by default.
+    loss : {"completion", "all"}
+        Train the completion (of a conversation: the assistant's turns), or every token.
+
+    Raises
+    ------
+    InputError
+        When ``column`` is given beside a completion column, or ``loss`` is unknown.
+    """
+
+    column: str | None = None
+    prompt_columns: tuple[str, ...] = ()
+    completion_column: str | None = None
+    split: str | None = None
+    subset: str | None = None
+    chat_template: str | None = None
+    loss: Literal["completion", "all"] = "completion"
+
+    def __post_init__(self) -> None:
+        if self.column is not None and self.completion_column is not None:
+            raise InputError(
+                f"column {self.column!r} and completion column {self.completion_column!r} exclude "
+                "each other: the first holds all that is trained"
+            )
+        if self.loss not in LOSSES:
+            raise InputError(f"loss on {self.loss!r}: choose one of {', '.join(LOSSES)}")
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether any column was named."""
+        return bool(self.column or self.prompt_columns or self.completion_column)
+
+
+def read_template(source: str | None) -> str | None:
+    """The text of a chat template: that of a file, or the plain one by its name ``chatml``.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read.
+
+    Examples
+    --------
+    >>> read_template("chatml") == CHATML, read_template(None)
+    (True, None)
+    """
+    if source is None:
+        return None
+    return CHATML if source == "chatml" else Document.open(Path(source)).text
