@@ -1,0 +1,1 @@
+"""A causal language model as the bridge sees it: checkpoint, modules, batches, adapters."""
