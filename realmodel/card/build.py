@@ -162,6 +162,7 @@ def build_card(
         replicates=replicates,
         tangent=tangent,
         intervals=brackets,
+        protocol=options.protocol(),
     )
 
 

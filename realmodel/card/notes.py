@@ -82,21 +82,38 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
             )
         )
     if card.tangent is not None:
-        model, loss = card.tangent, card.data["loss"]
+        model, boast = card.tangent, boasting(card)
         promised = model.quadratic.gain()
-        too_much = loss is not None and promised > loss
-        level = (
-            f"That is more than the whole loss: {model.protocol['sequences']:.0f} sequences are "
-            "too few for its level, take it for the order alone."
-            if too_much
-            else "Its level is not a forecast."
-        )
         found.append(
             Note(
                 f"The {model.title} promises {number(promised)} nats per token of all layers, at "
                 f"rho = {number(model.quadratic.coupling)}. It orders placements better than the "
-                "model without a limit (docs/evidence.md), so layercard place goes by it. " + level,
-                void=too_much,
+                "model without a limit (docs/evidence.md), so layercard place goes by it. "
+                + (boast or "Its level is not a forecast."),
+                void=boast is not None,
             )
         )
+    if card.protocol is not None:
+        found.append(
+            Note(
+                f"The planned run is {card.protocol.title} falling linearly to zero, alpha "
+                f"{card.protocol.alpha:g}: gains in budget are of this run and of no other."
+            )
+        )
+    if card.edited:
+        found.append(Note(EDITED, void=True))
     return tuple(found)
+
+
+EDITED = "This card was edited after it was measured: its digest is not that of its numbers."
+
+
+def boasting(card: "LayerCard") -> str | None:
+    """What is wrong with a tangent model that promises more than the whole loss, or ``None``."""
+    model, loss = card.tangent, card.data["loss"]
+    if model is None or loss is None or model.quadratic.gain() <= loss:
+        return None
+    return (
+        f"That is more than the whole loss: {model.protocol['sequences']:.0f} sequences are "
+        "too few for its level, take it for the order alone."
+    )

@@ -65,6 +65,8 @@ def parse_json(text: str, source: str, what: str) -> Any:
     for where, found in _leaves(value):
         if len(where) > DEEPEST:
             raise InputError(f"{source!r} is not a {what}: it is nested too deeply")
+        if isinstance(found, str) and not _encodable(found):
+            raise InputError(f"{source!r} is not a {what}: it holds half of a surrogate pair")
         if isinstance(found, int | float) and not -LARGEST <= found <= LARGEST:
             shown = found if isinstance(found, float) else "an integer of too many digits"
             raise InputError(
@@ -74,13 +76,23 @@ def parse_json(text: str, source: str, what: str) -> Any:
     return value
 
 
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _leaves(value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Every number and string with its path; stops descending just beyond the deepest level."""
+    """Every key, number and string with its path; stops just beyond the deepest level."""
     stack: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while stack:
         where, found = stack.pop()
         if isinstance(found, dict | list) and len(where) <= DEEPEST:
             items = found.items() if isinstance(found, dict) else enumerate(found)
             stack.extend(((*where, key), item) for key, item in items)
+            if isinstance(found, dict):
+                yield from ((where, key) for key in found)
         else:
             yield where, found
