@@ -81,6 +81,13 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 f"{number(interval['cross_fitted_upper'])}."
             )
         )
+    if card.protocol is not None:
+        found.append(
+            Note(
+                f"The planned run is {card.protocol.title} falling linearly to zero, alpha "
+                f"{card.protocol.alpha:g}: gains in budget are of this run and of no other."
+            )
+        )
     if card.tangent is not None:
         model, boast = card.tangent, boasting(card)
         promised = model.quadratic.gain()
@@ -91,13 +98,6 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 "model without a limit (docs/evidence.md), so layercard place goes by it. "
                 + (boast or "Its level is not a forecast."),
                 void=boast is not None,
-            )
-        )
-    if card.protocol is not None:
-        found.append(
-            Note(
-                f"The planned run is {card.protocol.title} falling linearly to zero, alpha "
-                f"{card.protocol.alpha:g}: gains in budget are of this run and of no other."
             )
         )
     if card.edited:

@@ -10,10 +10,10 @@ from rich.progress import TaskID
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, say
 from realmodel.cli.protocol import (
     Alpha,
+    BatchSize,
     LearningRate,
     Rank,
     Steps,
-    TrainBatchSize,
     announce,
     planned,
 )
@@ -43,7 +43,7 @@ def compare(
     alpha: Alpha = None,
     learning_rate: LearningRate = None,
     steps: Steps = None,
-    train_batch_size: TrainBatchSize = None,
+    train_batch_size: BatchSize = None,
     training_samples: Annotated[int, typer.Option(help="Sequences to train on.")] = 256,
     heldout_samples: Annotated[int, typer.Option(help="Sequences to measure on.")] = 96,
     max_length: Annotated[int, typer.Option(help="Leave longer sequences out.")] = 72,

@@ -14,10 +14,10 @@ from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, say
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.protocol import (
     Alpha,
+    BatchSize,
     LearningRate,
     Rank,
     Steps,
-    TrainBatchSize,
     announce,
     planned,
 )
@@ -57,7 +57,7 @@ def finetune(
     alpha: Alpha = None,
     learning_rate: LearningRate = None,
     steps: Steps = None,
-    train_batch_size: TrainBatchSize = None,
+    train_batch_size: BatchSize = None,
     num_samples: Annotated[
         int | None, typer.Option(min=2, help="Examples to draw from the data.")
     ] = 1024,

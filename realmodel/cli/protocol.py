@@ -10,7 +10,8 @@ from realmodel.cli.console import say
 if TYPE_CHECKING:
     from realmodel.finetune.options import FinetuneOptions
 
-Rank = Annotated[int | None, typer.Option(min=1, max=65_536, show_default="8", help="LoRA rank.")]
+# Ranges are checked by FinetuneOptions, in its own words.
+Rank = Annotated[int | None, typer.Option(show_default="8", help="LoRA rank.")]
 Alpha = Annotated[
     float | None, typer.Option(show_default="2 x rank", help="lora_alpha of that rank.")
 ]
@@ -19,14 +20,14 @@ LearningRate = Annotated[
     typer.Option(show_default="0.001", help="Of Adam's first step; falls linearly to zero."),
 ]
 Steps = Annotated[
-    int | None,
-    typer.Option(min=1, max=1_000_000, show_default="100", help="Adam steps of the training run."),
+    int | None, typer.Option(show_default="100", help="Adam steps of the training run.")
 ]
 TrainBatchSize = Annotated[
+    int | None, typer.Option("--train-batch-size", show_default="8", help="Sequences per step.")
+]
+BatchSize = Annotated[  # where nothing else comes in batches, the short name says the same
     int | None,
-    typer.Option(
-        "--train-batch-size", min=1, max=65_536, show_default="8", help="Sequences per step."
-    ),
+    typer.Option("--train-batch-size", "--batch-size", show_default="8", help="Sequences a step."),
 ]
 
 

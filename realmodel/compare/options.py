@@ -66,9 +66,8 @@ class CompareOptions:
                     f"{name.replace('_', ' ')} must be positive, got {getattr(self, name)}"
                 )
         if not 0 <= self.damping < math.inf:
-            raise InputError(
-                f"damping must {'be finite' if self.damping > 0 else 'not be negative'}, got {self.damping}"
-            )
+            problem = "be finite" if self.damping > 0 else "not be negative"
+            raise InputError(f"damping must {problem}, got {self.damping}")
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; the fine-tuning seed is left out, since every run has its own."""
