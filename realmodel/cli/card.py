@@ -292,7 +292,9 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
         too_long=options.too_long,
     )
     table = find_modules(model, options.modules)
-    device = "cuda" if source.device == "auto" else source.device
+    device = source.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = getattr(torch, source.dtype or "float32")
     rate = matrix_rate(device, precision)
     stages = estimate_stages(

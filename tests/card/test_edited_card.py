@@ -38,13 +38,20 @@ def tangent_record(measured: LayerCard) -> dict[str, Any]:
     return written
 
 
+@pytest.fixture(scope="module")
+def bases(
+    record: dict[str, Any], tangent_record: dict[str, Any]
+) -> Callable[[bool], dict[str, Any]]:
+    """A function, whose name Hypothesis can print."""
+    return lambda tangent: tangent_record if tangent else record
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Every place in a JSON value, containers too."""
     if path:
         yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value)
     if isinstance(value, dict | list):
-        for key, inner in items if value else ():
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from places(inner, (*path, key))
 
 
@@ -167,9 +174,9 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
 @settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(tangent=st.booleans(), place_=st.integers(0, 10**6), odd=st.sampled_from(range(len(ODD))))
 def test_no_edit_ends_in_a_traceback(
-    record: dict[str, Any], tangent_record: dict[str, Any], tangent: bool, place_: int, odd: int
+    bases: Callable[[bool], dict[str, Any]], tangent: bool, place_: int, odd: int
 ) -> None:
-    base = tangent_record if tangent else record
+    base = bases(tangent)
     found = list(places(base))
     changed = edited(base, found[place_ % len(found)], ODD[odd])
     with suppress(InputError):
