@@ -1,6 +1,7 @@
 """Whether a folder can be written, asked before hours of work."""
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from theory import InputError
@@ -35,5 +36,6 @@ def output_folder(path: str | Path) -> Path:
         ) from error
     finally:
         for parent in reversed(made):
-            parent.rmdir()
+            with suppress(OSError):  # another process has put something there meanwhile
+                parent.rmdir()
     return folder

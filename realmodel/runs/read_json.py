@@ -14,6 +14,9 @@ DEEPEST: Final = 64
 LARGEST: Final = 1e150
 """Numbers whose square would overflow come from no measurement."""
 
+WHOLE: Final = 2**63 - 1
+"""Integers that NumPy and torch can hold."""
+
 
 def read_json(path: str | Path, what: str) -> Any:
     """The JSON value in a regular file.
@@ -28,7 +31,8 @@ def read_json(path: str | Path, what: str) -> Any:
     ------
     InputError
         If it is no regular file (a pipe would hang, a device never end), cannot be read, is not
-        UTF-8 or JSON, is nested too deeply, or holds NaN, infinity or a number beyond 1e150.
+        UTF-8 or JSON, is nested too deeply, or holds NaN, infinity, a number beyond 1e150 or an
+        integer beyond 64 bits.
     """
     path = Path(path)
     try:
@@ -67,7 +71,8 @@ def parse_json(text: str, source: str, what: str) -> Any:
             raise InputError(f"{source!r} is not a {what}: it is nested too deeply")
         if isinstance(found, str) and not _encodable(found):
             raise InputError(f"{source!r} is not a {what}: it holds half of a surrogate pair")
-        if isinstance(found, int | float) and not -LARGEST <= found <= LARGEST:
+        limit = LARGEST if isinstance(found, float) else WHOLE
+        if isinstance(found, int | float) and not -limit <= found <= limit:
             shown = found if isinstance(found, float) else "an integer of too many digits"
             raise InputError(
                 f"{source!r} is not a {what}: {shown} at {'/'.join(map(str, where))} is too large "
