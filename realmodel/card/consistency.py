@@ -72,7 +72,9 @@ def _protocol(record: Mapping[str, Any]) -> Iterator[str]:
     options, planned = record["options"], record.get("protocol")
     named = {"batch_size": "train_batch_size"}
     tangent = (record.get("tangent") or {}).get("protocol", {})
-    for name in PROTOCOL if planned is not None else ():
+    if planned is None:
+        return
+    for name in PROTOCOL:
         for section, other in (
             ("options", options.get(named.get(name, name))),
             ("tangent/protocol", tangent.get(name)),
