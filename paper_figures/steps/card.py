@@ -65,6 +65,7 @@ def measure(
         directions=directions,
         curvature_samples=curvature_samples,
         steps=steps,
+        learning_rate=1e-2,  # as the runs of the other steps
         calibrate=calibrate,
         seed=seed,
         too_long="skip",

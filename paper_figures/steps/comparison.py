@@ -69,7 +69,7 @@ def run(
         max_length=256,
         directions=directions,
         curvature_samples=curvature_samples,
-        finetune=FinetuneOptions(steps=steps, batch_size=6),
+        finetune=FinetuneOptions(rank=4, alpha=8.0, learning_rate=1e-2, steps=steps, batch_size=6),
         seed=seed,
     )
     split = Task.from_examples(label(task), checkpoint, examples[:cut], examples[cut:], options)

@@ -8,6 +8,7 @@ from paper_figures.steps.card import card
 from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
 
 RANDOM_DRAWS = 3
+RATE = 1e-2
 ALL_RANK = 4
 """LoRA rank when every layer is adapted; k of L layers get rank ALL_RANK L / k."""
 
@@ -64,7 +65,7 @@ def tune(
     table = find_modules(checkpoint.model)
     rows: list[dict[str, Any]] = []
     # The first run of a process pays for what torch sets up once: it is not one of those timed.
-    warm_up = FinetuneOptions(rank=ALL_RANK, alpha=2.0 * ALL_RANK, steps=1)
+    warm_up = FinetuneOptions(rank=ALL_RANK, alpha=2.0 * ALL_RANK, learning_rate=RATE, steps=1)
     loss_before = finetune(
         checkpoint, split.training, split.heldout, target_modules(table), warm_up
     ).loss_before
@@ -76,7 +77,9 @@ def tune(
                 split.training,
                 split.heldout,
                 target_modules(table, layers=layers),
-                FinetuneOptions(rank=rank, alpha=2.0 * rank, steps=steps, seed=run),
+                FinetuneOptions(
+                    rank=rank, alpha=2.0 * rank, learning_rate=RATE, steps=steps, seed=run
+                ),
                 loss_before=loss_before,
             )
             rows.append(

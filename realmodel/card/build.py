@@ -173,6 +173,7 @@ def measure_card(
         replicates=replicates,
         tangent=tangent,
         intervals=brackets,
+        protocol=options.protocol(),
     )
 
 

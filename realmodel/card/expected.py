@@ -27,7 +27,7 @@ def expected_stages(
     model
         The architecture is enough: see :func:`realmodel.model.checkpoint.empty_model`.
     device : str
-        A torch device; ``auto`` counts as cuda.
+        A torch device; ``auto`` is cuda where there is one.
 
     Returns
     -------
@@ -35,7 +35,8 @@ def expected_stages(
         Times within a factor of two; memory of the large arrays.
     """
     table = find_modules(model, options.modules)
-    device = "cuda" if device == "auto" else device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     rate = matrix_rate(device, dtype)
     stages = estimate_stages(
         model,

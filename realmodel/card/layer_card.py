@@ -11,13 +11,16 @@ import numpy as np
 
 from realmodel.card.additivity_record import additivity_record
 from realmodel.card.coupling import Coupling, coupling
+from realmodel.card.digest import card_digest
 from realmodel.card.predictor import Predictor, PredictorName, no_tangent
 from realmodel.card.profile import LayerProfile, ModuleProfile
-from realmodel.card.schema import FORMAT, VERSION, parse_card
+from realmodel.card.schema import FORMAT, VERSION, check_card, parse_card
 from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.measure.replicates import Replicates
+from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.runs.atomic import write_atomically
+from realmodel.runs.read_json import read_json
 from theory import BlockQuadratic, InputError
 
 
@@ -51,6 +54,11 @@ class LayerCard:
         Brackets of the gain of whole layers, every weight free, where they were asked for.
     measured : tuple of mapping
         Fine-tuning runs on this model and task, where ``layercard finetune`` has run.
+    protocol : FinetuneOptions or None
+        The training run that is planned: what the tangent model predicts, and what a placement
+        carries on. ``None`` on older cards that do not say.
+    edited : bool
+        Whether the file that it was read from had been changed by hand.
     """
 
     model: Mapping[str, Any]
@@ -66,6 +74,8 @@ class LayerCard:
     tangent: Predictor | None = None
     intervals: tuple[Mapping[str, Any], ...] = field(default=())
     measured: tuple[Mapping[str, Any], ...] = field(default=())
+    protocol: FinetuneOptions | None = None
+    edited: bool = False
 
     def __post_init__(self) -> None:
         """Check that the sections speak of the same layers."""
@@ -105,8 +115,9 @@ class LayerCard:
         where = {layer: position for position, layer in enumerate(self.indices)}
         missing = [layer for layer in layers if layer not in where]
         if missing:
+            named = f"{missing[:6]}"[:-1] + (", ...]" if len(missing) > 6 else "]")
             raise InputError(
-                f"layers {missing} are not on the card: it has {self.indices[0]}"
+                f"layers {named} are not on the card: it has {self.indices[0]}"
                 f"..{self.indices[-1]} ({len(where)} layers)"
             )
         return tuple(where[layer] for layer in layers)
@@ -140,7 +151,7 @@ class LayerCard:
         quadratic = self.quadratic
         everything = tuple(range(len(self.layers)))
         error = self.predictor("gauss-newton").gain_error(everything)
-        return {
+        record = {
             "format": FORMAT,
             "version": VERSION,
             "created": self.created,
@@ -148,6 +159,7 @@ class LayerCard:
             "data": dict(self.data),
             "options": dict(self.options),
             "versions": dict(self.versions),
+            "protocol": None if self.protocol is None else self.protocol.planned(),
             "layers": [self._layer_row(profile) for profile in self.layers],
             "modules": [self._module_row(profile) for profile in self.modules],
             "coupling": self.coupling.to_dict(),
@@ -165,7 +177,9 @@ class LayerCard:
             "intervals": [dict(interval) for interval in self.intervals],
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
+            "edited": self.edited,
         }
+        return record | {"digest": card_digest(record)}
 
     def _module_row(self, module: ModuleProfile) -> dict[str, Any]:
         own = adapter_cost([module], self.costs.rank)
@@ -206,11 +220,7 @@ class LayerCard:
             values that the schema or the quadratic refuses.
         """
         path = Path(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read the card {str(path)!r}: {error}") from error
-        record = parse_card(text, str(path))
+        record = check_card(read_json(path, "card"), str(path))
         card = cls.from_dict(record, source=str(path))
         digest = record["quadratic"]["replicates"]
         replicates = Replicates.load(path.parent / "quadratic.npz", digest)
@@ -243,6 +253,15 @@ class LayerCard:
                 tangent=Predictor.tangent(record["tangent"]) if record.get("tangent") else None,
                 intervals=tuple(record.get("intervals", ())),
                 measured=tuple(record["measured"]),
+                protocol=_protocol(record),
+                edited=record.get("edited", False)
+                or record.get("digest", card_digest(record)) != card_digest(record),
             )
         except ValueError as error:
             raise InputError(f"{source!r} is not a consistent card: {error}") from error
+
+
+def _protocol(record: Mapping[str, Any]) -> FinetuneOptions | None:
+    """As the card says; an older one says it of its tangent model, or not at all."""
+    planned = record.get("protocol") or (record.get("tangent") or {}).get("protocol")
+    return None if planned is None else FinetuneOptions.from_planned(planned)

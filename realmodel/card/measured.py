@@ -1,6 +1,5 @@
 """Fine-tuning results beside the card's predictions."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from realmodel.card.layer_card import LayerCard
+from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.runs.read_json import read_json
 from theory import InputError
 
 
@@ -16,7 +17,8 @@ def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:
 
     Rows hold ``layers``, ``rank``, ``seeds``, ``loss_before``, ``loss_after``, ``gain`` (held-out,
     nats per completion token) with its standard error over seeds, ``predicted_gain`` of the
-    quadratic, ``tokens_per_second``, ``peak_memory_bytes``, ``adapter_bytes``, and where they were
+    card, ``not_comparable``: why that prediction is not of these runs, or null,
+    ``tokens_per_second``, ``peak_memory_bytes``, ``adapter_bytes``, and where they were
     asked for ``latency_overhead``, ``bleu``, ``chrf`` and ``ter``.
 
     Raises
@@ -25,7 +27,7 @@ def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:
         The file cannot be read, holds no runs, or its runs are of another model than the card.
     """
     try:
-        runs: Sequence[Mapping[str, Any]] = json.loads(Path(path).read_text())["runs"]
+        runs: Sequence[Mapping[str, Any]] = read_json(path, "fine-tuning result")["runs"]
         found: dict[tuple[int, ...], list[Mapping[str, Any]]] = {}
         for run in runs:
             if run["model_digest"] != card.model["digest"]:
@@ -37,7 +39,7 @@ def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:
         rows = [_row(card, layers, own) for layers, own in found.items()]
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{str(path)!r} is not a fine-tuning result: {error!r}") from error
     if not rows:
         raise InputError(f"{str(path)!r} holds no fine-tuning run")
@@ -62,6 +64,7 @@ def _row(
         "gain": float(gains.mean()),
         "gain_error": error,
         "predicted_gain": card.predictor().quadratic.gain(card.positions(layers)),
+        "not_comparable": next(filter(None, (not_comparable(card, layers, r) for r in runs)), None),
         "tokens_per_second": mean("tokens_per_second"),
         "peak_memory_bytes": mean("peak_memory_bytes"),
         "adapter_bytes": mean("adapter_bytes"),
@@ -73,3 +76,14 @@ def _row(
         for score in ("bleu", "chrf", "ter"):
             row[score] = float(np.mean([run["generation"][score] for run in runs]))
     return row
+
+
+def not_comparable(card: LayerCard, layers: tuple[int, ...], run: Mapping[str, Any]) -> str | None:
+    """Why the card's prediction for ``layers`` is not of this run, or ``None`` where it is."""
+    if card.predictor().name != "tangent" or card.protocol is None:
+        return "the card predicts without a limit on steps"
+    if sorted(run.get("modules", ())) != sorted(card.modules_of(layers)):
+        return "the run adapted other modules of these layers"
+    if run.get("ranks"):
+        return "the run has ranks of its own by module"
+    return card.protocol.differences(FinetuneOptions.from_planned(run["options"]))

@@ -1,6 +1,7 @@
 """How a card is measured."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from realmodel.measure.tangent import SEQUENCES
@@ -54,7 +55,7 @@ class CardOptions:
     """
 
     directions: int = 4
-    rank: int = 8
+    rank: int = FinetuneOptions.rank
     alpha: float | None = None
     ridge: float = 1e-3
     damping: float = 0.0
@@ -63,9 +64,9 @@ class CardOptions:
     too_long: Literal["error", "skip"] = "error"
     modules: tuple[str, ...] | None = None
     curvature_samples: int = 64
-    steps: int = 40
-    learning_rate: float = 1e-2
-    train_batch_size: int = 8
+    steps: int = FinetuneOptions.steps
+    learning_rate: float = FinetuneOptions.learning_rate
+    train_batch_size: int = FinetuneOptions.batch_size
     tangent_samples: int = SEQUENCES
     intervals: tuple[tuple[int, ...], ...] = ()
     interval_products: int = 8
@@ -88,12 +89,13 @@ class CardOptions:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("ridge", "damping"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < inf:
+                problem = "be finite" if getattr(self, name) > 0 else "not be negative"
+                raise InputError(f"{name} must {problem}, got {getattr(self, name)}")
         if self.tangent_samples < 0:
             raise InputError(f"tangent_samples must not be negative, got {self.tangent_samples}")
         self.protocol()
-        if not self.interval_damping > 0:
+        if not 0 < self.interval_damping < inf:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")
         if self.alpha is not None and not self.alpha > 0:
             raise InputError(f"alpha must be positive, got {self.alpha}")

@@ -7,6 +7,7 @@ from typer.core import TyperGroup
 
 from realmodel.runs.allocator import keep_freed_memory
 from realmodel.runs.console import stderr
+from realmodel.runs.printable import printable
 from theory import InputError
 
 
@@ -18,7 +19,8 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except InputError as error:
-            stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+            message = printable(f"error: {error}")
+            stderr.print(message, style="red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from None
 
 

@@ -10,8 +10,17 @@ from rich.progress import TaskID
 
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.protocol import (
+    Alpha,
+    LearningRate,
+    Rank,
+    Steps,
+    TrainBatchSize,
+    announce,
+    planned,
+)
 from realmodel.datasets import ReadOptions
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr, stdout
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say, stderr, stdout
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -68,14 +77,14 @@ def card(
         int | None,
         typer.Option(min=1, help="Examples to draw; 512 by default, or all if there are fewer."),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sequences per pass.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, max=65_536, help="Sequences per pass.")] = 8,
     modules: Annotated[
         list[str] | None,
         typer.Option(help="Pattern of modules to measure; may be repeated."),
     ] = None,
-    directions: Annotated[int, typer.Option(min=1, help="Directions per module.")] = 4,
-    rank: Annotated[int, typer.Option(min=1, help="LoRA rank of costs and exports.")] = 8,
-    alpha: Annotated[float | None, typer.Option(help="lora_alpha; 2 x rank by default.")] = None,
+    directions: Annotated[int, typer.Option(min=1, max=65_536, help="Directions per module.")] = 4,
+    rank: Rank = None,
+    alpha: Alpha = None,
     ridge: Annotated[
         float, typer.Option(min=0, help="Share of the mean eigenvalue added to moments.")
     ] = 1e-3,
@@ -85,15 +94,11 @@ def card(
     curvature_samples: Annotated[
         int, typer.Option(min=1, help="Examples that the curvature is measured on.")
     ] = 64,
-    steps: Annotated[
-        int, typer.Option(min=1, help="Adam steps of the run whose gain is predicted.")
-    ] = 40,
-    learning_rate: Annotated[
-        float, typer.Option(help="Its first learning rate, which falls linearly to zero.")
-    ] = 1e-2,
-    train_batch_size: Annotated[int, typer.Option(min=1, help="Its sequences per step.")] = 8,
+    steps: Steps = None,
+    learning_rate: LearningRate = None,
+    train_batch_size: TrainBatchSize = None,
     tangent_samples: Annotated[
-        int, typer.Option(min=0, help="Examples for that prediction; 0 leaves it out.")
+        int, typer.Option(min=0, help="Examples to predict the planned run on; 0 leaves it out.")
     ] = 256,
     interval: Annotated[
         list[str] | None,
@@ -103,7 +108,7 @@ def card(
         ),
     ] = None,
     interval_products: Annotated[
-        int, typer.Option(min=1, help="Gauss-Newton products behind a bracket.")
+        int, typer.Option(min=1, max=1000, help="Gauss-Newton products behind a bracket.")
     ] = 8,
     interval_damping: Annotated[
         float, typer.Option(help="Ridge of that curvature, in the metric of Sigma and Gamma.")
@@ -138,27 +143,44 @@ def card(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a Layer Card; prints it with its bounds.
+    """Measure a Layer Card for a planned training run; prints it with its bounds.
+
+    The run that you will train (--rank, --alpha, --learning-rate, --steps, --train-batch-size) is
+    what the card predicts, and what place and finetune take from it.
 
     Writes card.json, card.md, card.html and quadratic.npz to the output folder
     (out/card by default).
     """
     from realmodel.card import CardOptions, LayerCard
     from realmodel.card.measured import with_finetuning
+    from realmodel.model.lora_protocol import FinetuneOptions
     from realmodel.report.table import table
     from realmodel.runs import processes
+    from realmodel.runs.output_folder import output_folder
 
     if (saved is None) == (model is None or data is None):
         raise InputError("pass --model and --data to measure a card, or --card to read one")
     if offload is Offload.disk and resume_dir is None:
         raise InputError("--offload disk needs a folder: pass --resume-dir")
+    folder = output_dir or Path("out/card")
+    if not estimate:
+        output_folder(folder)
     if saved is not None:
         made = LayerCard.load(saved)
     else:
-        options = CardOptions(
-            directions=directions,
+        protocol = planned(
+            FinetuneOptions(),
             rank=rank,
             alpha=alpha,
+            learning_rate=learning_rate,
+            steps=steps,
+            train_batch_size=train_batch_size,
+            seed=seed,
+        )
+        options = CardOptions(
+            directions=directions,
+            rank=protocol.rank,
+            alpha=protocol.alpha,
             ridge=ridge,
             damping=damping,
             batch_size=batch_size,
@@ -166,9 +188,9 @@ def card(
             too_long=too_long.value,
             modules=tuple(modules) if modules else None,
             curvature_samples=curvature_samples,
-            steps=steps,
-            learning_rate=learning_rate,
-            train_batch_size=train_batch_size,
+            steps=protocol.steps,
+            learning_rate=protocol.learning_rate,
+            train_batch_size=protocol.batch_size,
             tangent_samples=tangent_samples,
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             interval_products=interval_products,
@@ -184,6 +206,7 @@ def card(
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
+        announce(protocol, "planned run")
         with processes.joined():
             made = measured(source, options, resume_dir)
             first = processes.place()[0] == 0
@@ -191,10 +214,16 @@ def card(
             return
     for path in finetuned or ():
         made = with_finetuning(made, path)
-    written = write_card(made, output_dir or Path("out/card"))
+    for row in made.measured:
+        if row.get("not_comparable"):
+            say(
+                f"layers {row['layers']}: not comparable with the prediction, "
+                f"{row['not_comparable']}"
+            )
+    written = write_card(made, folder)
     emit(made.to_dict(), table(made, width=stdout.width), as_json=as_json)
     for path in written:
-        stderr.print(f"wrote {path}", soft_wrap=True)
+        say(f"wrote {path}")
 
 
 @dataclass(frozen=True)

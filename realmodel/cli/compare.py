@@ -1,6 +1,5 @@
 """``layercard compare``: does a score predict what fine-tuning gains?"""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +8,17 @@ from rich.markdown import Markdown
 from rich.progress import TaskID
 
 from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.protocol import (
+    Alpha,
+    BatchSize,
+    LearningRate,
+    Rank,
+    Steps,
+    announce,
+    planned,
+)
 from realmodel.datasets import ReadOptions
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 
 
 @reads_data
@@ -29,12 +37,17 @@ def compare(
         str | None, typer.Option(help="Of the task, in tables; the data's file name.")
     ] = None,
     size: Annotated[int, typer.Option(min=1, help="Layers per placement.")] = 4,
-    placements: Annotated[int, typer.Option(min=3, help="Placements of this size.")] = 30,
-    seeds: Annotated[int, typer.Option(min=1, help="Fine-tuning runs per placement.")] = 2,
-    rank: Annotated[int, typer.Option(help="LoRA rank.")] = 4,
-    learning_rate: Annotated[float, typer.Option(help="Of the first step; falls to zero.")] = 1e-2,
-    steps: Annotated[int, typer.Option(help="Optimiser steps per run.")] = 30,
-    batch_size: Annotated[int, typer.Option(help="Sequences per step.")] = 6,
+    placements: Annotated[
+        int, typer.Option(min=3, max=10_000, help="Placements of this size.")
+    ] = 30,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="Fine-tuning runs per placement.")
+    ] = 2,
+    rank: Rank = None,
+    alpha: Alpha = None,
+    learning_rate: LearningRate = None,
+    steps: Steps = None,
+    train_batch_size: BatchSize = None,
     training_samples: Annotated[int, typer.Option(help="Sequences to train on.")] = 256,
     heldout_samples: Annotated[int, typer.Option(help="Sequences to measure on.")] = 96,
     max_length: Annotated[int, typer.Option(help="Leave longer sequences out.")] = 72,
@@ -55,15 +68,28 @@ def compare(
     continues. Writes comparison.json and comparison.md.
     """
     from realmodel.demo import checkpoint_source
+    from realmodel.demo.embedded import PREFIX
+    from realmodel.demo.measure import PROTOCOL
     from realmodel.evidence import CompareOptions, Task
     from realmodel.evidence import compare as run
     from realmodel.evidence.examples import task_examples
     from realmodel.finetuning import FinetuneOptions
-    from realmodel.finetuning.saved_run import write_json
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
-    from realmodel.runs.atomic import write_atomically
+    from realmodel.runs.atomic import write_atomically, write_json
+    from realmodel.runs.output_folder import output_folder
 
+    folder = output_folder(output_dir or Path("out/compare"))
+    own_task = data is None and model.startswith(PREFIX)
+    protocol = planned(
+        PROTOCOL if own_task else FinetuneOptions(),
+        rank=rank,
+        alpha=alpha,
+        learning_rate=learning_rate,
+        steps=steps,
+        train_batch_size=train_batch_size,
+        seed=0,
+    )
     options = CompareOptions(
         size=size,
         placements=placements,
@@ -74,20 +100,13 @@ def compare(
         directions=directions,
         curvature_samples=curvature_samples,
         damping=damping,
-        finetune=replace(
-            FinetuneOptions(),
-            rank=rank,
-            alpha=2.0 * rank,
-            learning_rate=learning_rate,
-            steps=steps,
-            batch_size=batch_size,
-        ),
+        finetune=protocol,
         seed=seed,
     )
+    announce(protocol, "every run")
     default, training, held = task_examples(model, data, heldout, options, reading, tell_columns)
     checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
     task = Task.from_examples(name or default, checkpoint, training, held, options)
-    folder = output_dir or Path("out/compare")
     with progress() as bar:
         stages: dict[str, TaskID] = {}
 
@@ -102,4 +121,4 @@ def compare(
     write_json(folder / "comparison.json", result.to_json())
     write_atomically(folder / "comparison.md", result.to_markdown())
     emit(result.to_json(), Markdown(result.to_markdown()), as_json=as_json)
-    stderr.print(f"wrote {folder / 'comparison.json'} and comparison.md", soft_wrap=True)
+    say(f"wrote {folder / 'comparison.json'} and comparison.md")

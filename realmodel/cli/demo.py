@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -32,14 +32,16 @@ def demo(
     from realmodel import report
     from realmodel.demo import CHECKPOINTS
     from realmodel.demo.embedded import LAYERS
-    from realmodel.demo.measure import measure_all
+    from realmodel.demo.measure import PROTOCOL, measure_all
     from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
     from realmodel.placement import place
     from realmodel.runs.atomic import write_atomically
+    from realmodel.runs.output_folder import output_folder
 
     if layers > LAYERS:
         raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
-    folder = output_dir or Path("out/demo")
+    folder = output_folder(output_dir or Path("out/demo"))
+    say(f"planned run: {PROTOCOL.title} (falling linearly to zero)")
     choices: dict[str, Choice] = {}
     with progress() as bar:
         lines = {name: bar.add_task(TITLES[name], total=None) for name in CHECKPOINTS}
@@ -72,7 +74,7 @@ def demo(
         for part in (report.table(cards[name]), chosen(record[name]["placements"], layers), Text())
     ]
     emit(record, Group(*shown), as_json=as_json)
-    stderr.print(f"written to {folder}: card.json and card.md per checkpoint, {picture.name}")
+    say(f"written to {folder}: card.json and card.md per checkpoint, {picture.name}")
 
 
 def placements(card: "LayerCard", choice: "Choice", size: int) -> dict[str, Any]:

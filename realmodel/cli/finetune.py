@@ -3,28 +3,53 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
+from rich.text import Text
 
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.protocol import (
+    Alpha,
+    BatchSize,
+    LearningRate,
+    Rank,
+    Steps,
+    announce,
+    planned,
+)
 from realmodel.datasets import ReadOptions
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
+from realmodel.runs.printable import printable
+from theory import InputError
+
+if TYPE_CHECKING:
+    from realmodel.model.lora_protocol import FinetuneOptions
+    from realmodel.placement.saved_placement import SavedPlacement
 
 
 @reads_data
 def finetune(
     reading: ReadOptions,
-    model: Annotated[str, typer.Option(help="Checkpoint: a folder or a hub id.")],
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Checkpoint: a folder or a hub id; the placement's by default."),
+    ] = None,
     heldout: Annotated[
         Path | None, typer.Option(help="Held-out data; by default a fifth of the prompts.")
     ] = None,
     heldout_split: Annotated[
         str | None, typer.Option(help="Split of the held-out data; that of --split.")
+    ] = None,
+    placement: Annotated[
+        Path | None,
+        typer.Option(
+            help="placement.json of layercard place: its modules, ranks and training run."
+        ),
     ] = None,
     layers: Annotated[
         str | None, typer.Option(help="Layers to adapt, such as 0-2,8; all by default.")
@@ -32,12 +57,14 @@ def finetune(
     modules: Annotated[
         list[str] | None, typer.Option(help="Full module name instead of layers; repeatable.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs, with seeds SEED, SEED+1, ...")] = 1,
-    rank: Annotated[int, typer.Option(help="LoRA rank.")] = 8,
-    alpha: Annotated[float | None, typer.Option(help="lora_alpha; 2 x rank by default.")] = None,
-    learning_rate: Annotated[float, typer.Option(help="Of the first step; falls to zero.")] = 1e-3,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 100,
-    batch_size: Annotated[int, typer.Option(help="Sequences per step.")] = 8,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="Runs, with seeds SEED, SEED+1, ...")
+    ] = 1,
+    rank: Rank = None,
+    alpha: Alpha = None,
+    learning_rate: LearningRate = None,
+    steps: Steps = None,
+    train_batch_size: BatchSize = None,
     num_samples: Annotated[
         int | None, typer.Option(min=2, help="Examples to draw from the data.")
     ] = 1024,
@@ -64,30 +91,45 @@ def finetune(
 ) -> None:
     """Train LoRA adapters and measure the held-out loss before and after.
 
-    With an output folder the runs are saved there, and a killed command continues.
+    With --placement the modules, their ranks and the training run are those that layercard place
+    wrote; options change the run, and then the prediction is marked as not of this run.
+
+    With an output folder the runs are saved there, each with its adapter in adapter/ as
+    PeftModel.from_pretrained loads it, and a killed command continues.
     """
     from realmodel.datasets.sample import read_at_most
     from realmodel.datasets.split import split_by_prompt
     from realmodel.finetuning import FinetuneOptions, target_modules
     from realmodel.finetuning import finetune as run
-    from realmodel.finetuning.saved_run import write_json
     from realmodel.model.batches import encode
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
+    from realmodel.placement.saved_placement import SavedPlacement
+    from realmodel.runs.atomic import write_json
+    from realmodel.runs.output_folder import output_folder
 
+    if output_dir is not None:
+        output_folder(output_dir)
+    saved = None if placement is None else SavedPlacement.load(placement)
+    if saved is not None and (layers is not None or modules is not None or rank is not None):
+        raise InputError("a placement has its own modules and ranks: leave out the other options")
+    if saved is None and model is None:
+        raise InputError("name the checkpoint by --model, or a placement of one by --placement")
     chosen = None if layers is None else list(parse_layers(layers))
-    options = [
-        FinetuneOptions(
-            rank=rank,
-            alpha=2.0 * rank if alpha is None else alpha,
-            learning_rate=learning_rate,
-            steps=steps,
-            batch_size=batch_size,
-            seed=seed + index,
-        )
-        for index in range(seeds)
-    ]
+    names = modules if saved is None else list(saved.ranks)
+    first = planned(
+        FinetuneOptions() if saved is None else saved.protocol,
+        rank=rank,
+        alpha=alpha,
+        learning_rate=learning_rate,
+        steps=steps,
+        train_batch_size=train_batch_size,
+        seed=seed,
+    )
+    options = [replace(first, seed=seed + index) for index in range(seeds)]
+    source = str(model if model is not None or saved is None else saved.model)
+    announce(first, "training run" if saved is None else "training run of the placement")
     examples = read_at_most(data, num_samples, seed=seed, options=reading, tell=tell_columns)
     if heldout is None:
         examples, held = split_by_prompt(examples, seed=seed)
@@ -100,9 +142,9 @@ def finetune(
         )
     held = held[:heldout_samples]
     checkpoint = load_checkpoint(
-        model, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
+        source, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
     )
-    targets = target_modules(find_modules(checkpoint.model), layers=chosen, names=modules)
+    targets = target_modules(find_modules(checkpoint.model), layers=chosen, names=names)
     window = max_length or int(getattr(checkpoint.model.config, "max_position_embeddings", 1024))
     training, measured = (
         encode(rows, checkpoint.tokenizer, max_length=window, too_long="skip")
@@ -114,28 +156,41 @@ def finetune(
     loss_before: float | None = None
     with progress() as bar:
         for protocol in options:
-            advance = partial(advanced, bar, bar.add_task(f"seed {protocol.seed}", total=steps))
+            line = bar.add_task(f"seed {protocol.seed}", total=protocol.steps)
             result = run(
                 checkpoint,
                 training,
                 measured,
                 targets,
                 protocol,
+                ranks=None if saved is None else saved.other_ranks,
                 loss_before=loss_before,
                 folder=output_dir / f"seed-{protocol.seed}" if output_dir else None,
                 save_every=save_every,
                 measure_latency=latency,
                 generate_for=[example for example in held if example.group in prompts],
                 max_new_tokens=max_new_tokens,
-                on_step=advance,
+                on_step=partial(advanced, bar, line),
             )
             loss_before = result.loss_before
             results.append(result.to_json())
-    record = {"runs": results}
+    predicted = None if saved is None else prediction(saved, first, checkpoint.digest)
+    record = {"runs": results, "predicted": predicted}
+    emit(record, table(results, predicted), as_json=as_json)
     if output_dir is not None:
-        write_json(output_dir / "finetune.json", record)
-        stderr.print(f"wrote {output_dir / 'finetune.json'}", soft_wrap=True)
-    emit(record, table(results), as_json=as_json)
+        say(f"wrote {write_json(output_dir / 'finetune.json', record)}")
+        for protocol in options:
+            say(f"adapter: {output_dir / f'seed-{protocol.seed}' / 'adapter'}")
+
+
+def prediction(saved: "SavedPlacement", ran: "FinetuneOptions", digest: str) -> dict[str, Any]:
+    """What the placement promised, and why that is not of this run where it is not."""
+    return {
+        "placement": saved.source,
+        "predictor": saved.predictor,
+        "gain": saved.predicted_gain,
+        "not_comparable": saved.not_comparable(ran, digest),
+    }
 
 
 def advanced(bar: Progress, line: TaskID, done: int) -> None:
@@ -143,9 +198,14 @@ def advanced(bar: Progress, line: TaskID, done: int) -> None:
     bar.update(line, completed=done)
 
 
-def table(results: list[dict[str, Any]]) -> Table:
-    """One row per seed."""
-    rows = Table(title=f"{results[0]['model']}: layers {results[0]['layers']}")
+def table(results: list[dict[str, Any]], predicted: dict[str, Any] | None = None) -> Table:
+    """One row per seed, and below them what was predicted."""
+    title = f"{results[0]['model']}: layers {results[0]['layers']}"
+    rows = Table(title=Text(printable(title)))
+    if predicted is not None:
+        reason = predicted["not_comparable"]
+        level = "of this run" if reason is None else f"not comparable: {reason}"
+        rows.caption = f"predicted gain {predicted['gain']:.4f}, {level}"
     for heading in ("seed", "loss before", "after", "gain", "tokens/s", "adapter", "peak memory"):
         rows.add_column(heading, justify="right")
     with_latency = results[0]["latency"] is not None

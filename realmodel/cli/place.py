@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from realmodel.cli.layers import parse_layers
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,11 +36,13 @@ def place(
     card: Annotated[Path, typer.Argument(help="card.json, written by layercard card.")],
     objective: Annotated[
         Objective,
-        typer.Option(help="What the budget limits: gain takes a number of layers."),
+        typer.Option(help="What the budget limits: gain takes a number of layers, others a cost."),
     ] = Objective.gain,
     budget: Annotated[
         str,
-        typer.Option(help="4 layers, 60% of adapting every layer, or an amount: 80ms, 1.5GB."),
+        typer.Option(
+            help="4 (layers), or of a cost 60% of adapting every layer or an amount: 80ms, 1.5GB."
+        ),
     ] = "4",
     layers: Annotated[
         str | None, typer.Option(help="Layers to choose from, such as 0-5,8; all by default.")
@@ -59,11 +61,18 @@ def place(
         str | None, typer.Option(help="Where the card's checkpoint is now, if it moved.")
     ] = None,
     export: Annotated[
-        str, typer.Option(help="Formats: json, python, axolotl, peft; comma-separated.")
-    ] = "json,python,axolotl,peft",
+        str | None,
+        typer.Option(
+            help="Formats: json, python, axolotl, peft; comma-separated. All that can express the "
+            "placement by default."
+        ),
+    ] = None,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Measure the costs again, on this machine."),
+    ] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
     ] = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
@@ -71,17 +80,27 @@ def place(
 ) -> None:
     """Choose the layers to adapt under a budget.
 
-    Prints the placement, the runner-up, the Pareto front and what is guaranteed. With
-    --output-dir it also writes the configuration, after the model has confirmed it.
+    Prints the placement, the runner-up, the Pareto front, what is guaranteed and the
+    peft.LoraConfig. With --output-dir it also writes the configuration, after the model has
+    confirmed it, and placement.json, from which layercard finetune trains.
     """
     from realmodel.card import LayerCard
     from realmodel.placement import place as choose
     from realmodel.placement.card_model import card_model
-    from realmodel.placement.export import lora_config_arguments, write_exports
+    from realmodel.placement.export import (
+        FORMATS,
+        formats_for,
+        lora_config_arguments,
+        lora_config_code,
+        write_exports,
+    )
+    from realmodel.runs.output_folder import output_folder
 
+    if output_dir is not None:
+        output_folder(output_dir)
     measured = LayerCard.load(card)
     if calibrate:
-        measured = _calibrated(measured, model, seed)
+        measured = _calibrated(measured, model, seed, trust_remote_code)
     choice = choose(
         measured,
         objective=objective.value,
@@ -97,24 +116,41 @@ def place(
         measured.options["alpha"],
         ranks=None if choice.ranks is None else choice.ranks.ranks,
     )
-    record = choice.to_dict() | {"lora_config": arguments, "model": dict(measured.model)}
+    protocol = measured.protocol
+    record = choice.to_dict() | {
+        "protocol": None if protocol is None else protocol.planned(),
+        "lora_config": arguments,
+        "model": dict(measured.model),
+    }
     written: tuple[Path, ...] = ()
     if output_dir is not None:
         from realmodel.runs.atomic import write_json
 
-        skeleton = card_model(measured, model)
-        formats = [name.strip() for name in export.split(",") if name.strip()]
+        skeleton = card_model(measured, model, trust_remote_code=trust_remote_code)
+        if export is None:
+            formats = formats_for(arguments)
+            for name in sorted(FORMATS.keys() - formats):
+                say(f"not written: {name}, which cannot express this placement")
+        else:
+            formats = [name.strip() for name in export.split(",") if name.strip()]
         source = model or measured.model["source"]
         written = write_exports(
             output_dir, arguments, skeleton, dict(measured.model) | {"source": source}, formats
         )
         written += (write_json(output_dir / "placement.json", record),)
     emit(record, render(measured, choice), as_json=as_json)
+    if as_json:
+        for warning in choice.warnings:
+            say(f"warning: {warning}")
+    else:
+        typer.echo(lora_config_code(arguments))
     for path in written:
-        stderr.print(f"wrote {path}", soft_wrap=True)
+        say(f"wrote {path}")
 
 
-def _calibrated(card: "LayerCard", model: str | None, seed: int) -> "LayerCard":
+def _calibrated(
+    card: "LayerCard", model: str | None, seed: int, trust_remote_code: bool
+) -> "LayerCard":
     from dataclasses import replace
 
     from realmodel.costs.calibration import calibrated_costs, random_batch
@@ -122,7 +158,7 @@ def _calibrated(card: "LayerCard", model: str | None, seed: int) -> "LayerCard":
     from realmodel.model.modules import AdaptedModule
     from realmodel.placement.card_model import check_digest, check_model
 
-    checkpoint = load_checkpoint(model or card.model["source"])
+    checkpoint = load_checkpoint(model or card.model["source"], trust_remote_code=trust_remote_code)
     check_model(card, checkpoint.model, checkpoint.source)
     check_digest(card, checkpoint.digest, checkpoint.source)
     modules = [
@@ -151,6 +187,7 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
     from rich.text import Text
 
     from realmodel.runs.numbers import amount, number
+    from realmodel.runs.printable import printable
 
     def row(point: Any, *, shares: bool) -> list[str]:
         error = "" if point.gain_error is None else f" ± {number(1.96 * point.gain_error)}"
@@ -164,7 +201,7 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
         return [layers, f"{number(point.gain)}{error}", *costs]
 
     chosen = Table(
-        title=f"{card.model['source']}: largest gain within {choice.budget.text}",
+        title=Text(printable(f"{card.model['source']}: largest gain within {choice.budget.text}")),
         caption="gain in nats per completion token, ± 95% sampling interval, by the "
         f"{choice.predictor_title}; time per training step, serving added to one decoded token",
         box=SIMPLE_HEAD,
@@ -199,7 +236,8 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
             f"{choice.ranks.uniform_parameters}): {number(choice.ranks.gain_ratio)} times the sum "
             "of the modules' gains, without coupling"
         )
-    notes = [Text(f"• {line}") for line in lines]
+    notes = [Text(f"• {line}", style="yellow") for line in choice.warnings]
+    notes += [Text(f"• {line}") for line in lines]
     return Group(chosen, front, Padding(Group(*notes), (1, 0, 0, 0)))
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as RichTable
 
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
+from realmodel.runs.output_folder import output_folder
 from simulate.experiments import EXPERIMENTS, experiment
 from simulate.table import Table
 
@@ -14,7 +15,7 @@ from simulate.table import Table
 def simulate(
     name: Annotated[str | None, typer.Argument(help="Experiment; omit to list them.")] = None,
     worlds: Annotated[
-        int | None, typer.Option(help="Worlds at each point of the grid.", min=1)
+        int | None, typer.Option(help="Worlds at each point of the grid.", min=1, max=10**9)
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes; -1 for one for each core.")] = -1,
     dask: Annotated[
@@ -36,7 +37,7 @@ def simulate(
         _list(as_json)
         return
     chosen = experiment(name)
-    folder = output_dir or Path("out") / "simulate"
+    folder = output_folder(output_dir or Path("out") / "simulate")
     journal = folder / f"{name}.jsonl"
     with progress() as bar:
         task = bar.add_task(chosen.title, total=None)
@@ -57,7 +58,7 @@ def simulate(
     journal.unlink()
     summary = chosen.summarise(table)
     emit(summary.record(), _render(summary), as_json=as_json)
-    stderr.print(f"rows: {folder / name}.json   figure: {folder / name}.png, .pdf", soft_wrap=True)
+    say(f"rows: {folder / name}.json   figure: {folder / name}.png, .pdf")
 
 
 def _list(as_json: bool) -> None:

@@ -7,7 +7,8 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
+from realmodel.runs.output_folder import output_folder
 from simulate.verification import Report
 
 
@@ -30,6 +31,8 @@ def verify(
     """
     from simulate import verification
 
+    if output_dir is not None:
+        output_folder(output_dir)
     with progress() as bar:
         task = bar.add_task("verify", total=None)
         report = verification.verify(
@@ -45,12 +48,10 @@ def verify(
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(report.record(), indent=2, allow_nan=False) + "\n")
         temporary.replace(path)
-        stderr.print(f"report: {path}", soft_wrap=True)
+        say(f"report: {path}")
     emit(report.record(), table(report), as_json=as_json)
     for theorem, key in report.failures:
-        stderr.print(
-            f"{theorem} is violated on draw(np.random.default_rng({list(key)}), ..)", soft_wrap=True
-        )
+        say(f"{theorem} is violated on draw(np.random.default_rng({list(key)}), ..)")
     if not report.passed:
         raise typer.Exit(1)
 

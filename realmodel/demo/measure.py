@@ -12,12 +12,16 @@ from realmodel.card import CardOptions, LayerCard, measure_card
 from realmodel.demo.embedded import checkpoint_folder
 from realmodel.demo.generator import examples
 from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.runs.allocator import keep_freed_memory
 
 Tell = Callable[[str, str, int, int], None]
 """Told the checkpoint, the stage, how much of it is done, and of how much."""
 
 DIRECTIONS = 2
+
+PROTOCOL = FinetuneOptions(learning_rate=1e-2, steps=40)
+"""The demo's run: models this small and this short a run need ten times the usual rate."""
 
 
 def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
@@ -51,7 +55,16 @@ def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
         load_checkpoint(checkpoint_folder(name)),
         examples(num_samples, seed=seed),
         # The curvature on every sequence: on a few of so few it overstates the gains.
-        CardOptions(directions=DIRECTIONS, curvature_samples=num_samples, seed=seed),
+        CardOptions(
+            directions=DIRECTIONS,
+            curvature_samples=num_samples,
+            rank=PROTOCOL.rank,
+            alpha=PROTOCOL.alpha,
+            learning_rate=PROTOCOL.learning_rate,
+            steps=PROTOCOL.steps,
+            train_batch_size=PROTOCOL.batch_size,
+            seed=seed,
+        ),
         source=f"{num_samples} records of the demo task",
         progress=progress,
     )

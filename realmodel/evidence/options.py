@@ -1,5 +1,6 @@
 """The protocol of a comparison."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -46,9 +47,7 @@ class CompareOptions:
     directions: int = 2
     curvature_samples: int = 32
     damping: float = 0.1
-    finetune: FinetuneOptions = field(
-        default_factory=lambda: FinetuneOptions(steps=30, batch_size=6)
-    )
+    finetune: FinetuneOptions = field(default_factory=FinetuneOptions)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -66,8 +65,9 @@ class CompareOptions:
                 raise InputError(
                     f"{name.replace('_', ' ')} must be positive, got {getattr(self, name)}"
                 )
-        if not self.damping >= 0:
-            raise InputError(f"damping must not be negative, got {self.damping}")
+        if not 0 <= self.damping < math.inf:
+            problem = "be finite" if self.damping > 0 else "not be negative"
+            raise InputError(f"damping must {problem}, got {self.damping}")
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; the fine-tuning seed is left out, since every run has its own."""

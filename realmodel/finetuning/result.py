@@ -1,5 +1,6 @@
 """What one fine-tuning run measured."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,6 +46,8 @@ class FinetuneResult:
         Full names of the adapted modules.
     options : FinetuneOptions
         The protocol, with the seed.
+    ranks : mapping of str to int
+        Modules of another rank than the protocol's.
     loss_before, loss_after : float
         Held-out mean, nats per completion token.
     training_losses : tuple of float
@@ -67,6 +70,7 @@ class FinetuneResult:
     layers: tuple[int, ...]
     modules: tuple[str, ...]
     options: FinetuneOptions
+    ranks: Mapping[str, int]
     loss_before: float
     loss_after: float
     training_losses: tuple[float, ...]

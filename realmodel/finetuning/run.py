@@ -1,7 +1,7 @@
 """One fine-tuning run: a checkpoint, a placement, a protocol."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from realmodel.finetuning.generation import generation_scores
 from realmodel.finetuning.loss import heldout_loss
 from realmodel.finetuning.measurement import forward_latency, peak_memory_bytes, size_in_bytes
 from realmodel.finetuning.result import FinetuneResult
+from realmodel.finetuning.saved_adapter import save_adapter
 from realmodel.finetuning.training import train
 from realmodel.model.adapter import adapted, adapter_parameters
 from realmodel.model.batches import EncodedExample, batches, padding_id
@@ -25,6 +26,7 @@ def finetune(
     modules: Sequence[AdaptedModule],
     options: FinetuneOptions,
     *,
+    ranks: Mapping[str, int] | None = None,
     loss_before: float | None = None,
     folder: Path | None = None,
     save_every: int = 0,
@@ -45,10 +47,13 @@ def finetune(
         From :func:`target_modules`.
     options : FinetuneOptions
         The protocol.
+    ranks : mapping of str to int, optional
+        Modules of another rank than the protocol's, by full name.
     loss_before : float, optional
         Held-out loss of the bare model when it is known already; measured otherwise.
     folder : Path, optional
-        Saves the state here, and continues one that is found here.
+        Saves the state here, and continues one that is found here; at the end the adapter too, in
+        ``adapter/``, as ``PeftModel.from_pretrained`` loads it.
     save_every : int
         Steps between two saves (0: at the end alone).
     measure_latency : bool
@@ -77,9 +82,10 @@ def finetune(
         "model": checkpoint.digest,
         "modules": [module.name for module in modules],
         "options": options.to_json(),
+        "ranks": dict(ranks or {}),
         "data": data_digest(training),
     }
-    with adapted(checkpoint.model, modules, options) as peft_model:
+    with adapted(checkpoint.model, modules, options, ranks) as peft_model:
         record = train(
             peft_model,
             training,
@@ -90,6 +96,8 @@ def finetune(
             identity=identity,
             on_step=on_step,
         )
+        if folder is not None:
+            save_adapter(peft_model, folder / "adapter")
         loss_after = heldout_loss(peft_model, heldout, batch_size=batch_size, pad_id=pad_id)
         parameters = adapter_parameters(peft_model)
         device = next(iter(parameters.values())).device
@@ -98,6 +106,7 @@ def finetune(
             layers=tuple(sorted({module.layer for module in modules})),
             modules=tuple(module.name for module in modules),
             options=options,
+            ranks=dict(ranks or {}),
             loss_before=loss_before,
             loss_after=loss_after,
             training_losses=record.losses,

@@ -101,6 +101,8 @@ class Replicates:
         """
         if digest is None or not path.exists():
             return None
+        if not path.is_file():  # a pipe would hang
+            raise InputError(f"{str(path)!r} is not a regular file: remove it")
         try:
             with np.load(path, allow_pickle=False) as stored:
                 replicates = cls(
@@ -108,7 +110,7 @@ class Replicates:
                     np.asarray(stored["curvatures"], dtype=np.float64),
                     tuple(int(size) for size in stored["sizes"]),
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise InputError(f"corrupt replicates {str(path)!r}: {error}; remove it") from error
         if replicates.digest != digest:
             raise InputError(

@@ -1,1 +1,1 @@
-"""A checkpoint, its modules, its batches, and LoRA on it."""
+"""A causal language model as the bridge sees it: checkpoint, modules, batches, adapters."""

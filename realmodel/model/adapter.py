@@ -3,7 +3,7 @@
 import hashlib
 import math
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,18 +13,32 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from realmodel.model.activation import fused_activations
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import AdaptedModule
+from realmodel.model.rank_pattern import rank_pattern
 from theory import InputError
 
 
 @contextmanager
 def adapted(
-    model: Any, modules: Sequence[AdaptedModule], options: FinetuneOptions
+    model: Any,
+    modules: Sequence[AdaptedModule],
+    options: FinetuneOptions,
+    ranks: Mapping[str, int] | None = None,
 ) -> Generator[PeftModel]:
     """The model with adapters on ``modules``; the base model comes back untouched.
 
     Each module's ``A`` is drawn from its own stream, named by the seed and the module: two
     placements that share a module start it from the same point, so their difference is the
     placement's and not the draw's. ``B`` starts at zero, as in peft.
+
+    Parameters
+    ----------
+    model : causal language model
+    modules : sequence of AdaptedModule
+        The placement.
+    options : FinetuneOptions
+        Rank and alpha of every module, and the seed.
+    ranks : mapping of str to int, optional
+        Modules of another rank, at the same ``alpha / rank``.
 
     Yields
     ------
@@ -34,15 +48,22 @@ def adapted(
     Raises
     ------
     InputError
-        When the modules that peft made trainable are not those of the placement.
+        When the modules that peft made trainable are not those of the placement, or a rank is
+        given for a module outside it or below 1.
     """
+    names = {module.name for module in modules}
+    for name, rank in (ranks or {}).items():
+        if name not in names or rank < 1:
+            raise InputError(
+                f"rank {rank} of {name!r}: ranks are at least 1, of modules of the placement"
+            )
     orientations = {module.transposed for module in modules}
     if len(orientations) > 1:
         raise InputError("cannot adapt Conv1D and Linear modules in one configuration")
     trainable_before = [name for name, p in model.named_parameters() if p.requires_grad]
+    own = {module.name: (ranks or {}).get(module.name, options.rank) for module in modules}
     config = LoraConfig(
-        r=options.rank,
-        lora_alpha=options.alpha,  # type: ignore[arg-type]  # peft divides it; floats work
+        **rank_pattern(own, options.alpha / options.rank),
         lora_dropout=0.0,
         bias="none",
         target_modules=[module.name for module in modules],

@@ -1,9 +1,10 @@
 """A placement as the arguments of ``peft.LoraConfig``, with full module names."""
 
-from collections import Counter
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from realmodel.model.rank_pattern import rank_pattern
 from theory import InputError
 
 
@@ -51,8 +52,8 @@ def lora_config_arguments(
     alpha : float, optional
         ``lora_alpha``; twice the rank by default.
     ranks : mapping of str to int, optional
-        Rank by full module name; 0 leaves the module out. ``alpha_pattern`` keeps
-        ``alpha / rank`` as it is, so that a module's scale does not move with its rank.
+        Rank by full module name; 0 leaves the module out. ``r`` becomes the largest rank and
+        every module keeps ``alpha / rank`` (:func:`realmodel.model.rank_pattern.rank_pattern`).
     dropout : float
         ``lora_dropout``.
 
@@ -77,8 +78,8 @@ def lora_config_arguments(
     """
     wanted = sorted(set(layers))
     alpha = 2.0 * rank if alpha is None else float(alpha)
-    if rank < 1 or not alpha > 0:
-        raise InputError(f"rank {rank} must be at least 1 and alpha {alpha} positive")
+    if rank < 1 or not 0 < alpha < math.inf:
+        raise InputError(f"rank {rank} must be at least 1 and alpha {alpha} positive and finite")
     table = list(modules)
     missing = [layer for layer in wanted if layer not in {module.layer for module in table}]
     if missing:
@@ -94,15 +95,8 @@ def lora_config_arguments(
     own = {name: value for name, value in own.items() if value > 0}
     if not own:
         raise InputError(f"layers {wanted} leave no module to adapt")
-    common = Counter(own.values()).most_common(1)[0][0] if rank not in own.values() else rank
-    scale = alpha / rank
-    differing = {name: value for name, value in own.items() if value != common}
-    return {
-        "r": common,
-        "lora_alpha": _whole(scale * common),
+    return rank_pattern(own, alpha / rank) | {
         "target_modules": list(own),
-        "rank_pattern": differing,
-        "alpha_pattern": {name: _whole(scale * value) for name, value in differing.items()},
         "lora_dropout": float(dropout),
         "bias": "none",
         "fan_in_fan_out": any(module.transposed for module in table if module.name in own),
@@ -114,7 +108,3 @@ def ranks_of(arguments: Mapping[str, Any]) -> dict[str, int]:
     """Rank by module name that a set of arguments asks for."""
     pattern: Mapping[str, int] = arguments["rank_pattern"]
     return {name: int(pattern.get(name, arguments["r"])) for name in arguments["target_modules"]}
-
-
-def _whole(value: float) -> int | float:
-    return int(value) if value == int(value) else value

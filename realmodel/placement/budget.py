@@ -11,9 +11,9 @@ from theory import InputError
 
 OBJECTIVES: Final = ("gain", "time", "memory", "serving")
 UNITS: Final = {
-    "seconds": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6},
+    "seconds": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6},
     "bytes": {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "MiB": 2.0**20, "GiB": 2.0**30},
-    "operations": {"FLOP": 1.0, "MFLOP": 1e6, "GFLOP": 1e9, "TFLOP": 1e12},
+    "operations": {"FLOP": 1.0, "kFLOP": 1e3, "MFLOP": 1e6, "GFLOP": 1e9, "TFLOP": 1e12},
 }
 
 
@@ -37,43 +37,70 @@ class Budget:
 
     @classmethod
     def parse(cls, objective: str, text: str, costs: DeviceCosts) -> "Budget":
-        """Read ``4``, ``60%`` (of what adapting every layer costs), ``80ms`` or ``1.5GB``.
+        """Read a number of layers or a cost.
+
+        ``gain`` takes ``4``, ``4layers`` or ``50%`` of the layers. A cost takes ``60%`` of what
+        adapting every layer costs, or an amount with its unit (``80ms``, ``1.5GB``): a bare number
+        could mean either.
 
         Raises
         ------
         InputError
-            Unknown objective, unreadable amount, a unit of another kind, or nothing to spend.
+            Unknown objective, unreadable amount, no unit or one of another kind, or nothing to
+            spend.
         """
         if objective not in OBJECTIVES:
             raise InputError(f"unknown objective {objective!r}: choose {', '.join(OBJECTIVES)}")
         read = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([%\wµ]*)\s*", text)
-        if read is None:
-            raise InputError(f"budget {text!r} is not an amount: try 4, 60%, 80ms or 1.5GB")
-        value, suffix = float(read[1]), read[2]
+        value = float(read[1]) if read is not None else math.nan
+        if read is None or not math.isfinite(value):
+            raise InputError(f"budget {text[:40]!r} is not an amount: try 4, 60%, 80ms or 1.5GB")
         if objective == "gain":
-            layers = len(costs.time.per_layer)
-            if suffix == "%":
-                value = math.floor(value / 100 * layers)
-            elif suffix or value != int(value):
-                raise InputError(f"budget {text!r} of objective gain is a number of layers")
-            if not 1 <= value <= layers:
-                raise InputError(
-                    f"budget {text!r} admits {int(value)} layers: choose between 1 and {layers}"
-                )
-            return cls(objective, value, f"{int(value)} layer{'s' if value > 1 else ''}")
-        unit = costs.unit(objective)
+            return cls._layers(text, value, read[2], len(costs.time.per_layer))
+        return cls._cost(objective, text, value, read[2], costs)
+
+    @classmethod
+    def _layers(cls, text: str, value: float, suffix: str, layers: int) -> "Budget":
         if suffix == "%":
-            value = value / 100 * costs.everything(objective)
-        elif suffix:
-            scales = UNITS[unit.split()[0]]
-            if suffix not in scales:
-                raise InputError(
-                    f"budget {text!r}: {objective} is counted in {unit} on this card; units are "
-                    f"{', '.join(scales)}, or % of adapting every layer"
-                )
+            value = math.floor(value * layers / 100)
+        elif suffix not in ("", "layer", "layers") or value != int(value):
+            raise InputError(f"budget {text!r} of objective gain is a number of layers")
+        if not 1 <= value <= layers:
+            raise InputError(
+                f"budget {text!r} admits {value:.0f} layers: choose between 1 and {layers}"
+            )
+        return cls("gain", value, f"{int(value)} layer{'s' if value > 1 else ''}")
+
+    @classmethod
+    def _cost(
+        cls, objective: str, text: str, value: float, suffix: str, costs: DeviceCosts
+    ) -> "Budget":
+        unit, everything = costs.unit(objective), costs.everything(objective)
+        scales = UNITS[unit.split()[0]]
+        if suffix in ("layer", "layers"):
+            raise InputError(
+                f"budget {text!r}: objective gain counts layers, {objective} takes a share such as "
+                f"50% or an amount such as {amount(everything / 2, unit).replace(' ', '')}"
+            )
+        if not suffix:
+            share = 100 * value if value <= 1 else value
+            raise InputError(
+                f"budget {text!r} of objective {objective} has no unit: write {share:g}% for a "
+                "share of adapting every layer, or an amount such as "
+                f"{amount(everything / 2, unit).replace(' ', '')}"
+            )
+        if suffix == "%":
+            value = value / 100 * everything
+        elif suffix in scales:
             value *= scales[suffix]
-        if not value > 0:
-            raise InputError(f"budget {text!r} admits nothing: it must be above 0")
-        share = value / costs.everything(objective) if costs.everything(objective) else 1.0
-        words = f"{amount(value, unit)} of {objective} ({number(100 * share)}% of every layer)"
-        return cls(objective, value, words)
+        else:
+            raise InputError(
+                f"budget {text!r}: {objective} is counted in {unit} on this card; units are "
+                f"{', '.join(scales)}, or % of adapting every layer"
+            )
+        if not 0 < value < math.inf:
+            raise InputError(f"budget {text!r} admits nothing: it must be above 0, and finite")
+        share = value / everything if everything else 1.0
+        words = f"{amount(value, unit)} of {objective} ({number(100 * share)}% of every layer"
+        beyond = "; more than adapting every layer costs, so it limits nothing"
+        return cls(objective, value, words + (beyond if share > 1 else "") + ")")

@@ -8,7 +8,9 @@ from realmodel.model.checkpoint import empty_model, folder_digest
 from theory import InputError
 
 
-def card_model(card: LayerCard, source: str | None = None) -> Any:
+def card_model(
+    card: LayerCard, source: str | None = None, *, trust_remote_code: bool = False
+) -> Any:
     """Skeleton (meta device) of the card's model, after checking that it has not changed.
 
     Parameters
@@ -16,6 +18,8 @@ def card_model(card: LayerCard, source: str | None = None) -> Any:
     card : LayerCard
     source : str, optional
         Where the checkpoint is now; by default where the card says.
+    trust_remote_code : bool
+        Run model code that comes with the checkpoint.
 
     Raises
     ------
@@ -28,7 +32,7 @@ def card_model(card: LayerCard, source: str | None = None) -> Any:
         raise InputError(
             f"the card's model {place!r} is not there (seen from this folder): pass --model"
         )
-    model = empty_model(place)
+    model = empty_model(place, trust_remote_code=trust_remote_code)
     check_model(card, model, place)
     if folder.is_dir() and str(card.model["digest"]).startswith("sha256:"):
         check_digest(card, folder_digest(folder), place)

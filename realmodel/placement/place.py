@@ -7,9 +7,11 @@ from typing import Any
 from realmodel.card.additivity_record import additivity_record
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
+from realmodel.card.warnings import EDITED, boasting
 from realmodel.placement.budget import Budget
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
+from realmodel.runs.numbers import number
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
 from theory.choice.budget_search import search_within_budget
@@ -39,6 +41,8 @@ class Choice:
     predictor, predictor_title : str
         Which model predicted the gains, and what that means.
     ranks : RankPlan or None
+    warnings : tuple of str
+        Why the numbers are not to be taken as they are.
     """
 
     budget: Budget
@@ -52,6 +56,7 @@ class Choice:
     predictor: PredictorName
     predictor_title: str
     ranks: RankPlan | None
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
@@ -69,6 +74,7 @@ class Choice:
             "bounds": self.bounds,
             "guarantee": list(self.guarantee),
             "ranks": None if self.ranks is None else self.ranks.to_dict(),
+            "warnings": list(self.warnings),
         }
 
 
@@ -133,7 +139,20 @@ def place(
         predictor=model.name,
         predictor_title=model.title,
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
+        warnings=_warnings(card, model),
     )
+
+
+def _warnings(card: LayerCard, model: Predictor) -> tuple[str, ...]:
+    """What the card says against its own numbers."""
+    found = [EDITED] if card.edited else []
+    boast = boasting(card) if model.name == "tangent" else None
+    if boast is not None:
+        found.append(
+            f"The {model.title} promises {number(model.quadratic.gain())} nats per token of all "
+            f"layers. {boast}"
+        )
+    return tuple(found)
 
 
 def _best(

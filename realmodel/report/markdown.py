@@ -1,5 +1,6 @@
 """The card as Markdown with YAML front matter, in the manner of a model card."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -7,6 +8,7 @@ import yaml
 from realmodel.report.columns import COLUMNS, Column
 from realmodel.report.notes import notes
 from realmodel.runs.numbers import amount, cell, number
+from realmodel.runs.printable import printable
 
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
@@ -36,7 +38,7 @@ def markdown(card: "LayerCard") -> str:
         yaml.safe_dump(front, sort_keys=False, allow_unicode=True).rstrip(),
         "---",
         "",
-        f"# Layer Card: {record['model']['source']} on {record['data']['source']}",
+        f"# Layer Card: {_plain(record['model']['source'])} on {_plain(record['data']['source'])}",
         "",
         "Gains are decreases of the loss in nats per completion token, of a quadratic model within "
         f"{record['options']['directions']} directions per module. Only fine-tuning shows how much "
@@ -72,7 +74,7 @@ def markdown(card: "LayerCard") -> str:
         "## Costs of a placement S",
         "",
         f"`base + per depth x (layers from the lowest of S to the top) + sum over S`, at rank "
-        f"{card.costs.rank}, {card.costs.tokens} tokens a step, {card.costs.device}.",
+        f"{card.costs.rank}, {card.costs.tokens} tokens a step, {_plain(card.costs.device)}.",
         "",
         *_table(["Cost", "base", "per depth", "per layer", "every layer"], _costs(card)),
         "",
@@ -100,8 +102,13 @@ def markdown(card: "LayerCard") -> str:
     ]
     if card.measured:
         names = sorted({name for run in card.measured for name in run})
-        rows = [[cell(run.get(name)) for name in names] for run in card.measured]
-        lines += ["## Measured by fine-tuning", "", *_table(names, rows), ""]
+        rows = [[_plain(cell(run.get(name))) for name in names] for run in card.measured]
+        lines += [
+            "## Measured by fine-tuning",
+            "",
+            *_table([_plain(name) for name in names], rows),
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -111,7 +118,10 @@ def _measures(head: str, key: str, rows: list[dict[str, Any]]) -> list[str]:
     return _table(
         [head, *(column.title for column in columns)],
         [
-            [f"{quote}{row[key]}{quote}", *(_measure(row, column) for column in columns)]
+            [
+                f"{quote}{_plain(str(row[key]))}{quote}",
+                *(_measure(row, column) for column in columns),
+            ]
             for row in rows
         ],
     )
@@ -132,6 +142,11 @@ def _costs(card: "LayerCard") -> list[list[str]]:
         values = (cost.base, cost.per_depth, mean, card.costs.everything(kind))
         rows.append([f"{kind} ({unit})", *(amount(value, unit) for value in values)])
     return rows
+
+
+def _plain(text: str) -> str:
+    """A name that neither ends its line or its cell nor becomes a link or a tag."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", printable(text))
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:

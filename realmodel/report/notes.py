@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from realmodel.card.warnings import EDITED, boasting
 from realmodel.runs.numbers import number
 
 if TYPE_CHECKING:
@@ -81,22 +82,25 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 f"{number(interval['cross_fitted_upper'])}."
             )
         )
-    if card.tangent is not None:
-        model, loss = card.tangent, card.data["loss"]
-        promised = model.quadratic.gain()
-        too_much = loss is not None and promised > loss
-        level = (
-            f"That is more than the whole loss: {model.protocol['sequences']:.0f} sequences are "
-            "too few for its level, take it for the order alone."
-            if too_much
-            else "Its level is not a forecast."
+    if card.protocol is not None:
+        found.append(
+            Note(
+                f"The planned run is {card.protocol.title} falling linearly to zero, alpha "
+                f"{card.protocol.alpha:g}: gains in budget are of this run and of no other."
+            )
         )
+    if card.tangent is not None:
+        model, boast = card.tangent, boasting(card)
+        promised = model.quadratic.gain()
         found.append(
             Note(
                 f"The {model.title} promises {number(promised)} nats per token of all layers, at "
                 f"rho = {number(model.quadratic.coupling)}. It orders placements better than the "
-                "model without a limit (docs/evidence.md), so layercard place goes by it. " + level,
-                void=too_much,
+                "model without a limit (docs/evidence.md), so layercard place goes by it. "
+                + (boast or "Its level is not a forecast."),
+                void=boast is not None,
             )
         )
+    if card.edited:
+        found.append(Note(EDITED, void=True))
     return tuple(found)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from realmodel.report.notes import notes
 from realmodel.runs.numbers import number
+from realmodel.runs.printable import printable
 
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
@@ -35,7 +36,7 @@ def table(card: "LayerCard", *, width: int = 80) -> RenderableType:
     rows = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
-        title=f"{card.model['source']} on {card.data['source']}",
+        title=Text(printable(f"{card.model['source']} on {card.data['source']}")),
         caption=(
             f"gain in nats per completion token (loss before: {number(card.data['loss'])}), within "
             f"{card.options['directions']} directions per module; ± one standard error"

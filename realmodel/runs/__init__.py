@@ -1,1 +1,1 @@
-"""What every run needs: files that appear whole, resuming, processes, memory, the console."""
+"""What a command reads and writes: regular files in, whole files out."""

@@ -19,7 +19,7 @@ def write_atomically(path: Path, data: str | bytes) -> Path:
         If the folder cannot be made or written to.
     """
     path = Path(path)
-    content = data.encode() if isinstance(data, str) else data
+    content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

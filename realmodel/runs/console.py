@@ -9,14 +9,23 @@ import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from realmodel.runs.printable import printable
+
 stdout = Console()
 stderr = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the record as JSON on stdout.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random draw.")
+]
 OutputDir = Annotated[
     Path | None, typer.Option("--output-dir", help="Folder for the files; made if absent.")
 ]
+
+
+def say(text: str) -> None:
+    """One line on stderr, as it is: no name in it is taken for markup."""
+    stderr.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def progress() -> Progress:

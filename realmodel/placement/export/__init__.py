@@ -1,7 +1,7 @@
 """A placement as a configuration that works: peft, axolotl, Python, JSON."""
 
 from realmodel.model.lora_config import lora_config_arguments, ranks_of
-from realmodel.placement.export.formats import FORMATS, ExportFormat
+from realmodel.placement.export.formats import FORMATS, ExportFormat, formats_for, lora_config_code
 from realmodel.placement.export.trainable import check_trainable, trainable_modules
 from realmodel.placement.export.write import write_exports
 
@@ -9,7 +9,9 @@ __all__ = [
     "FORMATS",
     "ExportFormat",
     "check_trainable",
+    "formats_for",
     "lora_config_arguments",
+    "lora_config_code",
     "ranks_of",
     "trainable_modules",
     "write_exports",

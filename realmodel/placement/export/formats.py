@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from peft import LoraConfig
 
+from theory import InputError
+
 Arguments = Mapping[str, Any]
 Files = dict[str, str]
 
@@ -38,20 +40,39 @@ def _json(arguments: Arguments, model: Arguments) -> Files:
 
 
 def _python(arguments: Arguments, model: Arguments) -> Files:
+    head = '"""LoRA placement chosen by layercard."""\n\n'
+    return {
+        "lora_config.py": f"{head}{lora_config_code(arguments)}MODEL = {str(model['source'])!r}\n"
+    }
+
+
+def lora_config_code(arguments: Arguments) -> str:
+    """Python that makes the ``peft.LoraConfig``, ready to paste.
+
+    Names come from a stranger's files: nothing but ``repr`` puts them into code.
+
+    Examples
+    --------
+    >>> print(lora_config_code({"r": 8, "target_modules": ["h.1.fc"]}))
+    from peft import LoraConfig
+    <BLANKLINE>
+    ARGUMENTS = {'r': 8, 'target_modules': ['h.1.fc']}
+    <BLANKLINE>
+    config = LoraConfig(**ARGUMENTS)
+    <BLANKLINE>
+    """
     literal = pprint.pformat(dict(arguments), width=96, sort_dicts=False)
-    text = (
-        f'"""LoRA placement chosen by layercard for {model["source"]}."""\n\n'
-        "from peft import LoraConfig\n\n"
-        f"ARGUMENTS = {literal}\n\n"
-        "config = LoraConfig(**ARGUMENTS)\n"
-    )
-    return {"lora_config.py": text}
+    imported, made = "from peft import LoraConfig", "config = LoraConfig(**ARGUMENTS)"
+    return f"{imported}\n\nARGUMENTS = {literal}\n\n{made}\n"
 
 
 def _read_python(files: Files) -> dict[str, Any]:
     tree = ast.parse(files["lora_config.py"])
-    assignment = next(node for node in tree.body if isinstance(node, ast.Assign))
-    arguments: dict[str, Any] = ast.literal_eval(assignment.value)
+    arguments: dict[str, Any] = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ARGUMENTS"
+    )
     return arguments
 
 
@@ -61,16 +82,19 @@ AXOLOTL = {
     "lora_dropout": "lora_dropout",
     "fan_in_fan_out": "lora_fan_in_fan_out",
     "target_modules": "lora_target_modules",
-    "rank_pattern": "lora_rank_pattern",
-    "alpha_pattern": "lora_alpha_pattern",
 }
 
 
 def _axolotl(arguments: Arguments, model: Arguments) -> Files:
+    if arguments["rank_pattern"]:
+        raise InputError("axolotl has one rank for every module: it cannot take a rank allocation")
+    if not isinstance(arguments["lora_alpha"], int):
+        raise InputError(
+            f"axolotl takes a whole lora_alpha, not {arguments['lora_alpha']}: choose another "
+            "alpha, or another export"
+        )
     fragment = {"base_model": model["source"], "adapter": "lora"} | {
-        theirs: arguments[ours]
-        for ours, theirs in AXOLOTL.items()
-        if arguments[ours] or not ours.endswith("_pattern")
+        theirs: arguments[ours] for ours, theirs in AXOLOTL.items()
     }
     head = "# Merge into an axolotl configuration; the data and the optimiser are yours.\n"
     return {"axolotl.yaml": head + yaml.safe_dump(fragment, sort_keys=False)}
@@ -78,8 +102,8 @@ def _axolotl(arguments: Arguments, model: Arguments) -> Files:
 
 def _read_axolotl(files: Files) -> dict[str, Any]:
     fragment = yaml.safe_load(files["axolotl.yaml"])
-    own = {ours: fragment.get(theirs, {}) for ours, theirs in AXOLOTL.items()}
-    return own | {"bias": "none", "task_type": "CAUSAL_LM"}
+    own = {ours: fragment[theirs] for ours, theirs in AXOLOTL.items()}
+    return own | {"rank_pattern": {}, "alpha_pattern": {}, "bias": "none", "task_type": "CAUSAL_LM"}
 
 
 def _method_comparison(arguments: Arguments, model: Arguments) -> Files:
@@ -110,3 +134,15 @@ FORMATS: Mapping[str, ExportFormat] = {
         ExportFormat("peft", _method_comparison, _read_method_comparison),
     )
 }
+
+
+def formats_for(arguments: Arguments) -> tuple[str, ...]:
+    """The formats that can express a placement, by name; the others say why when asked."""
+    found: list[str] = []
+    for name, form in FORMATS.items():
+        try:
+            form.render(arguments, {"source": "", "dtype": ""})
+        except InputError:
+            continue
+        found.append(name)
+    return tuple(found)

@@ -1,5 +1,6 @@
 """Write a placement's exports, each only after the model confirmed it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ def write_exports(
     Raises
     ------
     InputError
-        Unknown format, or an export that does not make exactly the placement trainable. Then
-        nothing is written.
+        Unknown format, a format that cannot express the placement, or an export that does not make
+        exactly the placement trainable. Then nothing is written.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
@@ -61,5 +62,5 @@ def write_exports(
 
 
 def _experiment(arguments: Mapping[str, Any], description: Mapping[str, Any]) -> str:
-    base = Path(str(description["source"])).name
-    return f"{base}-rank{arguments['r']}-layercard"
+    base = re.sub(r"[^\w.-]+", "-", Path(str(description["source"])).name, flags=re.ASCII)
+    return f"{base.strip('-.')[:100] or 'model'}-rank{arguments['r']}-layercard"

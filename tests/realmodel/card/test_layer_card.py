@@ -184,7 +184,7 @@ def test_a_card_with_a_tangent_model_goes_by_it(measured: LayerCard, tmp_path: P
     assert error is not None
     assert error > 0
     assert error == measured.predictor().gain_error((0, 2))
-    assert "tangent model of 40 Adam steps" in report.markdown(again)
+    assert "tangent model of 100 Adam steps" in report.markdown(again)
     (tmp_path / "tangent.npz").unlink()
     assert LayerCard.load(path).predictor().gain_error((0, 2)) is None
 

@@ -1,6 +1,10 @@
 """Exports on tiny models: what peft then trains is the placement, or nothing is written."""
 
+import ast
+import io
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,24 +12,33 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from peft import LoraConfig
+from rich.console import Console
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from realmodel.card import LayerCard
+from realmodel.cli.card import write_card
+from realmodel.cli.place import render
 from realmodel.model.modules import AdaptedModule, find_modules
+from realmodel.placement import place
 from realmodel.placement.export import (
     FORMATS,
     check_trainable,
+    formats_for,
     lora_config_arguments,
     ranks_of,
     trainable_modules,
     write_exports,
 )
+from realmodel.report.table import table
 from theory import InputError
 
 DESCRIPTION = {"source": "example/tiny", "dtype": "float32"}
 
 
-def table(*layers: int) -> list[Any]:
+def rows(*layers: int) -> list[Any]:
     return [SimpleNamespace(name=f"h.{i}.fc", layer=i, transposed=False) for i in layers]
 
 
@@ -45,15 +58,19 @@ def test_every_format_trains_exactly_the_placement(skeleton: Any, tmp_path: Path
     del wanted[modules[-2].name]
     assert ranks_of(arguments) == wanted
     before = [name for name, _ in model.named_modules()]
-    for name, form in FORMATS.items():
+    assert formats_for(arguments) == ("json", "python", "peft")
+    for name in formats_for(arguments):
+        form = FORMATS[name]
         files = form.render(arguments, DESCRIPTION)
         assert trainable_modules(model, form.read(files)) == wanted, name
     assert [name for name, _ in model.named_modules()] == before
     assert all(parameter.requires_grad for parameter in model.parameters())
-    written = write_exports(tmp_path, arguments, model, DESCRIPTION)
+    with pytest.raises(InputError, match="axolotl has one rank for every module"):
+        write_exports(tmp_path, arguments, model, DESCRIPTION)
+    assert not list(tmp_path.iterdir())
+    written = write_exports(tmp_path, arguments, model, DESCRIPTION, formats_for(arguments))
     assert sorted(path.name for path in written) == [
         "adapter_config.json",
-        "axolotl.yaml",
         "lora_config.json",
         "lora_config.py",
         "training_params.json",
@@ -90,7 +107,29 @@ def test_axolotl_gets_its_own_names(skeleton: Any, tmp_path: Path) -> None:
     assert fragment["adapter"] == "lora"
     assert fragment["lora_r"] == 2
     assert isinstance(fragment["lora_alpha"], int)
-    assert "lora_rank_pattern" not in fragment
+    assert set(fragment) <= AXOLOTL_SCHEMA
+
+
+AXOLOTL_SCHEMA = {
+    "base_model",
+    "adapter",
+    "lora_r",
+    "lora_alpha",
+    "lora_dropout",
+    "lora_fan_in_fan_out",
+    "lora_target_modules",
+}
+"""Of axolotl's own: it drops keys that it does not know, lora_rank_pattern among them."""
+
+
+def test_axolotl_takes_no_fraction_as_alpha(skeleton: Any, tmp_path: Path) -> None:
+    model, modules = skeleton
+    arguments = lora_config_arguments([2], modules, 2, 2.5)
+    assert "axolotl" not in formats_for(arguments)
+    with pytest.raises(InputError, match=r"axolotl takes a whole lora_alpha, not 2\.5"):
+        write_exports(tmp_path, arguments, model, DESCRIPTION, ["axolotl"])
+    assert 1 / 49 * 49 != 1  # and yet:
+    assert lora_config_arguments([2], modules, 49, 1.0)["lora_alpha"] == 1
 
 
 @pytest.mark.parametrize("change", ["missing", "superfluous", "rank"])
@@ -120,26 +159,104 @@ def test_an_export_that_is_not_the_placement_is_refused(
 
 def test_layer_1_is_not_layer_11() -> None:
     """Full names: a rank for h.1 must not reach h.11."""
-    arguments = lora_config_arguments([1, 11], table(*range(12)), 8, ranks={"h.1.fc": 2})
+    arguments = lora_config_arguments([1, 11], rows(*range(12)), 8, ranks={"h.1.fc": 2})
     assert ranks_of(arguments) == {"h.1.fc": 2, "h.11.fc": 8}
 
 
-def test_the_commonest_rank_becomes_r() -> None:
+def test_the_largest_rank_becomes_r() -> None:
     arguments = lora_config_arguments(
-        [0, 1, 2], table(0, 1, 2), 8, 16, ranks={"h.0.fc": 4, "h.1.fc": 4, "h.2.fc": 12}
+        [0, 1, 2], rows(0, 1, 2), 8, 16, ranks={"h.0.fc": 4, "h.1.fc": 4, "h.2.fc": 12}
     )
-    assert (arguments["r"], arguments["lora_alpha"]) == (4, 8)
-    assert arguments["alpha_pattern"] == {"h.2.fc": 24}
+    assert (arguments["r"], arguments["lora_alpha"]) == (12, 24)
+    assert arguments["rank_pattern"] == {"h.0.fc": 4, "h.1.fc": 4}
+    assert arguments["alpha_pattern"] == {"h.0.fc": 8, "h.1.fc": 8}
+
+
+NAMES = [
+    'm"""\nimport pathlib; pathlib.Path("touched").touch()\n"""',
+    "m'''\nraise SystemExit\n'''",
+    "back\\slash\\",
+    "ends with a quote'",
+    "\r\n---\nlayercard: 2\n---\n",
+    "{{ 7 * 7 }}</script><img src=x onerror=alert(1)>",
+    "a: b # c\n- !!python/object/apply:os.system [touch touched]",
+    "\u2028\u2029\x85 \x00\x1b[31m \ud800 \U0001f600 ü",
+    "[/red][link=file:///etc]x",
+    "..",
+    "/",
+    "n" * 4000,
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_no_name_runs_in_any_export(
+    skeleton: Any, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, modules = skeleton
+    monkeypatch.chdir(tmp_path)
+    arguments = lora_config_arguments([0], modules, 2)
+    described = {"source": name, "dtype": name}
+    write_exports(tmp_path / "out", arguments, model, described)
+    text = (tmp_path / "out" / "lora_config.py").read_text()
+    names: dict[str, Any] = {}
+    exec(text, names)
+    assert names["MODEL"] == name
+    assert names["ARGUMENTS"] == arguments
+    fragment = yaml.safe_load((tmp_path / "out" / "axolotl.yaml").read_text())
+    if "\ud800" not in name:
+        assert fragment["base_model"] == name
+    (training,) = (tmp_path / "out" / "experiments" / "lora").glob("*/training_params.json")
+    assert json.loads(training.read_text())["model_id"] == name
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@given(st.text(), st.text(min_size=1))
+def test_names_are_literals_in_the_generated_code(source: str, module: str) -> None:
+    arguments = lora_config_arguments(
+        [0], [SimpleNamespace(name=module, layer=0, transposed=False)], 2
+    )
+    (text,) = FORMATS["python"].render(arguments, {"source": source, "dtype": ""}).values()
+    kinds = [type(node).__name__ for node in ast.parse(text).body]
+    assert kinds == ["Expr", "ImportFrom", "Assign", "Assign", "Assign"]
+    names: dict[str, Any] = {}
+    exec(text.replace("from peft import LoraConfig", "LoraConfig = dict"), names)
+    assert names["MODEL"] == source
+    assert names["config"]["target_modules"] == [module]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_no_name_breaks_out_of_a_card(
+    make_card: Callable[..., LayerCard], tmp_path: Path, name: str
+) -> None:
+    card = make_card(layers=2)
+    model, data = dict(card.model) | {"source": name}, dict(card.data) | {"source": name}
+    named = replace(card, model=model, data=data, costs=replace(card.costs, device=name))
+    console = Console(width=100, file=io.StringIO())
+    console.print(table(named))
+    console.print(render(named, place(named, objective="gain", budget="1")))
+    if "\ud800" in name:
+        with pytest.raises(InputError, match="surrogate"):
+            write_card(named, tmp_path)
+        assert not list(tmp_path.iterdir())
+        return
+    write_card(named, tmp_path)
+    _, front, body = (tmp_path / "card.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(front)["base_model"] == name
+    assert LayerCard.load(tmp_path / "card.json").model["source"] == name
+    heading = next(line for line in body.splitlines() if line.startswith("# "))
+    assert heading.startswith("# Layer Card: ")
+    assert "<img" not in (tmp_path / "card.html").read_text()
+    assert "<img" not in body.replace("\\<img", "")
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: lora_config_arguments([5], table(0, 1), 8), r"layers \[5\] have no module"),
-        (lambda: lora_config_arguments([], table(0, 1), 8), "leave no module"),
-        (lambda: lora_config_arguments([0], table(0, 1), 0), "rank 0"),
-        (lambda: lora_config_arguments([0], table(0), 8, ranks={"h.0.fc": 0}), "leave no module"),
-        (lambda: lora_config_arguments([0], table(0, 1), 8, ranks={"h.1.fc": 2}), "h.1.fc"),
+        (lambda: lora_config_arguments([5], rows(0, 1), 8), r"layers \[5\] have no module"),
+        (lambda: lora_config_arguments([], rows(0, 1), 8), "leave no module"),
+        (lambda: lora_config_arguments([0], rows(0, 1), 0), "rank 0"),
+        (lambda: lora_config_arguments([0], rows(0), 8, ranks={"h.0.fc": 0}), "leave no module"),
+        (lambda: lora_config_arguments([0], rows(0, 1), 8, ranks={"h.1.fc": 2}), "h.1.fc"),
     ],
 )
 def test_placements_that_cannot_be_exported(call: Any, message: str) -> None:

@@ -1,6 +1,7 @@
 """Placements against exhaustive search, and budgets that make no sense."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from realmodel.card import LayerCard
 from realmodel.placement import Budget, frontier, place, rank_plan
-from theory import InputError
+from theory import BlockQuadratic, InputError
 
 Sets = list[tuple[int, ...]]
 
@@ -87,8 +88,6 @@ def test_all_layers_have_no_runner_up(small: LayerCard) -> None:
 
 
 def test_without_replicates_there_is_no_interval(small: LayerCard) -> None:
-    from dataclasses import replace
-
     choice = place(replace(small, replicates=None), objective="gain", budget="2")
     assert choice.best.gain_error is None
     assert choice.margin_error is None
@@ -101,6 +100,14 @@ def test_without_replicates_there_is_no_interval(small: LayerCard) -> None:
         ("gain", "0", "admits 0 layers"),
         ("gain", "7", "admits 7 layers: choose between 1 and 6"),
         ("gain", "2.5", "number of layers"),
+        ("gain", "1e300", "admits 1000000"),
+        ("gain", "1e400%", "not an amount"),
+        ("time", "9" * 5000 + "ms", "not an amount"),
+        ("time", "1e-400s", "admits nothing"),
+        ("time", "0.6", r"has no unit: write 60% for a share .* or an amount such as"),
+        ("memory", "0.5", r"has no unit: write 50% for .* such as .*MB"),
+        ("serving", "4", r"has no unit: write 4% for .* such as 300µs"),
+        ("serving", "4layers", "objective gain counts layers, serving takes a share such as 50%"),
         ("gain", "4%", "admits 0 layers"),
         ("time", "fast", "not an amount"),
         ("time", "nan", "not an amount"),
@@ -126,10 +133,38 @@ def test_layers_off_the_card(small: LayerCard) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("80ms", 0.08), ("0.08", 0.08), ("0.08 s", 0.08), ("8e-2s", 0.08)]
+    ("text", "value"), [("80ms", 0.08), ("0.08 s", 0.08), ("8e-2s", 0.08), ("80000μs", 0.08)]
 )
 def test_amounts(small: LayerCard, text: str, value: float) -> None:
     assert Budget.parse("time", text, small.costs).value == pytest.approx(value)
+
+
+def test_shares_of_the_layers_are_rounded_down_exactly(small: LayerCard) -> None:
+    for text, layers in (("50%", 3), ("4layers", 4), ("1 layer", 1), ("34%", 2), ("100%", 6)):
+        assert Budget.parse("gain", text, small.costs).value == layers
+
+
+@pytest.mark.parametrize(("text", "beyond"), [("150%", True), ("9s", True), ("100%", False)])
+def test_a_budget_above_everything_says_so(small: LayerCard, text: str, beyond: bool) -> None:
+    choice = place(small, objective="time", budget=text)
+    assert ("limits nothing" in choice.budget.text) == beyond
+    assert choice.best.layers == tuple(range(6))
+
+
+@pytest.mark.parametrize("change", [1.0, 30.0])
+def test_a_promise_beyond_the_loss_is_warned_of(measured: LayerCard, change: float) -> None:
+    assert measured.tangent is not None
+    quadratic = measured.tangent.quadratic
+    grown = BlockQuadratic(change * quadratic.gradient, quadratic.curvature, quadratic.sizes)
+    card = replace(measured, tangent=replace(measured.tangent, quadratic=grown))
+    beyond = grown.gain() > card.data["loss"]
+    assert beyond == (change > 1)
+    choice = place(card, objective="gain", budget="2")
+    assert any("more than the whole loss" in warning for warning in choice.warnings) == beyond
+    other = place(card, objective="gain", budget="2", predictor="gauss-newton")
+    assert not other.warnings
+    (edited,) = place(replace(measured, edited=True), objective="gain", budget="2").warnings
+    assert "edited" in edited
 
 
 def test_ranks_move_to_the_largest_singular_values(small: LayerCard) -> None:

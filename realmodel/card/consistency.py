@@ -1,0 +1,83 @@
+"""Whether the sections of a card's file say the same thing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+PROTOCOL = ("rank", "alpha", "learning_rate", "steps", "batch_size")
+
+
+def contradictions(record: Mapping[str, Any]) -> Iterator[str]:
+    """What does not agree, one clause each; nothing for a card as it is written.
+
+    Parameters
+    ----------
+    record : mapping
+        Of types and ranges that the schema accepts.
+    """
+    layers = [row["layer"] for row in record["layers"]]
+    if layers != sorted(set(layers)):
+        yield f"layers must be ascending and each named once, got {layers[:6]}"
+    if record["model"]["layers"] != len(layers):
+        yield f"model/layers is {record['model']['layers']}, but {len(layers)} are listed"
+    if record["data"]["completion_tokens"] > record["data"]["tokens"]:
+        yield "data/completion_tokens exceeds data/tokens"
+    yield from _modules(record)
+    for section in ("quadratic", "tangent"):
+        if (model := record.get(section)) is not None:
+            yield from _quadratic(section, model, len(layers))
+    if record["quadratic"]["layers"] != layers:
+        yield "quadratic/layers are not the layers listed"
+    for kind in ("time", "memory", "serving", "parameters"):
+        if len(record["costs"][kind]["per_layer"]) != len(layers):
+            yield f"costs/{kind} has another number of layers"
+    if record["costs"]["rank"] != record["options"]["rank"]:
+        yield f"costs/rank is {record['costs']['rank']}, options/rank {record['options']['rank']}"
+    for interval in record.get("intervals", ()):
+        if not set(interval["layers"]) <= set(layers):
+            yield f"intervals name layers {interval['layers'][:6]} that are not listed"
+    yield from _protocol(record)
+
+
+def _modules(record: Mapping[str, Any]) -> Iterator[str]:
+    names = [module["name"] for module in record["modules"]]
+    if len(set(names)) != len(names):
+        yield "modules have the same name twice"
+    of_layer: dict[int, list[str]] = {row["layer"]: [] for row in record["layers"]}
+    for module in record["modules"]:
+        if module["layer"] not in of_layer:
+            yield f"module {module['name']!r:.80} is of a layer that is not listed"
+            continue
+        of_layer[module["layer"]].append(module["name"])
+        values = module["singular_values"]
+        if len(values) > min(module["in_features"], module["out_features"]):
+            yield f"module {module['name']!r:.80} has more singular values than dimensions"
+        if values != sorted(values, reverse=True):
+            yield f"singular values of {module['name']!r:.80} do not descend"
+    for row in record["layers"]:
+        if sorted(row["modules"]) != sorted(of_layer[row["layer"]]):
+            yield f"layer {row['layer']} lists other modules than the modules of that layer"
+
+
+def _quadratic(section: str, model: Mapping[str, Any], layers: int) -> Iterator[str]:
+    size = sum(model["sizes"])
+    if len(model["sizes"]) != layers:
+        yield f"{section}/sizes has {len(model['sizes'])} blocks for {layers} layers"
+    elif len(model["gradient"]) != size or len(model["curvature"]) != size:
+        yield f"{section} has a gradient and a curvature of another size than its blocks' {size}"
+    elif any(len(row) != size for row in model["curvature"]):
+        yield f"{section}/curvature is not square"
+
+
+def _protocol(record: Mapping[str, Any]) -> Iterator[str]:
+    options, planned = record["options"], record.get("protocol")
+    named = {"batch_size": "train_batch_size"}
+    tangent = (record.get("tangent") or {}).get("protocol", {})
+    if planned is None:
+        return
+    for name in PROTOCOL:
+        for section, other in (
+            ("options", options.get(named.get(name, name))),
+            ("tangent/protocol", tangent.get(name)),
+        ):
+            if other is not None and other != planned[name]:
+                yield f"protocol/{name} is {planned[name]}, of {section} {other}"
