@@ -13,7 +13,7 @@ from rich.table import Table
 
 from realmodel.architectures import find_modules
 from realmodel.batches import encode
-from realmodel.card.build import window_of
+from realmodel.model.forward import window_of
 from realmodel.checkpoint import load_checkpoint
 from realmodel.cli.console import AsJson, emit, stderr
 from realmodel.datasets import read_examples

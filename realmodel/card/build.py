@@ -20,6 +20,7 @@ from realmodel.card.tangent_model import tangent_model
 from realmodel.checkpoint import Checkpoint
 from realmodel.datasets import Example
 from realmodel.gauss_newton import gauss_newton, select_directions
+from realmodel.model.forward import window_of
 from realmodel.placement.calibration import calibrated_costs, counted_costs
 from realmodel.statistics import collect_statistics
 from realmodel.statistics.plan import data_digest
@@ -178,11 +179,6 @@ def _options(options: CardOptions) -> dict[str, Any]:
     record["modules"] = None if options.modules is None else list(options.modules)
     record["alpha"] = options.protocol().alpha
     return record
-
-
-def window_of(model: Any) -> int:
-    """Longest sequence that the model takes, in tokens."""
-    return int(getattr(model.config, "max_position_embeddings", 2048))
 
 
 def _costs(

@@ -246,9 +246,9 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
 
     from realmodel.architectures import find_modules
     from realmodel.batches import encode
-    from realmodel.card.build import window_of
     from realmodel.card.numbers import amount
     from realmodel.checkpoint import empty_model
+    from realmodel.model.forward import window_of
     from realmodel.statistics.estimate import estimate_stages, matrix_rate
     from realmodel.tangent.estimate import estimate_tangent
 

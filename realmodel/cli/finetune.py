@@ -66,6 +66,7 @@ def finetune(
     from realmodel.finetune.sample import read_at_most
     from realmodel.finetune.saved_run import write_json
     from realmodel.finetune.split import split_by_prompt
+    from realmodel.model.forward import window_of
 
     chosen = None if layers is None else list(parse_layers(layers))
     options = [
@@ -89,7 +90,7 @@ def finetune(
         model, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
     )
     targets = target_modules(find_modules(checkpoint.model), layers=chosen, names=modules)
-    window = max_length or int(getattr(checkpoint.model.config, "max_position_embeddings", 1024))
+    window = max_length or window_of(checkpoint.model)
     training, measured = (
         encode(rows, checkpoint.tokenizer, max_length=window, too_long="skip")
         for rows in (examples, held)

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from torch.func import jvp, vmap
 
-from realmodel.architectures import ARCHITECTURES, AdaptedModule
+from realmodel.architectures import AdaptedModule
 from realmodel.batches import Batch
 from realmodel.gauss_newton.directions import Directions
+from realmodel.model.forward import accepted
 from realmodel.statistics.completion_logits import completion_logits
 from theory import InputError
 
@@ -28,11 +29,20 @@ class Head:
 
     @classmethod
     def of(cls, model: Any) -> "Head":
-        """The linear head of a known architecture; nothing is assumed about any other."""
+        """The linear head, where the logits are what it returns and nothing is done to them."""
         head = model.get_output_embeddings()
-        if str(model.config.model_type) in ARCHITECTURES and isinstance(head, nn.Linear):
-            return cls(head.weight, head.bias)
-        return cls()
+        if not isinstance(head, nn.Linear):
+            return cls()
+        returned: list[torch.Tensor] = []
+        handle = head.register_forward_hook(lambda _, __, output: returned.append(output.clone()))
+        try:
+            with torch.no_grad():
+                ids = torch.zeros(1, 2, dtype=torch.int64, device=model.device)
+                logits = model(input_ids=ids, **accepted(model, use_cache=False)).logits
+        finally:
+            handle.remove()
+        same = len(returned) == 1 and torch.equal(returned[0], logits)
+        return cls(head.weight, head.bias) if same else cls()
 
     def like(self, values: torch.Tensor) -> "Head":
         """The same head in the arithmetic and on the device of ``values``."""

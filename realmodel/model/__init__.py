@@ -1,0 +1,1 @@
+"""The checkpoint: loading it, its linear maps, and what a short pass shows of them."""

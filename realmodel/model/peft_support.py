@@ -1,0 +1,51 @@
+"""Which linear maps peft can adapt: asked of peft itself, on the model at hand."""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from peft import LoraConfig, get_peft_model
+
+
+def peft_refusals(
+    model: Any, kinds: Mapping[str, Sequence[str]], *, transposed: bool
+) -> dict[str, str]:
+    """Peft's reason by kind of module that it refuses; empty where it takes all of them.
+
+    Parameters
+    ----------
+    model : transformers model
+        Given back as it was.
+    kinds : mapping of str to sequence of str
+        Full names of the modules of each kind, such as ``self_attn.q_proj``.
+    transposed : bool
+        Whether weights are stored (in, out).
+    """
+    everything = [name for names in kinds.values() for name in names]
+    if not everything or _refusal(model, everything, transposed) is None:
+        return {}
+    reasons = {kind: _refusal(model, names, transposed) for kind, names in kinds.items()}
+    return {kind: reason for kind, reason in reasons.items() if reason is not None}
+
+
+def _refusal(model: Any, names: Iterable[str], transposed: bool) -> str | None:
+    trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    config = LoraConfig(
+        r=1, target_modules=list(names), fan_in_fan_out=transposed, task_type="CAUSAL_LM"
+    )
+    adapted = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            adapted = get_peft_model(model, config, low_cpu_mem_usage=True)
+        except Exception as error:  # peft has no class of its own for what it refuses
+            return " ".join(str(error).split())[:200]
+        finally:
+            if adapted is not None:
+                adapted.unload()
+            if hasattr(model, "peft_config"):
+                del model.peft_config
+            wanted = set(trainable)
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(name in wanted)
+    return None
