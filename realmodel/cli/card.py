@@ -242,20 +242,17 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     """Print time and memory of each stage; nothing but the tokenizer runs."""
     import torch
     from rich.table import Table
-    from transformers import AutoTokenizer
 
     from realmodel.architectures import find_modules
     from realmodel.batches import encode
     from realmodel.card.numbers import amount
-    from realmodel.checkpoint import empty_model
+    from realmodel.checkpoint import empty_model, load_tokenizer
     from realmodel.model.forward import window_of
     from realmodel.statistics.estimate import estimate_stages, matrix_rate
     from realmodel.tangent.estimate import estimate_tangent
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
-    tokenizer = AutoTokenizer.from_pretrained(
-        source.model, trust_remote_code=source.trust_remote_code
-    )
+    tokenizer = load_tokenizer(source.model, trust_remote_code=source.trust_remote_code)
     encoded = encode(
         source.examples(options.seed),
         tokenizer,

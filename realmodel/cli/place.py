@@ -65,6 +65,9 @@ def place(
         bool,
         typer.Option("--calibrate", help="Measure the costs again, on this machine."),
     ] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
+    ] = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -81,7 +84,7 @@ def place(
 
     measured = LayerCard.load(card)
     if calibrate:
-        measured = _calibrated(measured, model, seed)
+        measured = _calibrated(measured, model, seed, trust_remote_code)
     choice = choose(
         measured,
         objective=objective.value,
@@ -102,7 +105,7 @@ def place(
     if output_dir is not None:
         from realmodel.card.atomic import write_json
 
-        skeleton = card_model(measured, model)
+        skeleton = card_model(measured, model, trust_remote_code=trust_remote_code)
         formats = [name.strip() for name in export.split(",") if name.strip()]
         source = model or measured.model["source"]
         written = write_exports(
@@ -114,7 +117,9 @@ def place(
         stderr.print(f"wrote {path}", soft_wrap=True)
 
 
-def _calibrated(card: "LayerCard", model: str | None, seed: int) -> "LayerCard":
+def _calibrated(
+    card: "LayerCard", model: str | None, seed: int, trust_remote_code: bool
+) -> "LayerCard":
     from dataclasses import replace
 
     from realmodel.architectures import AdaptedModule
@@ -122,7 +127,9 @@ def _calibrated(card: "LayerCard", model: str | None, seed: int) -> "LayerCard":
     from realmodel.placement.calibration import calibrated_costs, random_batch
     from realmodel.placement.card_model import check_digest, check_model
 
-    checkpoint = load_checkpoint(model or card.model["source"])
+    checkpoint = load_checkpoint(
+        model or card.model["source"], trust_remote_code=trust_remote_code
+    )
     check_model(card, checkpoint.model, checkpoint.source)
     check_digest(card, checkpoint.digest, checkpoint.source)
     modules = [

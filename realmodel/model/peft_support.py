@@ -1,5 +1,6 @@
 """Which linear maps peft can adapt: asked of peft itself, on the model at hand."""
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -39,7 +40,8 @@ def _refusal(model: Any, names: Iterable[str], transposed: bool) -> str | None:
         try:
             adapted = get_peft_model(model, config, low_cpu_mem_usage=True)
         except Exception as error:  # peft has no class of its own for what it refuses
-            return " ".join(str(error).split())[:200]
+            text = re.sub(r"^\[.*?\] ", "", " ".join(str(error).split()))
+            return text.partition(". ")[0]
         finally:
             if adapted is not None:
                 adapted.unload()

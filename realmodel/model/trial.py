@@ -73,7 +73,7 @@ def observe(model: Any, modules: Mapping[str, nn.Module]) -> dict[str, Sight]:
             kept.append(hidden)
             sight.source = _identity(hidden)
             sight.reason = sight.reason or _misfit(module, hidden, output, shape)
-            if output.requires_grad:
+            if isinstance(output, torch.Tensor) and output.requires_grad:
                 output.register_hook(lambda gradient: setattr(sight, "gradient", gradient))
 
         return hook
@@ -159,7 +159,7 @@ def _misfit(module: Any, hidden: torch.Tensor, output: Any, shape: tuple[int, in
 def _judged(sight: Sight, shape: tuple[int, int] | None, at: int) -> Sight:
     gradient, sight.gradient = sight.gradient, None
     if sight.calls == 0:
-        sight.reason = "it is not used when text is read"
+        sight.reason = "it is never called when text is read"
     elif sight.calls > 1:
         sight.reason = f"it is used {sight.calls} times in one pass"
     elif shape is not None and gradient is not None and not sight.reason:

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
-from realmodel.checkpoint import empty_model, folder_digest
+from realmodel.checkpoint import empty_model, source_digest
 from theory import InputError
 
 
-def card_model(card: LayerCard, source: str | None = None) -> Any:
+def card_model(
+    card: LayerCard, source: str | None = None, *, trust_remote_code: bool = False
+) -> Any:
     """Skeleton (meta device) of the card's model, after checking that it has not changed.
 
     Parameters
@@ -16,6 +18,8 @@ def card_model(card: LayerCard, source: str | None = None) -> Any:
     card : LayerCard
     source : str, optional
         Where the checkpoint is now; by default where the card says.
+    trust_remote_code : bool
+        Run model code that comes with the checkpoint.
 
     Raises
     ------
@@ -24,14 +28,15 @@ def card_model(card: LayerCard, source: str | None = None) -> Any:
     """
     place = str(card.model["source"]) if source is None else source
     folder = Path(place)
-    if source is None and not folder.is_dir() and place.startswith((".", "/", "~")):
+    if source is None and not folder.exists() and place.startswith((".", "/", "~")):
         raise InputError(
-            f"the card's model {place!r} is not there (seen from this folder): pass --model"
+            f"the card's model {place!r} is not there (seen from this folder): say where it is now"
         )
-    model = empty_model(place)
+    model = empty_model(place, trust_remote_code=trust_remote_code)
     check_model(card, model, place)
-    if folder.is_dir() and str(card.model["digest"]).startswith("sha256:"):
-        check_digest(card, folder_digest(folder), place)
+    digest = source_digest(place)
+    if digest is not None and str(card.model["digest"]).startswith("sha256:"):
+        check_digest(card, digest, place)
     return model
 
 
