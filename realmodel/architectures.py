@@ -1,7 +1,7 @@
 """Which linear maps of a checkpoint can be adapted, layer by layer, and which cannot and why."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -56,17 +56,6 @@ class ModuleTable:
         """Indices of the blocks that hold at least one module, ascending."""
         return tuple(sorted({module.layer for module in self.modules}))
 
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Names and reasons of what is not measured, the same in every layer told once."""
-        told: dict[tuple[str, str], list[str]] = {}
-        for name, reason in self.excluded.items():
-            told.setdefault((re.sub(r"\.\d+(?=\.)", ".*", name), reason), []).append(name)
-        return tuple(
-            f"{names[0]}: {reason}" if len(names) == 1 else f"{len(names)} x {path}: {reason}"
-            for (path, reason), names in told.items()
-        )
-
     def describe(self) -> str:
         """What was found, for a person: kinds with counts and sizes, then the exclusions."""
         kinds: dict[tuple[str, int, int], int] = {}
@@ -75,8 +64,23 @@ class ModuleTable:
             kinds[key] = kinds.get(key, 0) + 1
         lines = [f"{len(self.modules)} modules in {len(self.layers)} layers ({self.origin})"]
         lines += [f"  {count} x {kind} ({m} x {d})" for (kind, m, d), count in kinds.items()]
-        lines += [f"  not measured: {text}" for text in self.left_out]
+        lines += [f"  not measured: {text}" for text in summarised(self.excluded)]
         return "\n".join(lines)
+
+
+def summarised(excluded: Mapping[str, str]) -> tuple[str, ...]:
+    """Names and reasons of what is not measured; what is the same in several layers is told once.
+
+    >>> summarised({"h.0.gate": "a router", "h.1.gate": "a router", "head": "no layer"})
+    ('2 x h.*.gate: a router', 'head: no layer')
+    """
+    told: dict[tuple[str, str], list[str]] = {}
+    for name, reason in excluded.items():
+        told.setdefault((re.sub(r"\.\d+(?=\.)", ".*", name), reason), []).append(name)
+    return tuple(
+        f"{names[0]}: {reason}" if len(names) == 1 else f"{len(names)} x {path}: {reason}"
+        for (path, reason), names in told.items()
+    )
 
 
 def find_modules(model: nn.Module, patterns: Sequence[str] | None = None) -> ModuleTable:

@@ -169,7 +169,7 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
         config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
     except Exception as error:
         text = _one_line(error)
-        if "trust_remote_code" in text and not trust_remote_code:
+        if "trust_remote_code" in str(error) and not trust_remote_code:
             raise InputError(
                 f"checkpoint {source!r} brings model code of its own: read it, then allow it to "
                 "run (trust_remote_code)"

@@ -11,7 +11,7 @@ from typing import Any
 from realmodel.architectures import ModuleTable, find_modules
 from realmodel.batches import EncodedExample, batches, encode, padding_id
 from realmodel.card.device_costs import DeviceCosts
-from realmodel.card.intervals import intervals
+from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
 from realmodel.card.options import CardOptions
@@ -20,6 +20,8 @@ from realmodel.card.tangent_model import tangent_model
 from realmodel.checkpoint import Checkpoint
 from realmodel.datasets import Example
 from realmodel.gauss_newton import gauss_newton, select_directions
+from realmodel.gauss_newton.tangents import check_forward_mode
+from realmodel.model.coverage import check_vocabulary, left_out
 from realmodel.model.forward import window_of
 from realmodel.placement.calibration import calibrated_costs, counted_costs
 from realmodel.statistics import collect_statistics
@@ -74,6 +76,9 @@ def build_card(
     table = find_modules(model, options.modules)
     window = options.max_length or window_of(model)
     encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    check_vocabulary(model, encoded)
+    check_intervals(options.intervals, table.layers)
+    check_forward_mode(model, table.modules)
     statistics = collect_statistics(
         checkpoint,
         encoded,
@@ -137,6 +142,8 @@ def build_card(
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "modules": table.origin,
             "excluded": dict(table.excluded),
+            "left_out": left_out(model, table.modules, encoded),
+            "dequantised": checkpoint.dequantised,
         },
         data={
             "source": source,

@@ -10,6 +10,7 @@ from rich.progress import TaskID
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr, stdout
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.preflight import preflight
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -171,6 +172,12 @@ def card(
             seed=seed,
         )
         source = Source(str(model), data or Path(), num_samples, dtype, device, trust_remote_code)
+        preflight(
+            source.model,
+            folders=() if estimate else (output_dir or Path("out/card"), resume_dir),
+            device=device,
+            trust_remote_code=trust_remote_code,
+        )
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
@@ -247,6 +254,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     from realmodel.batches import encode
     from realmodel.card.numbers import amount
     from realmodel.checkpoint import empty_model, load_tokenizer
+    from realmodel.model.coverage import check_vocabulary
     from realmodel.model.forward import window_of
     from realmodel.statistics.estimate import estimate_stages, matrix_rate
     from realmodel.tangent.estimate import estimate_tangent
@@ -259,6 +267,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
         max_length=options.max_length or window_of(model),
         too_long=options.too_long,
     )
+    check_vocabulary(model, encoded)
     table = find_modules(model, options.modules)
     device = "cuda" if source.device == "auto" else source.device
     precision = getattr(torch, source.dtype or "float32")

@@ -9,6 +9,7 @@ from rich.markdown import Markdown
 from rich.progress import TaskID
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.cli.preflight import preflight
 
 
 def compare(
@@ -59,6 +60,7 @@ def compare(
     from realmodel.demo import checkpoint_source
     from realmodel.finetune import FinetuneOptions
     from realmodel.finetune.saved_run import write_json
+    from realmodel.model.coverage import check_vocabulary
 
     options = CompareOptions(
         size=size,
@@ -80,10 +82,12 @@ def compare(
         ),
         seed=seed,
     )
+    folder = output_dir or Path("out/compare")
+    preflight(checkpoint_source(model), folders=(folder,), device=device)
     default, training, held = task_examples(model, data, heldout, options)
     checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
     task = Task.from_examples(name or default, checkpoint, training, held, options)
-    folder = output_dir or Path("out/compare")
+    check_vocabulary(checkpoint.model, (*task.training, *task.heldout))
     with progress() as bar:
         stages: dict[str, TaskID] = {}
 

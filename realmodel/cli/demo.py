@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.output_folder import check_writable
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def demo(
     if layers > LAYERS:
         raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
     folder = output_dir or Path("out/demo")
+    check_writable(folder)
     choices: dict[str, Choice] = {}
     with progress() as bar:
         lines = {name: bar.add_task(TITLES[name], total=None) for name in CHECKPOINTS}

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, progress, stderr
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.preflight import preflight
 
 
 def finetune(
@@ -66,6 +67,7 @@ def finetune(
     from realmodel.finetune.sample import read_at_most
     from realmodel.finetune.saved_run import write_json
     from realmodel.finetune.split import split_by_prompt
+    from realmodel.model.coverage import check_vocabulary
     from realmodel.model.forward import window_of
 
     chosen = None if layers is None else list(parse_layers(layers))
@@ -80,6 +82,7 @@ def finetune(
         )
         for index in range(seeds)
     ]
+    preflight(model, folders=(output_dir,), device=device, trust_remote_code=trust_remote_code)
     examples = read_at_most(data, num_samples, seed=seed)
     if heldout is None:
         examples, held = split_by_prompt(examples, seed=seed)
@@ -95,6 +98,7 @@ def finetune(
         encode(rows, checkpoint.tokenizer, max_length=window, too_long="skip")
         for rows in (examples, held)
     )
+    check_vocabulary(checkpoint.model, (*training, *measured))
     prompts = tuple(dict.fromkeys(example.prompt for example in held))[:generate]
     results: list[dict[str, Any]] = []
     loss_before: float | None = None

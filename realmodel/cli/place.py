@@ -8,6 +8,7 @@ import typer
 
 from realmodel.cli.console import AsJson, OutputDir, Seed, emit, stderr
 from realmodel.cli.layers import parse_layers
+from realmodel.runs.output_folder import check_writable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,6 +83,8 @@ def place(
     from realmodel.placement import place as choose
     from realmodel.placement.card_model import card_model
 
+    if output_dir is not None:
+        check_writable(output_dir)
     measured = LayerCard.load(card)
     if calibrate:
         measured = _calibrated(measured, model, seed, trust_remote_code)

@@ -12,6 +12,7 @@ import torch
 from realmodel.architectures import AdaptedModule, ModuleTable
 from realmodel.batches import Batch, EncodedExample
 from realmodel.checkpoint import Checkpoint, identified
+from realmodel.finetune.activation import fused_activations
 from realmodel.gauss_newton.directions import Directions, chosen
 from realmodel.gauss_newton.gauss_newton import GaussNewton
 from realmodel.gauss_newton.scores import sequence_scores
@@ -101,7 +102,7 @@ def measure(
     stored = saved.restore() if saved else None
     sums, done = (stored[0], stored[2]) if stored else (_zeros(groups, sum(directions.sizes)), 0)
     steps = [*((False, planned) for planned in slope_plan), *((True, p) for p in bend_plan)]
-    with measuring(model), memory_advice("curvature", size):
+    with measuring(model), fused_activations(model), memory_advice("curvature", size):
         for position in range(done, len(steps)):
             bends, planned = steps[position]
             batch = planned.padded(encoded, side, model.device)

@@ -9,6 +9,7 @@ from torch.func import jvp
 
 from realmodel.architectures import AdaptedModule
 from realmodel.batches import Batch, EncodedExample
+from realmodel.finetune.activation import fused_activations
 from realmodel.gauss_newton.tangents import Change, changed
 from realmodel.statistics.capture import captured
 from realmodel.statistics.completion_logits import completion_logits
@@ -65,7 +66,8 @@ class GaussNewtonProducts:
             )
             for m in self.modules
         }  # fmt: skip
-        with measuring(self.model), memory_advice("Lanczos", self.batch_size):
+        model = self.model
+        with measuring(model), fused_activations(model), memory_advice("Lanczos", self.batch_size):
             for planned in self._plan:
                 batch = planned.padded(self.encoded, "right", self.model.device)
                 self._add(batch, V, {name: total[planned.group] for name, total in totals.items()})

@@ -1,16 +1,18 @@
 """Forward-mode derivatives of the completion logits along rank-1 changes of the weights."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.func import jvp, vmap
 
 from realmodel.architectures import AdaptedModule
 from realmodel.batches import Batch
+from realmodel.finetune.activation import fused_activations
 from realmodel.gauss_newton.directions import Directions
 from realmodel.model.forward import accepted
 from realmodel.statistics.completion_logits import completion_logits
@@ -69,6 +71,36 @@ def check_attention(model: Any) -> None:
         raise InputError(
             f"attention {attention!r} has no forward-mode derivative: load with attention='eager'"
         )
+
+
+def check_forward_mode(model: Any, modules: Sequence[AdaptedModule]) -> None:
+    """Refuse a model whose code has no forward-mode derivative, by trying a short one.
+
+    Raises
+    ------
+    InputError
+        With what torch misses.
+    """
+    check_attention(model)
+    module = modules[0]
+    ids = torch.zeros(1, 3, dtype=torch.int64, device=model.device)
+    batch = Batch(ids, torch.ones_like(ids), ids, torch.zeros(1, dtype=torch.int64))
+    one = {
+        size: np.ones((1, getattr(module, size))) for size in ("out_features", "in_features")
+    }
+    directions = Directions(
+        (module,), {module.name: one["out_features"]}, {module.name: one["in_features"]}
+    )
+    try:
+        with fused_activations(model):
+            tangents(model, batch, (module,), directions, head=Head())
+    except (RuntimeError, NotImplementedError) as error:
+        kind = str(model.config.model_type)
+        text = " ".join(str(error).split())[:160]
+        raise InputError(
+            f"this {kind} model has no forward-mode derivative, which the exact curvature needs "
+            f"({text})"
+        ) from error
 
 
 @contextmanager
