@@ -1,6 +1,7 @@
 """Which linear maps of a checkpoint can be adapted, layer by layer, and which cannot and why."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -185,7 +186,7 @@ def _adaptable(
     refused = peft_refusals(model, kinds, transposed=any(m.transposed for m in modules))
     for module in modules:
         if module.kind in refused:
-            excluded[module.name] = f"peft refuses it: {refused[module.kind]}"
+            excluded[module.name] = f"peft cannot adapt it: {refused[module.kind]}"
     return [module for module in modules if module.kind not in refused]
 
 
@@ -218,7 +219,9 @@ def _not_linear(model: Any) -> dict[str, str]:
     excluded: dict[str, str] = {}
     embedding = model.get_input_embeddings() if hasattr(model, "get_input_embeddings") else None
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    owners: dict[int, str] = {}
+    uses = Counter(
+        id(module.weight) for module in model.modules() if isinstance(module, nn.Linear | Conv1D)
+    )
     for name, module in model.named_modules():
         own = dict(module.named_parameters(recurse=False))
         weight = own.get("weight")
@@ -232,8 +235,8 @@ def _not_linear(model: Any) -> dict[str, str]:
         elif _is_quantised(module, getattr(module, "weight", None)):
             excluded[name] = "quantised weight: load the checkpoint in bf16, fp16 or fp32"
         elif isinstance(module, nn.Linear | Conv1D):
-            if (other := owners.setdefault(id(weight), name)) != name:
-                excluded[name] = f"it shares its weight with {other}"
+            if uses[id(weight)] > 1:
+                excluded[name] = f"its weight serves {uses[id(weight)]} modules"
         elif not isinstance(module, nn.Embedding):
             wide = {key: tuple(value.shape) for key, value in own.items() if value.dim() > 1}
             for key, shape in list(wide.items())[:1]:

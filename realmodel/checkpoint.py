@@ -388,7 +388,7 @@ def model_digest(model: Any) -> str:
         digest.update(json.dumps(config.to_dict(), sort_keys=True, default=str).encode())
     for name, tensor in model.state_dict().items():
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        digest.update(tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().data)
     return f"sha256:{digest.hexdigest()}"
 
 

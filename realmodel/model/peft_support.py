@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peft import LoraConfig, get_peft_model
@@ -29,7 +29,7 @@ def peft_refusals(
     return {kind: reason for kind, reason in reasons.items() if reason is not None}
 
 
-def _refusal(model: Any, names: Iterable[str], transposed: bool) -> str | None:
+def _refusal(model: Any, names: Sequence[str], transposed: bool) -> str | None:
     trainable = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     config = LoraConfig(
         r=1, target_modules=list(names), fan_in_fan_out=transposed, task_type="CAUSAL_LM"
@@ -39,6 +39,14 @@ def _refusal(model: Any, names: Iterable[str], transposed: bool) -> str | None:
         warnings.simplefilter("ignore")
         try:
             adapted = get_peft_model(model, config, low_cpu_mem_usage=True)
+            found = {
+                name.removeprefix("base_model.model.").split(".lora_")[0]
+                for name, parameter in adapted.named_parameters()
+                if parameter.requires_grad
+            }
+            # Of some mixtures peft rewrites the names of plain layers to those of fused experts.
+            if other := sorted(found - set(names)):
+                return f"it adapts {other[0]} in its place"
         except Exception as error:  # peft has no class of its own for what it refuses
             text = re.sub(r"^\[.*?\] ", "", " ".join(str(error).split()))
             return text.partition(". ")[0]
