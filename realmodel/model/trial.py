@@ -91,7 +91,11 @@ def observe(model: Any, modules: Mapping[str, nn.Module]) -> dict[str, Sight]:
                     f"this {kind} model returns logits of shape {tuple(logits.shape)} for "
                     f"{shape} tokens, not one row each: it is not a causal language model"
                 )
-            logits[0, at].float().logsumexp(-1).backward()
+            logits[0, at].float().logsumexp(-1).backward(retain_graph=True)
+            arrived = [x.grad.clone() for x in embedded[:1] if x.grad is not None]
+            gradients = {name: sight.gradient for name, sight in sights.items()}
+            # From everywhere too: some code overwrites what a longer way back needs.
+            logits.float().logsumexp(-1).sum().backward()
         except InputError:
             raise
         except Exception as error:  # any code of any architecture
