@@ -132,10 +132,11 @@ def load_checkpoint(
     dequantised = ""
     if "gguf_file" in more:
         dequantised = _stored_types(Path(source))
-        # The weights are plain now; peft and ``save_pretrained`` believe the configuration.
-        for owner in (model.config, config):
-            if hasattr(owner, "quantization_config"):
-                del owner.quantization_config
+        # The weights are plain now, which peft and ``save_pretrained`` must be told.
+        model.hf_quantizer = None
+        model.is_quantized = False
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
     return Checkpoint(
         model=model,
         tokenizer=tokenizer,
@@ -195,7 +196,7 @@ def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
     except Exception as error:
         raise InputError(
             f"checkpoint {source!r} has no tokenizer that can be loaded: save the model's tokenizer "
-            f"(tokenizer.json, tokenizer_config.json) beside it ({type(error).__name__})"
+            f"(tokenizer.json, tokenizer_config.json) with it ({_one_line(error)[:120]})"
         ) from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peft import LoraConfig, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 
 
 def peft_refusals(
@@ -53,9 +54,19 @@ def _refusal(model: Any, names: Sequence[str], transposed: bool) -> str | None:
         finally:
             if adapted is not None:
                 adapted.unload()
+            else:
+                _unwrap(model)
             if hasattr(model, "peft_config"):
                 del model.peft_config
             wanted = set(trainable)
             for name, parameter in model.named_parameters():
                 parameter.requires_grad_(name in wanted)
     return None
+
+
+def _unwrap(model: Any) -> None:
+    """Undo what peft had done when it stopped half-way."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, module.get_base_layer())
