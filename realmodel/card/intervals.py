@@ -53,8 +53,8 @@ def check_intervals(intervals: Sequence[Sequence[int]], layers: Sequence[int]) -
         lacking = sorted(set(wanted) - set(layers))
         if lacking or not wanted:
             raise InputError(
-                f"interval of layers {list(wanted)}: the model has no module to measure in layers "
-                f"{lacking}; it has layers {layers[0]} to {layers[-1]}"
+                f"interval of layers {list(wanted)}: layers {lacking} hold no measured module; "
+                f"the model has layers {layers[0]} to {layers[-1]}"
             )
 
 

@@ -130,9 +130,7 @@ def _calibrated(
     from realmodel.placement.calibration import calibrated_costs, random_batch
     from realmodel.placement.card_model import check_digest, check_model
 
-    checkpoint = load_checkpoint(
-        model or card.model["source"], trust_remote_code=trust_remote_code
-    )
+    checkpoint = load_checkpoint(model or card.model["source"], trust_remote_code=trust_remote_code)
     check_model(card, checkpoint.model, checkpoint.source)
     check_digest(card, checkpoint.digest, checkpoint.source)
     modules = [

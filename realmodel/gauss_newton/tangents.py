@@ -85,9 +85,7 @@ def check_forward_mode(model: Any, modules: Sequence[AdaptedModule]) -> None:
     module = modules[0]
     ids = torch.zeros(1, 3, dtype=torch.int64, device=model.device)
     batch = Batch(ids, torch.ones_like(ids), ids, torch.zeros(1, dtype=torch.int64))
-    one = {
-        size: np.ones((1, getattr(module, size))) for size in ("out_features", "in_features")
-    }
+    one = {size: np.ones((1, getattr(module, size))) for size in ("out_features", "in_features")}
     directions = Directions(
         (module,), {module.name: one["out_features"]}, {module.name: one["in_features"]}
     )

@@ -144,7 +144,9 @@ def random_batch(model: Any, tokens: int, *, length: int = 64, seed: int = 0) ->
     length = min(length, tokens, window_of(model))
     rows = max(tokens // length, 1)
     generator = torch.Generator().manual_seed(seed)
-    ids = torch.randint(len(model.get_input_embeddings().weight), (rows, length), generator=generator)
+    ids = torch.randint(
+        len(model.get_input_embeddings().weight), (rows, length), generator=generator
+    )
     return Batch(ids, torch.ones_like(ids), ids, torch.arange(rows))
 
 

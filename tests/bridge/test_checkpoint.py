@@ -169,9 +169,7 @@ def test_code_of_the_checkpoint_runs_when_it_may(folder: Path) -> None:
 def test_fast_attention_where_there_is_one(folder: Path, tmp_path: Path) -> None:
     """GPT-J has eager attention alone."""
     assert load_checkpoint(folder, attention="sdpa").model.config._attn_implementation == "sdpa"
-    config = GPTJConfig(
-        vocab_size=13, n_embd=8, n_layer=1, n_head=2, n_positions=32, rotary_dim=4
-    )
+    config = GPTJConfig(vocab_size=13, n_embd=8, n_layer=1, n_head=2, n_positions=32, rotary_dim=4)
     GPTJForCausalLM(config).save_pretrained(tmp_path / "gptj")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(folder / name, tmp_path / "gptj" / name)

@@ -129,9 +129,7 @@ def test_weights_are_those_of_the_file_dequantised(model: Any, file: Path, tmp_p
         bound = float(tensor.abs().max()) / 127
         torch.testing.assert_close(stored[name], tensor, rtol=0, atol=bound)
     exact = gguf.quants.dequantize(
-        gguf.quants.quantize(
-            model.lm_head.weight.detach().numpy(), gguf.GGMLQuantizationType.Q8_0
-        ),
+        gguf.quants.quantize(model.lm_head.weight.detach().numpy(), gguf.GGMLQuantizationType.Q8_0),
         gguf.GGMLQuantizationType.Q8_0,
     )
     np.testing.assert_array_equal(stored["lm_head.weight"].numpy(), exact)
@@ -151,15 +149,11 @@ def test_every_command_takes_it(file: Path, data: Path, tmp_path: Path) -> None:
     card = json.loads((tmp_path / "card" / "card.json").read_text())
     assert card["model"]["dequantised"].startswith("GGUF (")
     assert 0 < card["model"]["left_out"]["parameters"] < 1
-    run(
-        "place", tmp_path / "card" / "card.json", "--budget", 2, "--output-dir", tmp_path / "place"
-    )
+    run("place", tmp_path / "card" / "card.json", "--budget", 2, "--output-dir", tmp_path / "place")
     exported = json.loads((tmp_path / "place" / "lora_config.json").read_text())
     layers = {name.split(".")[2] for name in exported["target_modules"]}
     assert len(layers) == 2
-    tuned = run(
-        "finetune", *common, "--layers", "0,2", "--steps", 2, "--no-latency", "--json"
-    )
+    tuned = run("finetune", *common, "--layers", "0,2", "--steps", 2, "--no-latency", "--json")
     assert json.loads(tuned.stdout)["runs"][0]["layers"] == [0, 2]
     run(
         "compare", *common, "--size", 2, "--placements", 3, "--seeds", 1, "--steps", 1,
