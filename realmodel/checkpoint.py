@@ -1,4 +1,4 @@
-"""Load a causal language model from the hub, a folder or a GGUF file, safely and with its digest."""
+"""Load a causal language model from a hub, folder or GGUF file, safely and with its digest."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
         raise InputError(f"checkpoint {source!r} cannot be read: {text}") from error
     _refuse_kinds(source, config)
     if more and hasattr(config, "quantization_config"):
-        del config.quantization_config
+        delattr(config, "quantization_config")
     return config
 
 
@@ -195,8 +196,8 @@ def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
         return AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
     except Exception as error:
         raise InputError(
-            f"checkpoint {source!r} has no tokenizer that can be loaded: save the model's tokenizer "
-            f"(tokenizer.json, tokenizer_config.json) with it ({_one_line(error)[:120]})"
+            f"checkpoint {source!r} has no tokenizer that can be loaded: save the model's "
+            f"tokenizer (tokenizer.json, tokenizer_config.json) with it ({_one_line(error)[:120]})"
         ) from error
 
 
@@ -229,8 +230,8 @@ def _located(source: str) -> tuple[str, dict[str, Any]]:
 
 def _model_class(config: Any) -> Any:
     """The class that the checkpoint was saved from, where there is a choice."""
-    named = set(getattr(config, "architectures", None) or ())
-    pictured = _named_in(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, config)
+    named: set[str] = set(getattr(config, "architectures", None) or ())
+    pictured: str = _named_in(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, config)
     if pictured in named or (pictured and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING):
         return AutoModelForImageTextToText
     return AutoModelForCausalLM
@@ -267,7 +268,8 @@ def _refuse_kinds(source: str, config: Any) -> None:
     known = known or type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     if not known and not hasattr(config, "auto_map"):
         raise InputError(
-            f"checkpoint {source!r}: {kind!r} is not a causal language model that transformers knows"
+            f"checkpoint {source!r}: {kind!r} is not a causal language model "
+            "that transformers knows"
         )
 
 
@@ -288,12 +290,10 @@ def _refuse_incomplete(source: str, kind: str, report: Mapping[str, Any]) -> Non
 
 
 def _check_gguf(path: Path) -> None:
-    try:
-        import gguf  # noqa: F401  # transformers needs it, and says so at length
-    except ImportError as error:
+    if find_spec("gguf") is None:  # transformers needs it, and says so at length
         raise InputError(
             f"checkpoint {str(path)!r} is a GGUF file: install the package gguf to read it"
-        ) from error
+        )
     if path.parent.is_dir() or str(path).startswith((".", "/", "~")):
         if not path.is_file():
             raise InputError(f"checkpoint {str(path)!r} does not exist")

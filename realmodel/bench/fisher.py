@@ -13,7 +13,6 @@ from rich.table import Table
 
 from realmodel.architectures import find_modules
 from realmodel.batches import encode
-from realmodel.model.forward import window_of
 from realmodel.checkpoint import load_checkpoint
 from realmodel.cli.console import AsJson, emit, stderr
 from realmodel.datasets import read_examples
@@ -21,6 +20,7 @@ from realmodel.demo.embedded import checkpoint_source
 from realmodel.demo.generator import examples as demo_task
 from realmodel.fisher import Agreement, agreement, monte_carlo_fisher
 from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.model.forward import window_of
 from realmodel.statistics import collect_statistics
 
 application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -139,7 +139,7 @@ def _special(config: Mapping[str, Any]) -> set[int]:
 
 def _identity(hidden: torch.Tensor) -> tuple[Any, ...]:
     """Equal for one tensor and for what are only other shapes of it."""
-    storage = hidden.untyped_storage()._cdata
+    storage: int = hidden.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
     layout = () if hidden.is_contiguous() else (*hidden.shape, *hidden.stride())
     return (storage, hidden.storage_offset(), hidden.numel(), hidden.shape[-1], *layout)
 

@@ -40,10 +40,9 @@ def captured(model: nn.Module, modules: Sequence[AdaptedModule], sink: Sink) -> 
     """Within this context, each backward pass calls ``sink`` for each of ``modules``.
 
     Rows come by sequence and position, (n, t, ..), also from modules that see them in another
-    shape, as OPT's do. No weight needs a gradient: the graph starts at the lowest module's output, so the backward
-    pass goes no further down than it must.
+    shape, as OPT's do. No weight needs a gradient: the graph starts at the lowest module's output,
+    so the backward pass goes no further down than it must.
     """
-
     shape: list[int] = []
 
     def begin(_: nn.Module, positional: Any, named: dict[str, Any]) -> None:

@@ -101,8 +101,8 @@ def test_workers_and_commands_share_the_code_path() -> None:
     """Importing any part of the bridge sets it, and a process started from there inherits it."""
     code = (
         "import os, subprocess, sys; import realmodel.cli; "
-        "print(subprocess.run([sys.executable, '-c', 'import os; print(os.environ[\"MKL_CBWR\"])'], "
-        "capture_output=True, text=True).stdout)"
+        "print(subprocess.run([sys.executable, '-c', "
+        "'import os; print(os.environ[\"MKL_CBWR\"])'], capture_output=True, text=True).stdout)"
     )
     environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}
     environment["PYTHONPATH"] = str(Path(__file__).parents[2])
