@@ -9,4 +9,8 @@ A name is loaded when it is first asked for.
 
 import lazy_loader
 
+from realmodel.runs.reproducible import fix_code_path
+
+fix_code_path()
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

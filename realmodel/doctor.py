@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 from packaging.requirements import Requirement
 
+from realmodel.runs.output_folder import output_folder
 from theory import InputError
 
 MINIMUM_MEMORY = 2 * 2**30
@@ -135,18 +135,12 @@ def memory() -> Check:
 
 def write_access(output_dir: Path) -> Check:
     """A file written, renamed and removed where results go."""
-    folder = output_dir.absolute()
-    while not folder.exists():
-        folder = folder.parent
     try:
-        with tempfile.TemporaryDirectory(dir=folder) as trial:
-            path = Path(trial, "partial")
-            path.write_text("layercard")
-            os.replace(path, Path(trial, "final"))
-    except OSError as error:
-        found = f"{folder}: {error.strerror or error}"
-        return Check("write access", "broken", found, "choose another --output-dir")
-    free = shutil.disk_usage(folder).free / 2**30
+        folder = output_folder(output_dir)
+    except InputError as error:
+        return Check("write access", "broken", str(error), "choose another --output-dir")
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(nearest).free / 2**30
     return Check("write access", "ok", f"{folder}, {free:.1f} GiB free")
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import realmodel  # noqa: F401  # fixes MKL's code path before torch can multiply
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # Derandomised everywhere by default, so that a red run is red again; HYPOTHESIS_PROFILE=explore

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from realmodel.card.build import window_of
 from realmodel.datasets import read_examples
 from realmodel.demo.embedded import checkpoint_source
 from realmodel.demo.generator import examples as demo_task
@@ -20,6 +19,7 @@ from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_dir
 from realmodel.measure.statistics import collect_statistics
 from realmodel.model.batches import encode
 from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.forward import window_of
 from realmodel.model.modules import find_modules
 from realmodel.runs.console import AsJson, emit, stderr
 

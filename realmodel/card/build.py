@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.card.expected import expected_stages
-from realmodel.card.intervals import intervals
+from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
 from realmodel.card.options import CardOptions
@@ -19,11 +19,14 @@ from realmodel.card.tangent_model import tangent_model
 from realmodel.costs.calibration import calibrated_costs, counted_costs
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.datasets import Example
+from realmodel.measure.coverage import left_out
 from realmodel.measure.gauss_newton import gauss_newton, select_directions
+from realmodel.measure.gauss_newton.tangents import check_forward_mode
 from realmodel.measure.statistics import collect_statistics
 from realmodel.measure.statistics.plan import data_digest
 from realmodel.model.batches import EncodedExample, batches, encode, padding_id
 from realmodel.model.checkpoint import DTYPES, Checkpoint
+from realmodel.model.forward import window_of
 from realmodel.model.modules import ModuleTable, find_modules
 
 Progress = Callable[[str, int, int], None]
@@ -78,6 +81,8 @@ def measure_card(
     table = find_modules(model, options.modules)
     window = options.max_length or window_of(model)
     encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    check_intervals(options.intervals, table.layers)
+    check_forward_mode(model, table.modules)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
     if warn is not None:
         device, dtype = str(next(model.parameters()).device), DTYPES[checkpoint.dtype]
@@ -147,6 +152,8 @@ def measure_card(
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "modules": table.origin,
             "excluded": dict(table.excluded),
+            "left_out": left_out(model, table.modules, encoded),
+            "dequantised": checkpoint.dequantised,
         },
         data={
             "source": source,
@@ -190,11 +197,6 @@ def _options(options: CardOptions) -> dict[str, Any]:
     record["modules"] = None if options.modules is None else list(options.modules)
     record["alpha"] = options.protocol().alpha
     return record
-
-
-def window_of(model: Any) -> int:
-    """Longest sequence that the model takes, in tokens."""
-    return int(getattr(model.config, "max_position_embeddings", 2048))
 
 
 def _costs(

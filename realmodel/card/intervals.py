@@ -8,6 +8,7 @@ from realmodel.measure.gauss_newton import LayersInterval, layers_interval
 from realmodel.measure.statistics import Statistics
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint
+from theory import InputError
 
 GROUPS = 4
 """Groups of sequences of the jackknife."""
@@ -38,6 +39,23 @@ def intervals(
         found.append(record(interval))
         progress(len(found), len(options.intervals))
     return tuple(found)
+
+
+def check_intervals(intervals: Sequence[Sequence[int]], layers: Sequence[int]) -> None:
+    """Refuse layers that hold no measured module, before anything is measured.
+
+    Raises
+    ------
+    InputError
+        Naming them.
+    """
+    for wanted in intervals:
+        lacking = sorted(set(wanted) - set(layers))
+        if lacking or not wanted:
+            raise InputError(
+                f"interval of layers {list(wanted)}: layers {lacking} hold no measured module; "
+                f"the model has layers {layers[0]} to {layers[-1]}"
+            )
 
 
 def record(interval: LayersInterval) -> dict[str, Any]:

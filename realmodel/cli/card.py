@@ -10,6 +10,7 @@ from rich.progress import TaskID
 
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.preflight import preflight
 from realmodel.cli.protocol import (
     Alpha,
     LearningRate,
@@ -203,6 +204,12 @@ def card(
         source = Source(
             str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading
         )
+        preflight(
+            source.model,
+            folders=() if estimate else (output_dir or Path("out/card"), resume_dir),
+            device=device,
+            trust_remote_code=trust_remote_code,
+        )
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
@@ -287,24 +294,23 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     """Print time and memory of each stage; nothing but the tokenizer runs."""
     import torch
     from rich.table import Table
-    from transformers import AutoTokenizer
 
-    from realmodel.card.build import window_of
     from realmodel.card.expected import expected_stages
     from realmodel.model.batches import encode
-    from realmodel.model.checkpoint import empty_model
+    from realmodel.model.checkpoint import empty_model, load_tokenizer
+    from realmodel.model.forward import window_of
+    from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.runs.numbers import amount
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
-    tokenizer = AutoTokenizer.from_pretrained(
-        source.model, trust_remote_code=source.trust_remote_code
-    )
+    tokenizer = load_tokenizer(source.model, trust_remote_code=source.trust_remote_code)
     encoded = encode(
         source.examples(options.seed),
         tokenizer,
         max_length=options.max_length or window_of(model),
         too_long=options.too_long,
     )
+    check_tokens(encoded, embedding_rows(model))
     stages = expected_stages(
         model,
         encoded,

@@ -8,6 +8,7 @@ from rich.markdown import Markdown
 from rich.progress import TaskID
 
 from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.preflight import preflight
 from realmodel.cli.protocol import (
     Alpha,
     BatchSize,
@@ -104,6 +105,7 @@ def compare(
         seed=seed,
     )
     announce(protocol, "every run")
+    preflight(checkpoint_source(model), folders=(folder,), device=device)
     default, training, held = task_examples(model, data, heldout, options, reading, tell_columns)
     checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
     task = Task.from_examples(name or default, checkpoint, training, held, options)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.preflight import preflight
 from realmodel.cli.protocol import (
     Alpha,
     BatchSize,
@@ -103,6 +104,7 @@ def finetune(
     from realmodel.finetuning import finetune as run
     from realmodel.model.batches import encode
     from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.forward import window_of
     from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.placement.saved_placement import SavedPlacement
@@ -129,6 +131,7 @@ def finetune(
     )
     options = [replace(first, seed=seed + index) for index in range(seeds)]
     source = str(model if model is not None or saved is None else saved.model)
+    preflight(source, folders=(output_dir,), device=device, trust_remote_code=trust_remote_code)
     announce(first, "training run" if saved is None else "training run of the placement")
     examples = read_at_most(data, num_samples, seed=seed, options=reading, tell=tell_columns)
     if heldout is None:
@@ -145,7 +148,7 @@ def finetune(
         source, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
     )
     targets = target_modules(find_modules(checkpoint.model), layers=chosen, names=names)
-    window = max_length or int(getattr(checkpoint.model.config, "max_position_embeddings", 1024))
+    window = max_length or window_of(checkpoint.model)
     training, measured = (
         encode(rows, checkpoint.tokenizer, max_length=window, too_long="skip")
         for rows in (examples, held)

@@ -14,6 +14,7 @@ from scipy.optimize import nnls
 from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.model.batches import Batch, completion_loss
+from realmodel.model.forward import window_of
 from realmodel.model.lora_config import lora_config_arguments
 from realmodel.model.modules import AdaptedModule
 from theory import InputError
@@ -140,10 +141,12 @@ def calibrated_costs(
 
 def random_batch(model: Any, tokens: int, *, length: int = 64, seed: int = 0) -> Batch:
     """Random token ids of about ``tokens`` tokens in all: what a step costs does not ask which."""
-    length = min(length, tokens, int(getattr(model.config, "max_position_embeddings", length)))
+    length = min(length, tokens, window_of(model))
     rows = max(tokens // length, 1)
     generator = torch.Generator().manual_seed(seed)
-    ids = torch.randint(int(model.config.vocab_size), (rows, length), generator=generator)
+    ids = torch.randint(
+        len(model.get_input_embeddings().weight), (rows, length), generator=generator
+    )
     return Batch(ids, torch.ones_like(ids), ids, torch.arange(rows))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from realmodel.model.batches import IGNORED, Batch, EncodedExample, batches
+from realmodel.model.forward import accepted
 
 
 def trailing_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
@@ -18,7 +19,7 @@ def trailing_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
     Parameters
     ----------
     model : causal language model of transformers
-        Called with ``logits_to_keep``.
+        Called with ``logits_to_keep`` where it takes it.
     batch : Batch
         Padded on the right, on the model's device.
 
@@ -32,7 +33,8 @@ def trailing_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
     target = batch.labels[:, 1:]
     first = int((target != IGNORED).any(dim=0).to(torch.int64).argmax())
     keep = batch.labels.shape[1] - first
-    logits = model(input_ids=batch.input_ids, use_cache=False, logits_to_keep=keep).logits
+    options = accepted(model, use_cache=False, logits_to_keep=keep)
+    logits = model(input_ids=batch.input_ids, **options).logits[:, -keep:]
     counted = target[:, first:] != IGNORED
     rows = logits[:, :-1][counted].float()
     loss = torch.nn.functional.cross_entropy(rows, target[:, first:][counted], reduction="sum")

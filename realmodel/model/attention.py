@@ -7,8 +7,10 @@ from typing import Any
 
 @contextmanager
 def attention(model: Any, implementation: str) -> Generator[None]:
-    """Run the block with this attention implementation (``sdpa`` or ``eager``)."""
+    """Run the block with ``eager`` attention, or with ``sdpa`` where the architecture has it."""
     before = model.config._attn_implementation
+    if implementation == "sdpa" and not getattr(model, "_supports_sdpa", False):
+        implementation = before
     model.set_attn_implementation(implementation)
     try:
         yield

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 
 from realmodel.datasets import Example
+from realmodel.model.forward import accepted
 from realmodel.model.tokens import token_ids
 from theory import InputError
 
@@ -213,7 +214,7 @@ def completion_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
     count : int
         Completion tokens in the batch (the end of sequence counts).
     """
-    logits = model(**batch.inputs, use_cache=False).logits[:, :-1]
+    logits = model(**accepted(model, **batch.inputs, use_cache=False)).logits[:, :-1]
     targets = batch.labels[:, 1:]
     # Half-precision logits lose the small differences that gradients are made of.
     logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits

@@ -1,17 +1,22 @@
-"""Load a causal language model from the hub or from a folder, safely and with its digest."""
+"""Load a causal language model from a hub, folder or GGUF file, safely and with its digest."""
 
 import hashlib
 import json
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoTokenizer,
 )
 from transformers.utils import logging
@@ -42,6 +47,8 @@ class Checkpoint:
         ``model_type`` of the configuration, such as ``gpt2``.
     dtype
         Arithmetic of the loaded weights, such as ``bfloat16``.
+    dequantised
+        What the weights were stored as, where they were dequantised: ``GGUF (7 Q4_0, 3 F32)``.
     """
 
     model: Any
@@ -50,6 +57,7 @@ class Checkpoint:
     digest: str
     architecture: str
     dtype: str
+    dequantised: str = ""
 
 
 def load_checkpoint(
@@ -60,19 +68,21 @@ def load_checkpoint(
     attention: str = "eager",
     trust_remote_code: bool = False,
 ) -> Checkpoint:
-    """Load a checkpoint; safetensors only, code from the checkpoint only on request.
+    """Load a checkpoint; safetensors or GGUF only, code from the checkpoint only on request.
 
     Parameters
     ----------
     source
-        Hub id (``openai-community/gpt2-medium``) or local folder.
+        Hub id (``openai-community/gpt2-medium``), local folder, or a ``.gguf`` file (in a folder or
+        behind a hub id), which is dequantised.
     dtype
         One of float16, bfloat16, float32, float64. By default the checkpoint's own, except
         that 16-bit weights become float32 on a CPU, where 16-bit arithmetic is slow.
     device
         A torch device, or ``auto``: accelerate spreads the model over all devices at hand.
     attention
-        ``eager`` is needed for forward-mode differentiation (the Gauss-Newton stage).
+        ``eager`` is needed for forward-mode differentiation (the Gauss-Newton stage); ``sdpa``
+        becomes ``eager`` where the architecture has nothing faster.
     trust_remote_code
         Run model code that comes with the checkpoint.
 
@@ -85,40 +95,49 @@ def load_checkpoint(
     source = str(source)
     if dtype is not None and dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r}: choose one of {', '.join(DTYPES)}")
+    if device != "auto":
+        check_device(device)
     config = load_config(source, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
     # What transformers would warn about is refused below, in one line.
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
+    place, more = _located(source)
+    if not more:
+        more = {"use_safetensors": True}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
-        loader: Any = AutoModelForCausalLM
-        model, report = loader.from_pretrained(
-            source,
+        model, report = _model_class(config).from_pretrained(
+            place,
             config=config,
             dtype=_chosen_dtype(config, dtype, device),
             device_map="auto" if device == "auto" else None,
-            attn_implementation=attention,
-            use_safetensors=True,
+            # Without a wish transformers takes sdpa where the architecture has it.
+            attn_implementation=None if attention == "sdpa" else attention,
+            # The grouped kernel knows neither float64 nor forward mode.
+            experts_implementation="eager",
             trust_remote_code=trust_remote_code,
+            ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **more,
         )
-    except InputError:
-        raise
     except Exception as error:  # safetensors, tokenizers and hub errors share no base class
         raise InputError(f"checkpoint {source!r} cannot be loaded: {_one_line(error)}") from error
     finally:
         logging.set_verbosity(verbosity)
-    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
-    if missing:
-        raise InputError(
-            f"checkpoint {source!r} lacks {len(missing)} weights that {config.model_type} needs, "
-            f"such as {missing[0]}: it is incomplete or of another model"
-        )
+    _refuse_incomplete(source, str(config.model_type), report)
     if device != "auto":
-        model = model.to(_device(device))
+        model = model.to(device)
     model.eval()
+    dequantised = ""
+    if "gguf_file" in more:
+        dequantised = _stored_types(Path(source))
+        # The weights are plain now, which peft and ``save_pretrained`` must be told.
+        model.hf_quantizer = None
+        model.is_quantized = False
+        if hasattr(model.config, "quantization_config"):
+            del model.config.quantization_config
     return Checkpoint(
         model=model,
         tokenizer=tokenizer,
@@ -126,6 +145,7 @@ def load_checkpoint(
         digest=_digest(source, model),
         architecture=str(config.model_type),
         dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
+        dequantised=dequantised,
     )
 
 
@@ -138,28 +158,158 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
         As :func:`load_checkpoint`, without reading any weight.
     """
     folder = Path(source)
+    place, more = _located(source)
     if folder.is_dir():
         _check_folder(folder)
+    elif more:
+        _check_gguf(folder)
     elif folder.exists() or source.startswith((".", "/", "~")):
-        raise InputError(f"checkpoint {source!r} is not a folder; give a folder or a hub id")
-    try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
-    except Exception as error:
-        raise InputError(f"checkpoint {source!r} cannot be read: {_one_line(error)}") from error
-    known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
-    if not known and not (trust_remote_code and hasattr(config, "auto_map")):
         raise InputError(
-            f"checkpoint {source!r}: {config.model_type!r} is not a causal language model "
-            "that transformers knows"
+            f"checkpoint {source!r} is not a folder; give a folder, a .gguf file or a hub id"
         )
+    try:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
+    except Exception as error:
+        text = _one_line(error)
+        if "trust_remote_code" in str(error) and not trust_remote_code:
+            raise InputError(
+                f"checkpoint {source!r} brings model code of its own: read it, then allow it to "
+                "run (trust_remote_code)"
+            ) from error
+        raise InputError(f"checkpoint {source!r} cannot be read: {text}") from error
+    _refuse_kinds(source, config)
+    if more and hasattr(config, "quantization_config"):
+        delattr(config, "quantization_config")
     return config
+
+
+def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
+    """The checkpoint's tokenizer.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    place, more = _located(source)
+    try:
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
+    except Exception as error:
+        raise InputError(
+            f"checkpoint {source!r} has no tokenizer that can be loaded: save the model's "
+            f"tokenizer (tokenizer.json, tokenizer_config.json) with it ({_one_line(error)[:120]})"
+        ) from error
 
 
 def empty_model(source: str, *, trust_remote_code: bool = False) -> Any:
     """The architecture of a checkpoint without its weights (meta device), for estimates."""
     config = load_config(str(source), trust_remote_code=trust_remote_code)
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        with torch.device("meta"):
+            return _model_class(config).from_config(
+                config,
+                attn_implementation="eager",
+                experts_implementation="eager",
+                trust_remote_code=trust_remote_code,
+            )
+    except Exception as error:
+        raise InputError(f"checkpoint {source!r} cannot be built: {_one_line(error)}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _located(source: str) -> tuple[str, dict[str, Any]]:
+    """Folder or hub id, and the arguments that name a GGUF file in it."""
+    path = Path(source)
+    if path.suffix.lower() == ".gguf" and not path.is_dir():
+        return str(path.parent), {"gguf_file": path.name}
+    return source, {}
+
+
+def _model_class(config: Any) -> Any:
+    """The class that the checkpoint was saved from, where there is a choice."""
+    named: set[str] = set(getattr(config, "architectures", None) or ())
+    pictured: str = _named_in(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, config)
+    if pictured in named or (pictured and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING):
+        return AutoModelForImageTextToText
+    return AutoModelForCausalLM
+
+
+def _named_in(mapping: Any, config: Any) -> str:
+    return str(mapping[type(config)].__name__) if type(config) in mapping else ""
+
+
+def _refuse_kinds(source: str, config: Any) -> None:
+    """Refuse what cannot be measured, by what the configuration says."""
+    kind = config.model_type
+    named = [str(name) for name in getattr(config, "architectures", None) or ()]
+    if getattr(config, "is_encoder_decoder", False):
+        raise InputError(
+            f"checkpoint {source!r}: {kind!r} has an encoder and a decoder, and layercard measures "
+            "models that continue one text: give a causal (decoder-only) language model"
+        )
+    if any("MaskedLM" in name for name in named):
+        raise InputError(
+            f"checkpoint {source!r} was saved as {named[0]}, which reads in both directions: it is "
+            "not causal; give a causal (decoder-only) language model"
+        )
+    quantised = getattr(config, "quantization_config", None)
+    if quantised is not None and not source.lower().endswith(".gguf"):
+        if not isinstance(quantised, Mapping):
+            quantised = quantised.to_dict()
+        raise InputError(
+            f"checkpoint {source!r} is quantised ({quantised.get('quant_method')}): measure the "
+            "16-bit checkpoint that it was made from, or a GGUF file of it; the placement names "
+            "the same modules and can be trained on the quantised one"
+        )
+    known = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    known = known or type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    if not known and not hasattr(config, "auto_map"):
+        raise InputError(
+            f"checkpoint {source!r}: {kind!r} is not a causal language model "
+            "that transformers knows"
+        )
+
+
+def _refuse_incomplete(source: str, kind: str, report: Mapping[str, Any]) -> None:
+    differing = sorted(report["mismatched_keys"], key=str)
+    if differing:
+        name, stored, wanted = differing[0]
+        raise InputError(
+            f"checkpoint {source!r} does not fit its config.json: {name} is stored as "
+            f"{tuple(stored)} and {kind} needs {tuple(wanted)} ({len(differing)} weights differ)"
+        )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise InputError(
+            f"checkpoint {source!r} lacks {len(missing)} weights that {kind} needs, such as "
+            f"{missing[0]}: it is incomplete or of another model"
+        )
+
+
+def _check_gguf(path: Path) -> None:
+    if find_spec("gguf") is None:  # transformers needs it, and says so at length
+        raise InputError(
+            f"checkpoint {str(path)!r} is a GGUF file: install the package gguf to read it"
+        )
+    if path.parent.is_dir() or str(path).startswith((".", "/", "~")):
+        if not path.is_file():
+            raise InputError(f"checkpoint {str(path)!r} does not exist")
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise InputError(f"checkpoint {str(path)!r} is not a GGUF file")
+
+
+def _stored_types(path: Path) -> str:
+    """How the tensors of a GGUF file are stored, the commonest first."""
+    if not path.is_file():
+        return "GGUF"
+    from gguf import GGUFReader
+
+    counts = Counter(tensor.tensor_type.name for tensor in GGUFReader(path).tensors)
+    return f"GGUF ({', '.join(f'{count} {name}' for name, count in counts.most_common())})"
 
 
 def _check_folder(folder: Path) -> None:
@@ -185,30 +335,48 @@ def _chosen_dtype(config: Any, dtype: str | None, device: str) -> torch.dtype | 
     return torch.float32 if half and on_cpu else "auto"
 
 
-def _device(device: str) -> torch.device:
+def check_device(device: str) -> torch.device:
+    """The device, once a tensor was made on it.
+
+    Raises
+    ------
+    InputError
+        If torch cannot use it.
+    """
     try:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {device!r} cannot be used: {_one_line(error)}") from error
+        found = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+        raise InputError(
+            f"device {device!r} cannot be used (at hand: {', '.join(['cpu', *found])}): "
+            f"{_one_line(error)}"
+        ) from error
     return chosen
 
 
 def _digest(source: str, model: Any) -> str:
-    folder = Path(source)
-    if not folder.is_dir():
-        commit = getattr(model.config, "_commit_hash", None)
-        return f"commit:{commit}" if commit else model_digest(model)
-    return folder_digest(folder)
+    local = source_digest(source)
+    if local is not None:
+        return local
+    commit = getattr(model.config, "_commit_hash", None)
+    return f"commit:{commit}" if commit else model_digest(model)
 
 
-def folder_digest(folder: Path) -> str:
-    """Digest of a local checkpoint's configuration and weight files."""
+def source_digest(source: str) -> str | None:
+    """Digest of a local checkpoint's configuration and weight files; None of a hub id."""
+    path = Path(source)
+    if path.is_dir():
+        files = [path / "config.json", *sorted(path.glob("*.safetensors"))]
+    elif path.is_file():
+        files = [path]
+    else:
+        return None
     digest = hashlib.sha256()
-    for path in [folder / "config.json", *sorted(folder.glob("*.safetensors"))]:
-        digest.update(path.name.encode())
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
+    for file in files:
+        digest.update(file.name.encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
                 digest.update(block)
     return f"sha256:{digest.hexdigest()}"
 
@@ -221,7 +389,7 @@ def model_digest(model: Any) -> str:
         digest.update(json.dumps(config.to_dict(), sort_keys=True, default=str).encode())
     for name, tensor in model.state_dict().items():
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        digest.update(tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().data)
     return f"sha256:{digest.hexdigest()}"
 
 

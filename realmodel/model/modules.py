@@ -1,7 +1,8 @@
 """Which linear maps of a checkpoint can be adapted, layer by layer, and which cannot and why."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -9,39 +10,9 @@ from typing import Any
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from realmodel.model.peft_support import peft_refusals
+from realmodel.model.trial import observe
 from theory import InputError
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """One row of the table: where the blocks are and which modules read the same input.
-
-    Attributes
-    ----------
-    blocks
-        Path of the list of transformer blocks.
-    inputs
-        Module paths inside a block; those in one tuple share their input tensor.
-    """
-
-    blocks: str
-    inputs: tuple[tuple[str, ...], ...]
-
-
-_GATED = (
-    ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    ("self_attn.o_proj",),
-    ("mlp.gate_proj", "mlp.up_proj"),
-    ("mlp.down_proj",),
-)
-ARCHITECTURES: dict[str, Architecture] = {
-    "gpt2": Architecture(
-        "transformer.h", (("attn.c_attn",), ("attn.c_proj",), ("mlp.c_fc",), ("mlp.c_proj",))
-    ),
-    "llama": Architecture("model.layers", _GATED),
-    "qwen2": Architecture("model.layers", _GATED),
-    "qwen3": Architecture("model.layers", _GATED),
-}
 
 
 @dataclass(frozen=True)
@@ -94,26 +65,44 @@ class ModuleTable:
             kinds[key] = kinds.get(key, 0) + 1
         lines = [f"{len(self.modules)} modules in {len(self.layers)} layers ({self.origin})"]
         lines += [f"  {count} x {kind} ({m} x {d})" for (kind, m, d), count in kinds.items()]
-        lines += [f"  not measured: {name}: {reason}" for name, reason in self.excluded.items()]
+        lines += [f"  not measured: {text}" for text in summarised(self.excluded)]
         return "\n".join(lines)
+
+
+def summarised(excluded: Mapping[str, str]) -> tuple[str, ...]:
+    """Names and reasons of what is not measured; what is the same in several layers is told once.
+
+    >>> summarised({"h.0.gate": "a router", "h.1.gate": "a router", "head": "no layer"})
+    ('2 x h.*.gate: a router', 'head: no layer')
+    """
+    told: dict[tuple[str, str], list[str]] = {}
+    for name, reason in excluded.items():
+        told.setdefault((re.sub(r"\.\d+(?=\.)", ".*", name), reason), []).append(name)
+    return tuple(
+        f"{names[0]}: {reason}" if len(names) == 1 else f"{len(names)} x {path}: {reason}"
+        for (path, reason), names in told.items()
+    )
 
 
 def find_modules(model: nn.Module, patterns: Sequence[str] | None = None) -> ModuleTable:
     """Find the linear maps of the transformer blocks.
 
+    No architecture is known by its name: one short pass (:mod:`realmodel.model.trial`) shows which
+    modules are used and which of them are handed the same input.
+
     Parameters
     ----------
     model
-        A transformers causal language model.
+        A transformers causal language model; on the meta device less is seen.
     patterns
-        Shell patterns on full names (``model.layers.*.mlp.*``) or bare last names (``q_proj``).
-        Without them the table of known architectures decides, and for any other architecture
-        every linear map of the repeated blocks is taken: print :meth:`ModuleTable.describe`.
+        Shell patterns on full names (``model.layers.*.mlp.*``) or bare last names (``q_proj``);
+        every linear map of the repeated blocks without them.
 
     Raises
     ------
     InputError
-        If nothing is found or a pattern matches nothing that can be measured.
+        If the model is not causal, nothing is found, or a pattern matches nothing that can be
+        measured.
 
     Examples
     --------
@@ -121,53 +110,97 @@ def find_modules(model: nn.Module, patterns: Sequence[str] | None = None) -> Mod
     >>> config = GPT2Config(n_layer=2, n_embd=8, n_head=2, vocab_size=16, n_positions=8)
     >>> table = find_modules(GPT2LMHeadModel(config))
     >>> print(table.describe())
-    8 modules in 2 layers (table row gpt2)
+    8 modules in 2 layers (every linear map in transformer.h.*)
       2 x attn.c_attn (24 x 8)
       2 x attn.c_proj (8 x 8)
       2 x mlp.c_fc (32 x 8)
       2 x mlp.c_proj (8 x 32)
       not measured: lm_head: the output head shares its weight with the input embedding
     """
-    model_type = str(getattr(getattr(model, "config", None), "model_type", ""))
-    architecture = ARCHITECTURES.get(model_type)
+    lists = _lists_of_blocks(model)
     excluded = _not_linear(model)
-    blocks = architecture.blocks if architecture else _repeated_blocks(model)
-    shared = {
-        kind: kinds[0] for kinds in (architecture.inputs if architecture else ()) for kind in kinds
+    linear = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear | Conv1D) and name not in excluded
     }
+    sights = observe(model, linear)
+    used = [name for name, sight in sights.items() if sight.calls]
+    blocks = max(lists, key=lambda path: (_holds(path, used), lists[path]))
     found: list[AdaptedModule] = []
-    for name, module in model.named_modules():
+    for name, module in linear.items():
         inside = re.fullmatch(re.escape(blocks) + r"\.(\d+)\.(.+)", name)
-        if inside is None or not isinstance(module, nn.Linear | Conv1D) or name in excluded:
-            continue
-        layer, kind = int(inside[1]), inside[2]
-        if patterns is None and architecture is not None and kind not in shared:
-            excluded[name] = f"not in the table row of {model_type}; name it with a pattern"
-            continue
-        if patterns is not None and not any(_matches(name, pattern) for pattern in patterns):
-            continue
-        m, d = _sizes(module)
-        group = f"{blocks}.{layer}.{shared.get(kind, kind)}"
-        found.append(AdaptedModule(name, layer, kind, d, m, group, isinstance(module, Conv1D)))
-    for pattern in patterns or ():
-        if not any(_matches(module.name, pattern) for module in found):
+        if inside is None:
+            excluded[name] = "not part of a layer"
+        elif sights[name].reason:
+            excluded[name] = sights[name].reason
+        else:
+            m, d = _sizes(module)
+            conv = isinstance(module, Conv1D)
+            found.append(AdaptedModule(name, int(inside[1]), inside[2], d, m, name, conv))
+    found = _adaptable(model, found, excluded)
+    if patterns is not None:
+        found = _chosen(found, patterns, excluded, blocks)
+    if not found:
+        because = "; ".join(f"{name}: {reason}" for name, reason in list(excluded.items())[:3])
+        kind = getattr(getattr(model, "config", None), "model_type", "this model")
+        raise InputError(f"no module of {kind} can be measured ({because})")
+    origin = f"every linear map in {blocks}.*"
+    if patterns is not None:
+        origin = f"patterns {', '.join(patterns)}"
+    # Groups are named after their first member that is measured.
+    first: dict[tuple[Any, ...], str] = {}
+    for module in found:
+        first.setdefault(sights[module.name].source, module.name)
+    modules = tuple(
+        replace(module, input_group=first[sights[module.name].source]) for module in found
+    )
+    return ModuleTable(modules, excluded, origin)
+
+
+def _lists_of_blocks(model: nn.Module) -> dict[str, int]:
+    """Parameters of each list of blocks that lies in no other, by its path."""
+    lists = {
+        name: sum(parameter.numel() for parameter in module.parameters())
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList | nn.Sequential)
+        and name
+        and not re.search(r"\.\d+\.", f".{name}.")
+    }
+    if not lists:
+        raise InputError("this model has no list of repeated blocks; nothing can be measured")
+    return lists
+
+
+def _holds(path: str, names: Sequence[str]) -> bool:
+    return any(name.startswith(f"{path}.") for name in names)
+
+
+def _adaptable(
+    model: nn.Module, modules: list[AdaptedModule], excluded: dict[str, str]
+) -> list[AdaptedModule]:
+    """Those that peft adapts; the others go to ``excluded`` with its reason."""
+    kinds: dict[str, list[str]] = {}
+    for module in modules:
+        kinds.setdefault(module.kind, []).append(module.name)
+    refused = peft_refusals(model, kinds, transposed=any(m.transposed for m in modules))
+    for module in modules:
+        if module.kind in refused:
+            excluded[module.name] = f"peft cannot adapt it: {refused[module.kind]}"
+    return [module for module in modules if module.kind not in refused]
+
+
+def _chosen(
+    modules: list[AdaptedModule], patterns: Sequence[str], excluded: dict[str, str], blocks: str
+) -> list[AdaptedModule]:
+    for pattern in patterns:
+        if not any(_matches(module.name, pattern) for module in modules):
             hit = [name for name in excluded if _matches(name, pattern)]
             reason = f": {hit[0]}: {excluded[hit[0]]}" if hit else ""
             raise InputError(
                 f"modules: pattern {pattern!r} matches no linear map in {blocks}.*{reason}"
             )
-    if not found:
-        because = "; ".join(f"{name}: {reason}" for name, reason in list(excluded.items())[:3])
-        raise InputError(f"no module of {model_type or 'this model'} can be measured ({because})")
-    origin = f"table row {model_type}" if architecture else f"every linear map in {blocks}.*"
-    if patterns is not None:
-        origin = f"patterns {', '.join(patterns)}"
-    # Groups are named after their first member that is measured.
-    first: dict[str, str] = {}
-    for module in found:
-        first.setdefault(module.input_group, module.name)
-    modules = tuple(replace(module, input_group=first[module.input_group]) for module in found)
-    return ModuleTable(modules, excluded, origin)
+    return [m for m in modules if any(_matches(m.name, pattern) for pattern in patterns)]
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -182,12 +215,16 @@ def _sizes(module: Any) -> tuple[int, int]:
 
 
 def _not_linear(model: Any) -> dict[str, str]:
-    """Tied or plain heads, fused experts and quantised weights, by name."""
+    """Heads, tied and quantised weights, experts and whatever else is not one linear map."""
     excluded: dict[str, str] = {}
     embedding = model.get_input_embeddings() if hasattr(model, "get_input_embeddings") else None
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    uses = Counter(
+        id(module.weight) for module in model.modules() if isinstance(module, nn.Linear | Conv1D)
+    )
     for name, module in model.named_modules():
-        weight = getattr(module, "weight", None)
+        own = dict(module.named_parameters(recurse=False))
+        weight = own.get("weight")
         if head is not None and module is head:
             tied = embedding is not None and head.weight is embedding.weight
             excluded[name] = (
@@ -195,11 +232,17 @@ def _not_linear(model: Any) -> dict[str, str]:
                 if tied
                 else "the output head is not part of a layer"
             )
-        elif any(parameter.dim() == 3 for parameter in module.parameters(recurse=False)):
-            shapes = [tuple(p.shape) for p in module.parameters(recurse=False) if p.dim() == 3]
-            excluded[name] = f"fused experts: parameter of shape {shapes[0]} is not one linear map"
-        elif _is_quantised(module, weight):
+        elif _is_quantised(module, getattr(module, "weight", None)):
             excluded[name] = "quantised weight: load the checkpoint in bf16, fp16 or fp32"
+        elif isinstance(module, nn.Linear | Conv1D):
+            if uses[id(weight)] > 1:
+                excluded[name] = f"its weight serves {uses[id(weight)]} modules"
+        elif not isinstance(module, nn.Embedding):
+            wide = {key: tuple(value.shape) for key, value in own.items() if value.dim() > 1}
+            for key, shape in list(wide.items())[:1]:
+                experts = "expert" in type(module).__name__.lower() or "expert" in name
+                what = "fused experts" if experts else type(module).__name__
+                excluded[name] = f"{what}: parameter {key} of shape {shape} is not one linear map"
     return excluded
 
 
@@ -209,15 +252,3 @@ def _is_quantised(module: nn.Module, weight: Any) -> bool:
         return True
     linear = isinstance(module, nn.Linear | Conv1D)
     return linear and (not weight.is_floating_point() or weight.element_size() < 2)
-
-
-def _repeated_blocks(model: nn.Module) -> str:
-    """Path of the list of blocks that holds most parameters."""
-    lists = {
-        name: sum(parameter.numel() for parameter in module.parameters())
-        for name, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and not re.search(r"\.\d+\.", f".{name}.")
-    }
-    if not lists:
-        raise InputError("this model has no list of repeated blocks; nothing can be measured")
-    return max(lists, key=lambda name: lists[name])

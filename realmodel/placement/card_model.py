@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
-from realmodel.model.checkpoint import empty_model, folder_digest
+from realmodel.model.checkpoint import empty_model, source_digest
 from theory import InputError
 
 
@@ -28,14 +28,15 @@ def card_model(
     """
     place = str(card.model["source"]) if source is None else source
     folder = Path(place)
-    if source is None and not folder.is_dir() and place.startswith((".", "/", "~")):
+    if source is None and not folder.exists() and place.startswith((".", "/", "~")):
         raise InputError(
-            f"the card's model {place!r} is not there (seen from this folder): pass --model"
+            f"the card's model {place!r} is not there (seen from this folder): say where it is now"
         )
     model = empty_model(place, trust_remote_code=trust_remote_code)
     check_model(card, model, place)
-    if folder.is_dir() and str(card.model["digest"]).startswith("sha256:"):
-        check_digest(card, folder_digest(folder), place)
+    digest = source_digest(place)
+    if digest is not None and str(card.model["digest"]).startswith("sha256:"):
+        check_digest(card, digest, place)
     return model
 
 

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from realmodel.card.warnings import EDITED, boasting
+from realmodel.model.modules import summarised
 from realmodel.runs.numbers import number
 
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
+
+MOST_REASONS = 4
+"""The card's JSON holds all of them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 f"{number(record['lower'])} and {number(record['upper'])} (reconstruction, 1b)."
             )
         )
+    found.extend(_left_out(card))
     low, high = number(coupling.lowest), number(coupling.highest)
     if record["signed_upper"] is None:
         found.append(Note(f"mu_min = {low}: the signed upper bound is void too.", void=True))
@@ -104,3 +109,21 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
     if card.edited:
         found.append(Note(EDITED, void=True))
     return tuple(found)
+
+
+def _left_out(card: "LayerCard") -> list[Note]:
+    """What the measured modules are not; cards of before do not say."""
+    share = card.model.get("left_out")
+    if share is None:
+        return []
+    reasons = summarised(card.model.get("excluded", {}))
+    text = (
+        f"Measured are {1 - share['parameters']:.0%} of the model's parameters; the others hold "
+        f"{share['gradient']:.0%} of the squared gradient (on {share['sequences']} sequences) and "
+        "cannot be placed on."
+    )
+    if reasons:
+        text += f" Left out: {'; '.join(reasons[:MOST_REASONS])}"
+        rest = len(reasons) - MOST_REASONS
+        text += f"; and {rest} kinds more." if rest > 0 else "."
+    return [Note(text)]

@@ -1,1 +1,1 @@
-"""What a command reads and writes: regular files in, whole files out."""
+"""What every run needs: files that appear whole, resuming, processes, memory, the console."""

@@ -15,6 +15,7 @@ from realmodel.measure.gauss_newton.scores import sequence_scores
 from realmodel.measure.statistics.collect import Progress
 from realmodel.measure.statistics.measuring import measuring
 from realmodel.measure.statistics.plan import PlannedBatch, data_digest, plan_batches
+from realmodel.model.activation import fused_activations
 from realmodel.model.batches import Batch, EncodedExample
 from realmodel.model.checkpoint import Checkpoint, identified
 from realmodel.model.modules import AdaptedModule, ModuleTable
@@ -101,7 +102,7 @@ def measure(
     stored = saved.restore() if saved else None
     sums, done = (stored[0], stored[2]) if stored else (_zeros(groups, sum(directions.sizes)), 0)
     steps = [*((False, planned) for planned in slope_plan), *((True, p) for p in bend_plan)]
-    with measuring(model), memory_advice("curvature", size):
+    with measuring(model), fused_activations(model), memory_advice("curvature", size):
         for position in range(done, len(steps)):
             bends, planned = steps[position]
             batch = planned.padded(encoded, side, model.device)

@@ -13,6 +13,7 @@ from realmodel.measure.statistics.completion_logits import completion_logits
 from realmodel.measure.statistics.measuring import measuring
 from realmodel.measure.statistics.plan import plan_batches
 from realmodel.measure.statistics.products import add_product
+from realmodel.model.activation import fused_activations
 from realmodel.model.batches import Batch, EncodedExample
 from realmodel.model.modules import AdaptedModule
 from realmodel.runs.memory_advice import memory_advice
@@ -65,7 +66,8 @@ class GaussNewtonProducts:
             )
             for m in self.modules
         }  # fmt: skip
-        with measuring(self.model), memory_advice("Lanczos", self.batch_size):
+        model = self.model
+        with measuring(model), fused_activations(model), memory_advice("Lanczos", self.batch_size):
             for planned in self._plan:
                 batch = planned.padded(self.encoded, "right", self.model.device)
                 self._add(batch, V, {name: total[planned.group] for name, total in totals.items()})

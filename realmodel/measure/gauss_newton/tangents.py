@@ -1,18 +1,21 @@
 """Forward-mode derivatives of the completion logits along rank-1 changes of the weights."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.func import jvp, vmap
 
 from realmodel.measure.gauss_newton.directions import Directions
 from realmodel.measure.statistics.completion_logits import completion_logits
+from realmodel.model.activation import fused_activations
 from realmodel.model.batches import Batch
-from realmodel.model.modules import ARCHITECTURES, AdaptedModule
+from realmodel.model.forward import accepted
+from realmodel.model.modules import AdaptedModule
 from theory import InputError
 
 Change = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -28,11 +31,20 @@ class Head:
 
     @classmethod
     def of(cls, model: Any) -> "Head":
-        """The linear head of a known architecture; nothing is assumed about any other."""
+        """The linear head, where the logits are what it returns and nothing is done to them."""
         head = model.get_output_embeddings()
-        if str(model.config.model_type) in ARCHITECTURES and isinstance(head, nn.Linear):
-            return cls(head.weight, head.bias)
-        return cls()
+        if not isinstance(head, nn.Linear):
+            return cls()
+        returned: list[torch.Tensor] = []
+        handle = head.register_forward_hook(lambda _, __, output: returned.append(output.clone()))
+        try:
+            with torch.no_grad():
+                ids = torch.zeros(1, 2, dtype=torch.int64, device=model.device)
+                logits = model(input_ids=ids, **accepted(model, use_cache=False)).logits
+        finally:
+            handle.remove()
+        same = len(returned) == 1 and torch.equal(returned[0], logits)
+        return cls(head.weight, head.bias) if same else cls()
 
     def like(self, values: torch.Tensor) -> "Head":
         """The same head in the arithmetic and on the device of ``values``."""
@@ -59,6 +71,34 @@ def check_attention(model: Any) -> None:
         raise InputError(
             f"attention {attention!r} has no forward-mode derivative: load with attention='eager'"
         )
+
+
+def check_forward_mode(model: Any, modules: Sequence[AdaptedModule]) -> None:
+    """Refuse a model whose code has no forward-mode derivative, by trying a short one.
+
+    Raises
+    ------
+    InputError
+        With what torch misses.
+    """
+    check_attention(model)
+    module = modules[0]
+    ids = torch.zeros(1, 3, dtype=torch.int64, device=model.device)
+    batch = Batch(ids, torch.ones_like(ids), ids, torch.zeros(1, dtype=torch.int64))
+    one = {size: np.ones((1, getattr(module, size))) for size in ("out_features", "in_features")}
+    directions = Directions(
+        (module,), {module.name: one["out_features"]}, {module.name: one["in_features"]}
+    )
+    try:
+        with fused_activations(model):
+            tangents(model, batch, (module,), directions, head=Head())
+    except (RuntimeError, NotImplementedError) as error:
+        kind = str(model.config.model_type)
+        text = " ".join(str(error).split())[:160]
+        raise InputError(
+            f"this {kind} model has no forward-mode derivative, which the exact curvature needs "
+            f"({text})"
+        ) from error
 
 
 @contextmanager

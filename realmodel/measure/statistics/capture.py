@@ -25,7 +25,8 @@ class _Capture(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(hidden)
         ctx.module, ctx.sink = module, sink
-        return output.view_as(output)
+        # Not a view of ``output``: some models modify in place what a module returned.
+        return output.data
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
@@ -38,9 +39,20 @@ class _Capture(torch.autograd.Function):
 def captured(model: nn.Module, modules: Sequence[AdaptedModule], sink: Sink) -> Generator[None]:
     """Within this context, each backward pass calls ``sink`` for each of ``modules``.
 
-    No weight needs a gradient: the graph starts at the lowest module's output, so the backward
-    pass goes no further down than it must.
+    Rows come by sequence and position, (n, t, ..), also from modules that see them in another
+    shape, as OPT's do. No weight needs a gradient: the graph starts at the lowest module's output,
+    so the backward pass goes no further down than it must.
     """
+    shape: list[int] = []
+
+    def begin(_: nn.Module, positional: Any, named: dict[str, Any]) -> None:
+        ids = named.get("input_ids", positional[0] if positional else None)
+        shape[:] = [] if ids is None else ids.shape
+
+    def by_position(module: AdaptedModule, hidden: torch.Tensor, grad: torch.Tensor) -> None:
+        if shape and hidden.shape[:-1].numel() == shape[0] * shape[1]:
+            hidden, grad = (rows.reshape(*shape, rows.shape[-1]) for rows in (hidden, grad))
+        sink(module, hidden, grad)
 
     def hook(module: AdaptedModule) -> Callable[..., torch.Tensor | None]:
         def forward_hook(_: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor | None:
@@ -48,7 +60,9 @@ def captured(model: nn.Module, modules: Sequence[AdaptedModule], sink: Sink) -> 
                 return None
             if not output.requires_grad:
                 output = output.detach().requires_grad_()
-            captured_output: torch.Tensor = _Capture.apply(output, inputs[0].detach(), module, sink)
+            captured_output: torch.Tensor = _Capture.apply(
+                output, inputs[0].detach(), module, by_position
+            )
             return captured_output
 
         return forward_hook
@@ -56,6 +70,7 @@ def captured(model: nn.Module, modules: Sequence[AdaptedModule], sink: Sink) -> 
     handles = [
         model.get_submodule(module.name).register_forward_hook(hook(module)) for module in modules
     ]
+    handles.append(model.register_forward_pre_hook(begin, with_kwargs=True))
     try:
         yield
     finally:

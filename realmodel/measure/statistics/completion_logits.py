@@ -1,11 +1,11 @@
 """Logits of the completion tokens alone: the head never sees the prompt or the padding."""
 
-import inspect
 from typing import Any
 
 import torch
 
 from realmodel.model.batches import IGNORED, Batch
+from realmodel.model.forward import accepted
 
 
 def completion_logits(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -13,10 +13,8 @@ def completion_logits(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Ten
     targets = batch.labels[:, 1:]
     wanted = targets != IGNORED
     columns = wanted.any(dim=0).nonzero().squeeze(1)
-    keep = {}
-    if "logits_to_keep" in inspect.signature(model.forward).parameters:
-        keep = {"logits_to_keep": columns}
-    logits = model(**batch.inputs, use_cache=False, **keep).logits
+    keep = accepted(model, logits_to_keep=columns)
+    logits = model(**accepted(model, **batch.inputs, use_cache=False), **keep).logits
     if not keep:
         logits = logits[:, columns.to(logits.device)]
     targets, wanted = targets[:, columns], wanted[:, columns]

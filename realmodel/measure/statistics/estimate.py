@@ -10,6 +10,7 @@ import torch
 from realmodel.measure.statistics.collect import default_groups
 from realmodel.measure.statistics.products import BLOCK
 from realmodel.model.batches import EncodedExample
+from realmodel.model.forward import text_config
 from realmodel.model.modules import AdaptedModule, ModuleTable
 
 STATISTICS_EFFICIENCY = 0.5
@@ -75,7 +76,7 @@ def estimate_stages(
     weights = sum(p.numel() * dtype.itemsize for p in model.parameters())
     size = sum(m.in_features * m.out_features for m in table)
     head = model.get_output_embeddings().weight.numel()
-    vocabulary = int(model.config.vocab_size)
+    vocabulary = len(model.get_output_embeddings().weight)
     positions = sum(len(example.input_ids) for example in encoded)
     tokens = sum(example.num_completion_tokens for example in encoded)
     inputs = {m.input_group: m.in_features for m in table}
@@ -90,7 +91,7 @@ def estimate_stages(
     sums = (wide * sum(d * d for d in moment) + 4 * kept * size) // partitions
     longest = sorted((len(example.input_ids) for example in encoded), reverse=True)[:batch_size]
     batch = len(longest) * longest[0]
-    heads = int(getattr(model.config, "num_attention_heads", 1))
+    heads = int(getattr(text_config(model), "num_attention_heads", 1))
     layers = len({m.layer for m in table})
     values = sum(inputs.values()) + sum(outputs) + 2 * layers * heads * longest[0]
     activations = batch * (values * dtype.itemsize + 3 * 4 * vocabulary)

@@ -1,6 +1,7 @@
 """Loading: folders that work, and every way in which one can be wrong."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, ViTConfig
+from transformers import (
+    GPTJConfig,
+    GPTJForCausalLM,
+    PreTrainedTokenizerFast,
+    T5Config,
+    ViTConfig,
+)
 
+from realmodel.model.attention import attention
 from realmodel.model.checkpoint import empty_model, load_checkpoint, model_digest
+from realmodel.model.modules import find_modules
 from theory import InputError
 
 
@@ -81,20 +90,53 @@ def _drop_weight(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def _remote(folder: Path) -> None:
+    _config(
+        folder,
+        model_type="mine",
+        architectures=["MyForCausalLM"],
+        auto_map={
+            "AutoConfig": "modeling_my.MyConfig",
+            "AutoModelForCausalLM": "modeling_my.MyForCausalLM",
+        },
+    )
+    (folder / "modeling_my.py").write_text(
+        "from transformers import Qwen3Config, Qwen3ForCausalLM\n"
+        "class MyConfig(Qwen3Config):\n    model_type = 'mine'\n"
+        "class MyForCausalLM(Qwen3ForCausalLM):\n    config_class = MyConfig\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("damage", "match"),
     [
         (lambda f: (f / "config.json").unlink(), "has no config.json"),
         (lambda f: (f / "config.json").write_text("{"), "cannot be read"),
         (lambda f: (f / "model.safetensors").unlink(), "has no .safetensors file"),
-        (lambda f: (f / "tokenizer.json").unlink(), "cannot be loaded"),
+        (lambda f: (f / "tokenizer.json").unlink(), "has no tokenizer that can be loaded"),
         (_truncate, "cannot be loaded"),
         (_pickle, r"only pickled weights \(pytorch_model.bin\)"),
         (lambda f: _config(f, model_type="nonesuch"), "nonesuch"),
         (lambda f: ViTConfig().save_pretrained(f), "'vit' is not a causal language model"),
-        (lambda f: _config(f, model_type="llama", head_dim=8), "cannot be loaded|lacks"),
+        (
+            lambda f: _config(f, model_type="llama", head_dim=8),
+            r"k_proj.weight is stored as \(4, 8\) and llama needs \(8, 8\)",
+        ),
         (_drop_weight, "lacks 1 weights .* such as model.layers.1.mlp.up_proj.weight"),
-        (lambda f: _config(f, hidden_size=16), "cannot be loaded|lacks"),
+        (
+            lambda f: _config(f, intermediate_size=16),
+            r"does not fit its config.json: .* is stored as .*12.* needs .*16.*6 weights differ",
+        ),
+        (
+            lambda f: _config(f, quantization_config={"quant_method": "bitsandbytes"}),
+            r"is quantised \(bitsandbytes\): measure the 16-bit checkpoint",
+        ),
+        (
+            lambda f: _config(f, architectures=["BertForMaskedLM"], model_type="bert"),
+            "was saved as BertForMaskedLM, which reads in both directions",
+        ),
+        (lambda f: T5Config().save_pretrained(f), "'t5' has an encoder and a decoder"),
+        (lambda f: _remote(f), "brings model code of its own"),
     ],
 )
 def test_damaged_checkpoints(folder: Path, damage: Any, match: str) -> None:
@@ -114,6 +156,27 @@ def test_sources_and_options_that_do_not_exist(folder: Path, monkeypatch: Any) -
         load_checkpoint(folder, dtype="int3")
     with pytest.raises(InputError, match="device 'tpu9' cannot be used"):
         load_checkpoint(folder, device="tpu9")
+
+
+def test_code_of_the_checkpoint_runs_when_it_may(folder: Path) -> None:
+    _remote(folder)
+    checkpoint = load_checkpoint(folder, trust_remote_code=True)
+    assert checkpoint.architecture == "mine"
+    assert len(find_modules(checkpoint.model).modules) == 14
+    assert empty_model(str(folder), trust_remote_code=True).lm_head.weight.is_meta
+
+
+def test_fast_attention_where_there_is_one(folder: Path, tmp_path: Path) -> None:
+    """GPT-J has eager attention alone."""
+    assert load_checkpoint(folder, attention="sdpa").model.config._attn_implementation == "sdpa"
+    config = GPTJConfig(vocab_size=13, n_embd=8, n_layer=1, n_head=2, n_positions=32, rotary_dim=4)
+    GPTJForCausalLM(config).save_pretrained(tmp_path / "gptj")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(folder / name, tmp_path / "gptj" / name)
+    loaded = load_checkpoint(tmp_path / "gptj", attention="sdpa").model
+    assert loaded.config._attn_implementation == "eager"
+    with attention(loaded, "sdpa"):
+        assert loaded.config._attn_implementation == "eager"
 
 
 @pytest.mark.gpu
