@@ -10,7 +10,7 @@ from realmodel.architectures import AdaptedModule
 from realmodel.batches import EncodedExample
 from realmodel.checkpoint import Checkpoint
 from realmodel.finetune import FinetuneOptions
-from realmodel.statistics import Statistics
+from realmodel.measure.measurement import Measurement
 from theory import BlockQuadratic, InputError
 from theory.arrays import Array, Float64
 
@@ -26,7 +26,7 @@ class Context:
     ----------
     checkpoint : Checkpoint
         For the weights, and for scores that run the model themselves.
-    statistics : Statistics
+    statistics : Measurement
         Second moments and mean gradients of every module.
     quadratic : BlockQuadratic or None
         The joint Gauss-Newton model with one block per layer, in the order of :attr:`layers`.
@@ -39,7 +39,7 @@ class Context:
     """
 
     checkpoint: Checkpoint
-    statistics: Statistics
+    statistics: Measurement
     quadratic: BlockQuadratic | None = None
     encoded: tuple[EncodedExample, ...] = ()
     protocol: FinetuneOptions = field(default_factory=FinetuneOptions)

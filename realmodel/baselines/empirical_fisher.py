@@ -5,9 +5,10 @@ import torch
 from realmodel.baselines.context import Context
 from realmodel.baselines.score import Baseline, LayerScores
 from realmodel.batches import batches, completion_loss
+from realmodel.measure.random_subset import random_subset
 
 SEQUENCES = 64
-"""At most this many sequences, the first ones: one backward pass each."""
+"""At most this many sequences, at random: one backward pass each."""
 
 
 def score(context: Context) -> LayerScores:
@@ -16,7 +17,8 @@ def score(context: Context) -> LayerScores:
     weights = {m.name: model.get_submodule(m.name).weight for m in context.modules}
     required = {name: weight.requires_grad for name, weight in weights.items()}
     traces = dict.fromkeys(weights, 0.0)
-    rows = context.encoded[:SEQUENCES]
+    chosen = random_subset(len(context.encoded), SEQUENCES, context.seed)
+    rows = [context.encoded[place] for place in chosen]
     try:
         for weight in weights.values():
             weight.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""Measure a Layer Card: statistics, Gauss-Newton, costs, profiles."""
+"""Measure a Layer Card: one pass over the sequences, costs, profiles."""
 
 import platform
 from collections.abc import Callable, Sequence
@@ -11,17 +11,18 @@ from typing import Any
 from realmodel.architectures import ModuleTable, find_modules
 from realmodel.batches import EncodedExample, batches, encode, padding_id
 from realmodel.card.device_costs import DeviceCosts
+from realmodel.card.exact_curvature import exact_curvature
 from realmodel.card.intervals import intervals
 from realmodel.card.layer_card import LayerCard
-from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
 from realmodel.card.options import CardOptions
-from realmodel.card.profiles import profiles
+from realmodel.card.predictor import Predictor
+from realmodel.card.profiles import Gain, profiles
 from realmodel.card.tangent_model import tangent_model
 from realmodel.checkpoint import Checkpoint
 from realmodel.datasets import Example
-from realmodel.gauss_newton import gauss_newton, select_directions
+from realmodel.measure.one_pass import one_pass
+from realmodel.measure.random_subset import random_subset
 from realmodel.placement.calibration import calibrated_costs, counted_costs
-from realmodel.statistics import collect_statistics
 from realmodel.statistics.plan import data_digest
 
 Progress = Callable[[str, int, int], None]
@@ -41,13 +42,13 @@ def build_card(
 ) -> LayerCard:
     """Measure one model on one task.
 
-    Directions are chosen on one half of the sequences and the quadratic is measured on the other,
-    so that the gain is not overstated by the choice.
+    One forward pass over the sequences, and one backward pass for each kind of labels, give all of
+    it but the costs; the exact curvature and the intervals take passes of their own.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Loaded with eager attention.
+        Loaded with any attention.
     examples : sequence of Example
         The task.
     options : CardOptions, optional
@@ -73,44 +74,36 @@ def build_card(
     table = find_modules(model, options.modules)
     window = options.max_length or window_of(model)
     encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
-    statistics = collect_statistics(
+    measurement = one_pass(
         checkpoint,
         encoded,
         table,
+        protocol=options.protocol(),
+        draws=options.draws,
+        rows=options.tangent_samples,
         batch_size=options.batch_size,
         partitions=options.partitions,
         offload=options.offload,
         work_dir=work_dir,
         seed=options.seed,
-        progress=lambda done, total: tell("statistics", done, total),
+        progress=lambda done, total: tell("one pass", done, total),
     )
-    directions = select_directions(
-        statistics, k=options.directions, ridge=options.ridge, seed=options.seed
-    )
-    measured = gauss_newton(
-        checkpoint,
-        encoded,
-        table,
-        directions,
-        batch_size=options.batch_size,
-        curvature_sequences=options.curvature_samples,
-        damping=options.damping,
-        work_dir=work_dir,
-        progress=lambda done, total: tell("Gauss-Newton", done, total),
-    )
-    tangent = tangent_model(
-        checkpoint,
-        encoded,
-        table.modules,
-        options,
-        work_dir,
-        lambda done, total: tell("tangent model", done, total),
-    )
+    tangent = tangent_model(measurement)
+    exact = None
+    if options.exact_curvature:
+        exact = exact_curvature(
+            checkpoint,
+            encoded,
+            table.modules,
+            measurement,
+            options,
+            work_dir,
+            lambda done, total: tell("exact curvature", done, total),
+        )
     brackets = intervals(
-        checkpoint, encoded, statistics, options, lambda done, total: tell("intervals", done, total)
+        checkpoint, encoded, measurement, options, lambda done, total: tell("intervals", done, total)
     )
     costs = _costs(checkpoint, table, encoded, options, tell)
-    replicates = replicates_by_layer(measured)
     done = [0]
 
     def step() -> None:
@@ -118,12 +111,13 @@ def build_card(
         tell("profiles", done[0], len(table.modules))
 
     modules, layers = profiles(
-        statistics,
+        measurement,
         rank=options.rank,
         ridge=options.ridge,
-        module_gains=module_gains(measured),
-        layer_gains=layer_gains(measured, replicates),
-        budget_gains=() if tangent is None else tangent.single_gains(),
+        module_gains={} if exact is None else exact.modules,
+        layer_gains={} if exact is None else _by_layer(exact.predictor, table),
+        module_budget_gains=tangent.modules,
+        layer_budget_gains=_by_layer(tangent.predictor, table),
         progress=step,
     )
     return LayerCard(
@@ -142,27 +136,25 @@ def build_card(
             "digest": data_digest(encoded),
             "examples": len(encoded),
             "left_out": len(examples) - len(encoded),
-            "tokens": statistics.positions,
-            "completion_tokens": statistics.tokens,
-            "loss": statistics.loss,
+            "tokens": measurement.positions,
+            "completion_tokens": measurement.tokens,
+            "loss": measurement.loss,
             "max_length": window,
         },
-        options=_options(options)
-        | {
-            "measured_on": dict(measured.metadata),
-            "groups": statistics.options.groups,
-            "accuracy": dict(statistics.accuracy),
-        },
+        options=_options(options) | {"groups": measurement.options.groups},
         versions=versions(),
         modules=modules,
         layers=layers,
-        quadratic=measured.by_layer(),
         costs=costs,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        replicates=replicates,
-        tangent=tangent,
+        tangent=tangent.predictor,
+        gauss_newton=None if exact is None else exact.predictor,
         intervals=brackets,
     )
+
+
+def _by_layer(predictor: Predictor, table: ModuleTable) -> dict[int, Gain]:
+    return dict(zip(table.layers, predictor.single_gains(), strict=True))
 
 
 def versions() -> dict[str, str]:
@@ -192,7 +184,8 @@ def _costs(
     options: CardOptions,
     tell: Progress,
 ) -> DeviceCosts:
-    chosen = encoded[: min(CALIBRATION_SEQUENCES, options.batch_size)]
+    wanted = min(CALIBRATION_SEQUENCES, options.batch_size)
+    chosen = [encoded[place] for place in random_subset(len(encoded), wanted, options.seed)]
     if not options.calibrate:
         tokens = sum(len(example.input_ids) for example in chosen)
         return counted_costs(checkpoint.model, table.modules, rank=options.rank, tokens=tokens)

@@ -7,7 +7,9 @@ from realmodel.batches import EncodedExample
 from realmodel.card.options import CardOptions
 from realmodel.checkpoint import Checkpoint
 from realmodel.gauss_newton import LayersInterval, layers_interval
-from realmodel.statistics import Statistics
+from realmodel.measure.attention import attention
+from realmodel.measure.measurement import Measurement
+from realmodel.measure.random_subset import random_subset
 
 GROUPS = 4
 """Groups of sequences of the jackknife."""
@@ -16,25 +18,27 @@ GROUPS = 4
 def intervals(
     checkpoint: Checkpoint,
     encoded: Sequence[EncodedExample],
-    statistics: Statistics,
+    measurement: Measurement,
     options: CardOptions,
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, Any], ...]:
     """One record for each set of layers that the options ask for."""
-    sample = encoded[: options.curvature_samples]
+    chosen = random_subset(len(encoded), options.curvature_samples, options.seed)
+    sample = [encoded[place] for place in chosen]
     found: list[dict[str, Any]] = []
     for layers in options.intervals:
-        interval = layers_interval(
-            checkpoint,
-            sample,
-            statistics,
-            layers,
-            damping=options.interval_damping,
-            ridge=options.ridge,
-            iterations=options.interval_products,
-            groups=GROUPS,
-            batch_size=options.batch_size,
-        )
+        with attention(checkpoint.model, "eager"):
+            interval = layers_interval(
+                checkpoint,
+                sample,
+                measurement,
+                layers,
+                damping=options.interval_damping,
+                ridge=options.ridge,
+                iterations=options.interval_products,
+                groups=GROUPS,
+                batch_size=options.batch_size,
+            )
         found.append(record(interval))
         progress(len(found), len(options.intervals))
     return tuple(found)

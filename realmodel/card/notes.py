@@ -22,11 +22,12 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
     record, coupling = card.additivity, card.coupling
     total, gain = record["sum_of_gains"], record["gain"]
     found = [
+        _level(card),
         Note(
             f"All layers together gain {number(gain)} nats per token in the quadratic model; the "
             f"sum of their single gains is {number(total)}"
             + (f", {number(total / gain)} times as much." if gain > 0 else ".")
-        )
+        ),
     ]
     if record["upper"] is None:
         found.append(
@@ -43,6 +44,8 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 f"{number(record['lower'])} and {number(record['upper'])} (reconstruction, 1b)."
             )
         )
+    if card.predictor().protocol:
+        found.append(_regime(card))
     low, high = number(coupling.lowest), number(coupling.highest)
     if record["signed_upper"] is None:
         found.append(Note(f"mu_min = {low}: the signed upper bound is void too.", void=True))
@@ -81,22 +84,44 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 f"{number(interval['cross_fitted_upper'])}."
             )
         )
-    if card.tangent is not None:
-        model, loss = card.tangent, card.data["loss"]
-        promised = model.quadratic.gain()
-        too_much = loss is not None and promised > loss
-        level = (
-            f"That is more than the whole loss: {model.protocol['sequences']:.0f} sequences are "
-            "too few for its level, take it for the order alone."
-            if too_much
-            else "Its level is not a forecast."
-        )
+    if card.gauss_newton is not None and card.tangent is not None:
+        exact = card.gauss_newton.quadratic
         found.append(
             Note(
-                f"The {model.title} promises {number(promised)} nats per token of all layers, at "
-                f"rho = {number(model.quadratic.coupling)}. It orders placements better than the "
-                "model without a limit (docs/evidence.md), so layercard place goes by it. " + level,
-                void=too_much,
+                f"Without a limit on steps the exact Gauss-Newton model, within "
+                f"{number(card.options['directions'])} directions per module, gains "
+                f"{number(exact.gain())} nats per token of all layers, at rho = "
+                f"{number(exact.coupling)}. It orders placements worse (docs/evidence.md)."
             )
         )
     return tuple(found)
+
+
+def _level(card: "LayerCard") -> Note:
+    """Whether the promised gain of all layers can be a forecast."""
+    model, loss = card.predictor(), card.data["loss"]
+    promised = model.quadratic.gain()
+    if loss is not None and promised > loss:
+        few = f"{model.protocol['sequences']:.0f} sequences are" if model.protocol else "they are"
+        return Note(
+            f"All layers promise {number(promised)} nats per token, more than the whole loss of "
+            f"{number(loss)}: {few} too few for the level, take it for the order alone.",
+            void=True,
+        )
+    return Note(f"Gains are of the {model.title}: their order is meant, their level no forecast.")
+
+
+def _regime(card: "LayerCard") -> Note:
+    """Up to how many steps layers add up as the paper has it."""
+    steps, model = card.additive_steps, card.predictor()
+    if steps is None:
+        return Note("Layers stay in the paper's regime, rho < 1, however long the run.")
+    planned = int(model.protocol["steps"])
+    text = (
+        f"At this first learning rate rho stays below 1, the paper's regime, for runs of up to "
+        f"{steps} steps (extension, section 11, within the card's directions)"
+        if steps
+        else "At this first learning rate even a run of one step leaves the paper's regime, "
+        "rho < 1 (extension, section 11)"
+    )
+    return Note(f"{text}; {planned} are planned.", void=steps < planned)

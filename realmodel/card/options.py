@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from realmodel.finetune.options import FinetuneOptions
-from realmodel.tangent import SEQUENCES
+from realmodel.measure.one_pass import DRAWS, ROWS
 from theory import InputError
 
 
@@ -14,16 +14,12 @@ class CardOptions:
 
     Parameters
     ----------
-    directions : int
-        Rank-1 directions per module in which the quadratic is exact.
     rank : int
         LoRA rank that costs, exports and the rank-limited residual norm are for.
     alpha : float or None
         ``lora_alpha``; twice the rank by default.
     ridge : float
         Share of the mean eigenvalue added to ``Sigma`` and ``Gamma`` before they are inverted.
-    damping : float
-        Added to the diagonal of the Gauss-Newton curvature.
     batch_size : int
         Sequences per pass.
     max_length : int or None
@@ -32,14 +28,23 @@ class CardOptions:
         What to do with a longer one.
     modules : tuple of str or None
         Patterns of the modules to measure; the architecture's by default.
-    curvature_samples : int
-        Sequences that the Gauss-Newton curvature is measured on. It is the slow part; the jackknife
-        error of the gain includes what so few leave uncertain.
     steps, learning_rate, train_batch_size
         The training run whose gain the tangent model predicts: Adam steps, the first step's rate
         (falling linearly to zero) and sequences per step.
     tangent_samples : int
-        Sequences that the tangent model is measured on; 0 leaves it out.
+        Sequences, drawn at random, that the tangent model is measured on.
+    draws : int
+        Times that labels are sampled from the model: one more backward pass each.
+    exact_curvature : bool
+        Also measure the Gauss-Newton curvature exactly in a few directions per module, by
+        forward-mode derivatives: orders of magnitude slower than all the rest together.
+    directions : int
+        Rank-1 directions per module of the exact curvature.
+    damping : float
+        Added to its diagonal.
+    curvature_samples : int
+        Sequences, drawn at random, behind the exact curvature and behind ``intervals``; the
+        jackknife error of the gain includes what so few leave uncertain.
     intervals : tuple of tuple of int
         Sets of layers whose gain with every weight free is bracketed by Lanczos.
     interval_products : int
@@ -53,20 +58,22 @@ class CardOptions:
     seed : int
     """
 
-    directions: int = 4
     rank: int = 8
     alpha: float | None = None
     ridge: float = 1e-3
-    damping: float = 0.0
     batch_size: int = 8
     max_length: int | None = None
     too_long: Literal["error", "skip"] = "error"
     modules: tuple[str, ...] | None = None
-    curvature_samples: int = 64
     steps: int = 40
     learning_rate: float = 1e-2
     train_batch_size: int = 8
-    tangent_samples: int = SEQUENCES
+    tangent_samples: int = ROWS
+    draws: int = DRAWS
+    exact_curvature: bool = False
+    directions: int = 4
+    damping: float = 0.0
+    curvature_samples: int = 64
     intervals: tuple[tuple[int, ...], ...] = ()
     interval_products: int = 8
     interval_damping: float = 1.0
@@ -82,6 +89,8 @@ class CardOptions:
             "rank",
             "batch_size",
             "curvature_samples",
+            "tangent_samples",
+            "draws",
             "partitions",
             "interval_products",
         ):
@@ -90,8 +99,6 @@ class CardOptions:
         for name in ("ridge", "damping"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.tangent_samples < 0:
-            raise InputError(f"tangent_samples must not be negative, got {self.tangent_samples}")
         self.protocol()
         if not self.interval_damping > 0:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from theory import InputError
 
 FORMAT: Final = "layercard"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @cache

@@ -65,18 +65,11 @@ def card(
         list[str] | None,
         typer.Option(help="Pattern of modules to measure; may be repeated."),
     ] = None,
-    directions: Annotated[int, typer.Option(min=1, help="Directions per module.")] = 4,
     rank: Annotated[int, typer.Option(min=1, help="LoRA rank of costs and exports.")] = 8,
     alpha: Annotated[float | None, typer.Option(help="lora_alpha; 2 x rank by default.")] = None,
     ridge: Annotated[
         float, typer.Option(min=0, help="Share of the mean eigenvalue added to moments.")
     ] = 1e-3,
-    damping: Annotated[
-        float, typer.Option(min=0, help="Added to the diagonal of the curvature.")
-    ] = 0.0,
-    curvature_samples: Annotated[
-        int, typer.Option(min=1, help="Examples that the curvature is measured on.")
-    ] = 64,
     steps: Annotated[
         int, typer.Option(min=1, help="Adam steps of the run whose gain is predicted.")
     ] = 40,
@@ -85,8 +78,27 @@ def card(
     ] = 1e-2,
     train_batch_size: Annotated[int, typer.Option(min=1, help="Its sequences per step.")] = 8,
     tangent_samples: Annotated[
-        int, typer.Option(min=0, help="Examples for that prediction; 0 leaves it out.")
+        int, typer.Option(min=1, help="Examples for that prediction, drawn at random.")
     ] = 256,
+    draws: Annotated[
+        int, typer.Option(min=1, help="Label draws behind its curvature: a backward pass each.")
+    ] = 1,
+    exact_curvature: Annotated[
+        bool,
+        typer.Option(
+            "--exact-curvature",
+            help="Also the exact Gauss-Newton curvature in a few directions: hours, see --estimate.",
+        ),
+    ] = False,
+    directions: Annotated[
+        int, typer.Option(min=1, help="Directions per module of the exact curvature.")
+    ] = 4,
+    damping: Annotated[
+        float, typer.Option(min=0, help="Added to the diagonal of the exact curvature.")
+    ] = 0.0,
+    curvature_samples: Annotated[
+        int, typer.Option(min=1, help="Examples behind the exact curvature and the intervals.")
+    ] = 64,
     interval: Annotated[
         list[str] | None,
         typer.Option(
@@ -162,6 +174,8 @@ def card(
             learning_rate=learning_rate,
             train_batch_size=train_batch_size,
             tangent_samples=tangent_samples,
+            draws=draws,
+            exact_curvature=exact_curvature,
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             interval_products=interval_products,
             interval_damping=interval_damping,

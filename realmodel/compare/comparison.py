@@ -8,7 +8,7 @@ from typing import Any
 from realmodel.architectures import ModuleTable
 from realmodel.baselines import BASELINES, Context, JointGain
 from realmodel.checkpoint import Checkpoint
-from realmodel.compare.attention import attention
+from realmodel.measure.attention import attention
 from realmodel.compare.measured import measure
 from realmodel.compare.options import CompareOptions
 from realmodel.compare.pool import candidate_pool, single_layers

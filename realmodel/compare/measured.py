@@ -6,13 +6,14 @@ from pathlib import Path
 from realmodel.architectures import ModuleTable
 from realmodel.baselines import Context
 from realmodel.checkpoint import Checkpoint
-from realmodel.compare.attention import attention
+from realmodel.measure.attention import attention
 from realmodel.compare.options import CompareOptions
 from realmodel.compare.run_store import read_json
 from realmodel.compare.task import Task
 from realmodel.finetune.saved_run import write_json
 from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
-from realmodel.statistics import Statistics, collect_statistics
+from realmodel.measure.measurement import Measurement
+from realmodel.measure.one_pass import one_pass
 
 
 def measure(
@@ -33,10 +34,10 @@ def measure(
     times_path = folder / f"{name}.seconds.json"
     seconds = read_json(times_path) if times_path.exists() else {}
     if statistics_path.exists() and "statistics" in seconds:
-        statistics = Statistics.load(statistics_path, model=checkpoint.digest)
+        statistics = Measurement.load(statistics_path, model=checkpoint.digest)
     else:
         start = time.perf_counter()
-        statistics = collect_statistics(checkpoint, task.training, table, check_accuracy=False)
+        statistics = one_pass(checkpoint, task.training, table, seed=options.seed)
         seconds = {"statistics": time.perf_counter() - start}
         statistics.save(statistics_path)
         write_json(times_path, seconds)

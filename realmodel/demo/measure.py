@@ -17,8 +17,6 @@ from realmodel.demo.generator import examples
 Tell = Callable[[str, str, int, int], None]
 """Told the checkpoint, the stage, how much of it is done, and of how much."""
 
-DIRECTIONS = 2
-
 
 def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
     """The card of one embedded checkpoint on records of the demo task.
@@ -30,7 +28,7 @@ def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
     num_samples : int
         Records of the task.
     seed : int
-        Of the records and of the directions.
+        Of the records and of the pass.
     tell : callable
         Progress.
 
@@ -50,8 +48,7 @@ def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
     return build_card(
         load_checkpoint(checkpoint_folder(name)),
         examples(num_samples, seed=seed),
-        # The curvature on every sequence: on a few of so few it overstates the gains.
-        CardOptions(directions=DIRECTIONS, curvature_samples=num_samples, seed=seed),
+        CardOptions(seed=seed),
         source=f"{num_samples} records of the demo task",
         progress=progress,
     )

@@ -16,6 +16,7 @@ from realmodel.batches import Batch, completion_loss
 from realmodel.card.adapter_cost import adapter_cost
 from realmodel.card.device_costs import DeviceCosts
 from realmodel.export.lora_config import lora_config_arguments
+from realmodel.measure.attention import attention
 from theory import InputError
 from theory.cost_model import CostModel
 
@@ -104,7 +105,7 @@ def calibrated_costs(
     device = next(model.parameters()).device
     batch = batch.to(device)
     rows, times, kept = [], [], []
-    with _fast_attention(model):
+    with attention(model, "sdpa"):
         try:
             for positions in chosen:
                 with _adapted(model, modules, [layers[i] for i in positions], rank) as adapted:
@@ -183,20 +184,6 @@ def _adapted(
             parameter.requires_grad_(flags[name])
             parameter.grad = None
         torch.random.set_rng_state(state)
-
-
-@contextmanager
-def _fast_attention(model: Any) -> Generator[None]:
-    """Measure with the attention that training uses; statistics need the eager one."""
-    before = getattr(model.config, "_attn_implementation", None)
-    if before != "eager" or not getattr(model, "_supports_sdpa", False):
-        yield
-        return
-    model.set_attn_implementation("sdpa")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
 
 
 def _training_step(adapted: Any, batch: Batch) -> Callable[[], None]:

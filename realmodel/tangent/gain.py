@@ -1,16 +1,16 @@
 """What a budget of Adam steps gains in the whole space that LoRA reaches.
 
 Every direction of the factors is kept (not k per module), the curvature is the Gauss-Newton
-matrix estimated from sampled labels, ``F = S'S`` with one row of ``S`` per sequence, and the
-optimiser enters twice: Adam divides each coordinate's gradient by ``sqrt(v)``, so the flow is
+matrix estimated from sampled labels, ``F = S'S`` with one row of ``S`` per draw of each sequence,
+and the optimiser enters twice: Adam divides each coordinate's gradient by ``sqrt(v)``, so the flow is
 ``theta' = -P (g + F theta)`` with ``P = diag(v)^{-1/2}``; and a schedule of learning rates
 ``eta_t`` lasts ``tau = sum eta_t``. With eigenpairs ``(w_i, x_i)`` of ``P^{1/2} F P^{1/2}`` and
 ``c_i = x_i'P^{1/2} g`` (docs/theory.md 4c, in continuous time)
 
     gain(tau) = sum_i c_i^2 (1 - exp(-2 tau w_i)) / (2 w_i),    c_i^2 tau where w_i = 0.
 
-All of it follows from ``S P S'`` (n, n), ``S P g`` and ``g'P g``, and each of these is a sum over
-layers: so any set of layers costs one eigendecomposition of size n, whatever the model's size.
+All of it follows from ``S P S'`` (D n, D n), ``S P g`` and ``g'P g``, and each of these is a sum
+over layers: any set of layers costs one eigendecomposition of size D n, whatever the model's size.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realmodel.tangent.kernel import LayerKernel
+from realmodel.tangent.kernel import Kernel
 from theory import InputError
 from theory.arrays import Array, Float64
 
@@ -34,7 +34,7 @@ class TangentGain:
 
     Parameters
     ----------
-    kernels : mapping of int to LayerKernel
+    kernels : mapping of int to Kernel
         By block index.
     tokens : (n,) array
         Completion tokens of each sequence.
@@ -42,13 +42,13 @@ class TangentGain:
         ``tau``, the sum of the learning rates.
     """
 
-    kernels: Mapping[int, LayerKernel]
+    kernels: Mapping[int, Kernel]
     tokens: Float64[Array, " n"]
     time: float
 
     def joined(
         self, layers: Sequence[int]
-    ) -> tuple[Float64[Array, "n n"], Float64[Array, " n"], float]:
+    ) -> tuple[Float64[Array, "s s"], Float64[Array, " s"], float]:
         """``S P S'``, ``S P g`` and ``g'P g`` of a set of layers: sums over its layers."""
         chosen = [self.kernels[layer] for layer in layers]
         return (

@@ -1,0 +1,1 @@
+"""What one pass over the sequences tells about every module of a model."""
