@@ -1,4 +1,4 @@
-"""How many floating-point operations a pass must do: the floor that a timing is held against."""
+"""How many floating-point operations a card must do: the floor that a timing is held against."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,81 +8,99 @@ from realmodel.architectures import AdaptedModule
 
 @dataclass(frozen=True)
 class Operations:
-    """Operations per token (a multiply and an add are two).
+    """Operations of one pass over the sequences (a multiply and an add are two).
 
     Attributes
     ----------
     training
-        Forward, backward through the inputs and weight gradients of the measured modules and
-        the head.
-    extraction
-        The same, with each weight gradient summed per group of sequences (no extra arithmetic),
-        and one symmetric product per distinct input. Each partition of the layers repeats the
-        forward pass, and the backward pass down to its lowest layer.
+        Forward, backward through the inputs, and weight gradients of the measured modules; the
+        head at every position.
+    card
+        What the card's pass must do besides: see :func:`count_operations`.
     """
 
     training: float
-    extraction: float
+    card: dict[str, float]
 
     @property
     def floor(self) -> float:
-        """Smallest possible ratio of extraction to training at equal efficiency."""
-        return self.extraction / self.training
+        """Smallest possible ratio of a card's pass to training at equal efficiency."""
+        return sum(self.card.values()) / self.training
 
 
 def count_operations(
     modules: Sequence[AdaptedModule],
     *,
+    body: float,
+    head: float,
+    positions: int,
+    tokens: int,
+    sequences: int,
+    length: float,
     width: int,
-    vocabulary: int,
-    length: int,
+    rank: int,
+    rows: int,
+    draws: int = 1,
     partitions: int = 1,
-    completion_share: float = 1.0,
 ) -> Operations:
     """Count the dense products; element-wise work is left out.
 
     Parameters
     ----------
     modules
-        The measured linear maps; ``y = W h`` costs ``2 m d`` forward, the same for the gradient
-        at its input and the same for the gradient of ``W``.
-    width, vocabulary
-        The head is a ``vocabulary x width`` product, forward and backward; its weight is frozen.
-    length
-        Sequence length; causal attention multiplies ``length / 2`` keys on average, twice.
+        The measured linear maps; ``y = W h`` costs ``2 m d`` a position forward, the same for the
+        gradient at its input and the same for the gradient of ``W``.
+    body, head
+        Parameters of the blocks' linear maps, and of the head.
+    positions, tokens, sequences
+        Of the data; ``tokens`` carry loss, and a card's head sees these alone.
+    length, width
+        Mean sequence length and the attention's width: causal attention multiplies ``length / 2``
+        keys on average, twice.
+    rank, rows, draws
+        Of LoRA, sequences with a row, and label draws.
     partitions
-        Groups of layers, one pass over the data each, as in ``collect_statistics``.
-    completion_share
-        Share of the positions that carry loss: in extraction the head sees these alone.
+        Groups of layers: each repeats the forward pass, and the backward pass down to its lowest.
 
     Examples
     --------
-    One 8 x 8 map, a head of 16 tokens: 3 * 128 + 2 * 256 for training, and 8 * 9 for Sigma.
+    One 8 x 8 map, a head of 16 tokens, one sequence of one position:
 
     >>> one = AdaptedModule("a", 0, "a", 8, 8, "a", False)
-    >>> counted = count_operations([one], width=8, vocabulary=16, length=0)
-    >>> counted.training, counted.extraction - counted.training
-    (896.0, 72.0)
+    >>> counted = count_operations(
+    ...     [one], body=64, head=128, positions=1, tokens=1, sequences=1, length=0, width=8,
+    ...     rank=1, rows=1,
+    ... )
+    >>> counted.training  # 3 * 128 and 2 * 256 at the head
+    896.0
+    >>> {name: int(value) for name, value in counted.card.items()}  # doctest: +NORMALIZE_WHITESPACE
+    {'forward': 128, 'backward': 128, 'backward, sampled': 128, 'gradients': 128, 'Sigma': 72,
+     'Gamma': 72, 'head': 512, 'rows': 48, 'kernels': 32}
     """
     layers = sorted({module.layer for module in modules})
-    products = {
-        layer: sum(
-            2.0 * module.out_features * module.in_features
-            for module in modules
-            if module.layer == layer
-        )
-        for layer in layers
-    }
-    attention = 2 * 2.0 * width * length / 2
-    head = 2.0 * width * vocabulary
-    forward = sum(products.values()) + attention * len(layers)
-    weights = sum(products.values())
-    training = 2 * head + forward + (weights + 2 * attention * len(layers)) + weights
-    each = -(-len(layers) // partitions)
-    passes = 0.0
-    for lowest in range(0, len(layers), each):
-        backward = sum(products[layer] + 2 * attention for layer in layers[lowest:])
-        passes += 2 * head * completion_share + forward + backward
+    measured = sum(module.in_features * module.out_features for module in modules)
+    attention = 2 * 2.0 * width * length / 2 * len(layers)
+    forward = (2.0 * body + attention) * positions
+    # A partition's backward pass ends at its lowest layer.
+    share = sum((number + 1) / partitions for number in range(partitions))
+    backward = (2.0 * body + 2 * attention) * positions * share
     inputs = {module.input_group: module.in_features for module in modules}
-    moments = sum(float(d) * (d + 1) for d in inputs.values())
-    return Operations(training, passes + weights + moments)
+    outputs = [module.out_features for module in modules]
+    gradients = 2.0 * measured * positions
+    coordinates = rank * sum(outputs)
+    inner = 2.0 * rank * sum(module.in_features for module in modules) * positions
+    return Operations(
+        training=forward + (2.0 * body + 2 * attention) * positions + gradients
+        + 2 * 2.0 * head * positions,
+        card={
+            "forward": partitions * forward,
+            "backward": backward,
+            "backward, sampled": draws * backward,
+            "gradients": gradients,
+            "Sigma": sum(float(d) * (d + 1) for d in inputs.values()) * positions,
+            "Gamma": draws * sum(float(m) * (m + 1) for m in outputs) * positions,
+            "head": partitions * 2 * 2.0 * head * tokens,
+            "rows": inner + 2.0 * (1 + draws) * coordinates * positions * rows / sequences,
+            "kernels": 2.0 * coordinates * rows**2 * draws * (1 + draws),
+        },
+    )  # fmt: skip

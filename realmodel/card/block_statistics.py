@@ -186,9 +186,8 @@ def singular_values(matrix: torch.Tensor) -> Float64[Array, " k"]:
             torch.manual_seed(0)
             _, s, _ = torch.svd_lowrank(matrix, q=wanted, niter=ITERATIONS)
         return s[:KEPT_SINGULAR_VALUES].double().numpy()
-    wide = matrix.double()
-    squares = torch.linalg.eigvalsh(wide.T @ wide).flip(0)[:KEPT_SINGULAR_VALUES]
-    return squares.clamp(min=0.0).sqrt().numpy()
+    squares = torch.linalg.eigvalsh(matrix.T @ matrix).flip(0)[:KEPT_SINGULAR_VALUES]
+    return squares.clamp(min=0.0).double().sqrt().numpy()
 
 
 def cross_fitted(

@@ -1,7 +1,7 @@
 """Measure a Layer Card: one pass over the sequences, costs, profiles."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.architectures import ModuleTable, find_modules
-from realmodel.batches import EncodedExample, batches, encode, padding_id
+from realmodel.batches import EncodedExample, batches, encode
 from realmodel.card.device_costs import DeviceCosts
 from realmodel.card.exact_curvature import exact_curvature
 from realmodel.card.intervals import intervals
@@ -23,7 +23,6 @@ from realmodel.datasets import Example
 from realmodel.measure.one_pass import one_pass
 from realmodel.measure.random_subset import random_subset
 from realmodel.placement.calibration import calibrated_costs, counted_costs
-from realmodel.statistics.plan import data_digest
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and of how much."""
@@ -69,11 +68,43 @@ def build_card(
         options out of range, not enough memory.
     """
     options = options or CardOptions()
+    find_modules(checkpoint.model, options.modules)  # refuses before anything is encoded
+    window = options.max_length or window_of(checkpoint.model)
+    encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    return card_of_sequences(
+        checkpoint,
+        encoded,
+        options,
+        data={
+            "source": source,
+            "examples": len(encoded),
+            "left_out": len(examples) - len(encoded),
+            "max_length": window,
+        },
+        work_dir=work_dir,
+        progress=progress,
+    )
+
+
+def card_of_sequences(
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedExample],
+    options: CardOptions,
+    *,
+    data: Mapping[str, Any],
+    work_dir: str | Path | None = None,
+    progress: Progress | None = None,
+) -> LayerCard:
+    """:func:`build_card` on sequences that are encoded already.
+
+    Parameters
+    ----------
+    data : mapping
+        ``source``, ``examples`` and what else the record of the data should say.
+    """
     tell: Progress = progress or (lambda stage, done, total: None)
     model = checkpoint.model
     table = find_modules(model, options.modules)
-    window = options.max_length or window_of(model)
-    encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
     measurement = one_pass(
         checkpoint,
         encoded,
@@ -132,14 +163,11 @@ def build_card(
             "excluded": dict(table.excluded),
         },
         data={
-            "source": source,
-            "digest": data_digest(encoded),
-            "examples": len(encoded),
-            "left_out": len(examples) - len(encoded),
+            **data,
+            "digest": measurement.parts[0].data,
             "tokens": measurement.positions,
             "completion_tokens": measurement.tokens,
             "loss": measurement.loss,
-            "max_length": window,
         },
         options=_options(options) | {"groups": measurement.options.groups},
         versions=versions(),
@@ -189,7 +217,7 @@ def _costs(
     if not options.calibrate:
         tokens = sum(len(example.input_ids) for example in chosen)
         return counted_costs(checkpoint.model, table.modules, rank=options.rank, tokens=tokens)
-    (batch,) = batches(chosen, batch_size=len(chosen), pad_id=padding_id(checkpoint.tokenizer))
+    (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)  # masked: any token serves
     done = [0]
 
     def step() -> None:

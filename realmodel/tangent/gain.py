@@ -24,6 +24,12 @@ from realmodel.tangent.kernel import Kernel
 from theory import InputError
 from theory.arrays import Array, Float64
 
+ROUNDING = 1e-7
+"""Eigenvalues this small, relative to the largest, are rounding of rows in single precision.
+
+What they hold falls at its first-order rate, which is the limit of a small eigenvalue anyway.
+"""
+
 EXHAUSTIVE_UP_TO = 2000
 """Sets that are all evaluated; beyond that the pick is greedy."""
 
@@ -61,7 +67,7 @@ class TangentGain:
         """Gain in nats per completion token."""
         kernel, projection, square = self.joined(layers)
         w, V = np.linalg.eigh(kernel)
-        kept = w > len(w) * np.finfo(float).eps * w[-1]
+        kept = w > ROUNDING * w[-1]
         w, c2 = w[kept], np.square(V[:, kept].T @ projection) / w[kept]
         # What no sampled gradient sees has no curvature here and falls at its first-order rate.
         flat = max(square - float(c2.sum()), 0.0)
