@@ -138,7 +138,7 @@ def _drawn(p: torch.Tensor, uniform: torch.Tensor) -> list[torch.Tensor]:
     if not len(uniform):
         return []
     cumulative = p.cumsum(dim=-1, dtype=torch.float64)
-    points = uniform.T.to(cumulative) * cumulative[:, -1:]
+    points = uniform.T.to(cumulative).contiguous() * cumulative[:, -1:]
     return list(torch.searchsorted(cumulative, points).clamp(max=p.shape[1] - 1).T)
 
 

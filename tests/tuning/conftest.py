@@ -26,7 +26,7 @@ from realmodel.baselines import Context
 from realmodel.batches import EncodedExample, encode
 from realmodel.checkpoint import Checkpoint, load_checkpoint
 from realmodel.datasets import Example
-from realmodel.statistics import collect_statistics
+from realmodel.measure.one_pass import one_pass
 
 COLOURS = ("red", "green", "blue", "black", "white")
 THINGS = ("boat", "house", "door", "lamp", "hat", "chair")
@@ -137,5 +137,5 @@ class MeasuredContext(Context):
 def context(checkpoint: Checkpoint) -> MeasuredContext:
     encoded = encode(rows(), checkpoint.tokenizer, max_length=64)[:12]
     table = find_modules(checkpoint.model)
-    statistics = collect_statistics(checkpoint, encoded, table, check_accuracy=False)
+    statistics = one_pass(checkpoint, encoded, table)
     return MeasuredContext(checkpoint, statistics, encoded=encoded, table=table)
