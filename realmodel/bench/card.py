@@ -15,7 +15,7 @@ import torch
 from realmodel.architectures import find_modules
 from realmodel.batches import EncodedExample, batches, completion_loss, encode
 from realmodel.bench.models import SIZES, random_model
-from realmodel.bench.operations import count_operations
+from realmodel.measure.operations import count_operations
 from realmodel.bench.peak_memory import peak_memory
 from realmodel.card import CardOptions
 from realmodel.card.build import card_of_sequences, window_of

@@ -263,8 +263,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     from realmodel.card.build import window_of
     from realmodel.card.numbers import amount
     from realmodel.checkpoint import empty_model
-    from realmodel.statistics.estimate import estimate_stages, matrix_rate
-    from realmodel.tangent.estimate import estimate_tangent
+    from realmodel.statistics.estimate import estimate_stages
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
     tokenizer = AutoTokenizer.from_pretrained(
@@ -279,30 +278,9 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     table = find_modules(model, options.modules)
     device = "cuda" if source.device == "auto" else source.device
     precision = getattr(torch, source.dtype or "float32")
-    rate = matrix_rate(device, precision)
     stages = estimate_stages(
-        model,
-        encoded,
-        table,
-        batch_size=options.batch_size,
-        partitions=options.partitions,
-        k=options.directions,
-        curvature_sequences=options.curvature_samples,
-        device=device,
-        dtype=precision,
-        rate=rate,
+        model, encoded, table.modules, options, device=device, dtype=precision
     )
-    if sampled := encoded[: options.tangent_samples]:
-        tangent = estimate_tangent(
-            model,
-            sampled,
-            table.modules,
-            rank=options.rank,
-            rate=rate,
-            partitions=options.partitions,
-            dtype=precision,
-        )
-        stages = (*stages, tangent)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     for stage in stages:
         rows.add_row(
