@@ -1,7 +1,8 @@
-"""``python -m realmodel.bench [MODEL ...]``: ratios of extraction to training, in one run."""
+"""``python -m realmodel.bench``: what a card costs, in ratios of two times from one run."""
 
 import json
 import platform
+from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -12,83 +13,101 @@ import typer
 from rich.table import Table
 
 from realmodel.bench.models import SIZES
-from realmodel.bench.run import Measurement, measure
 from realmodel.runs.allocator import keep_freed_memory
 from realmodel.runs.console import AsJson, emit, stderr
 from theory import InputError
 
-
-def _gib(count: int | None) -> str:
-    return "-" if count is None else f"{count / 2**30:.2f}"
-
-
-def _table(measured: list[Measurement]) -> Table:
-    table = Table(title="extraction of Sigma and gradient against forward + backward")
-    for column in (
-        "model", "device", "dtype", "tokens", "partitions", "training s", "extraction s", "ratio",
-        "floor", "training GiB", "extraction GiB", "share of peak",
-    ):  # fmt: skip
-        table.add_column(column, justify="left" if column in ("model", "device") else "right")
-    for m in measured:
-        table.add_row(
-            m.model, m.device, m.dtype, str(m.tokens), str(m.partitions),
-            f"{m.training_seconds:.2f}", f"{m.extraction_seconds:.2f}", f"{m.ratio:.2f}",
-            f"{m.floor:.2f}", _gib(m.training_bytes), _gib(m.extraction_bytes),
-            f"{m.peak_share:.0%}",
-        )  # fmt: skip
-    return table
-
-
 application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+Output = Annotated[Path | None, typer.Option(help="Write the record as JSON.")]
+
+
+@application.callback()
+def main() -> None:
+    """Benchmarks of the bridge."""
+    keep_freed_memory()  # as every layercard command does
 
 
 @application.command()
-def main(
-    models: Annotated[list[str] | None, typer.Argument(help=", ".join(SIZES))] = None,
+def card(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(help=f"Checkpoints, or {', '.join(SIZES)} with random weights."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Task of a checkpoint; random tokens without.")
+    ] = None,
+    num_samples: Annotated[int, typer.Option(min=1)] = 256,
+    length: Annotated[int, typer.Option(min=4, help="Of random sequences, tokens.")] = 256,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
-    sequences: Annotated[int, typer.Option(min=1)] = 4,
-    length: Annotated[int, typer.Option(min=4, help="Tokens per sequence.")] = 256,
-    batch_size: Annotated[int, typer.Option(min=1)] = 4,
+    batch_size: Annotated[int, typer.Option(min=1)] = 8,
     partitions: Annotated[
-        int, typer.Option(min=1, help="Extract the layers in groups: less memory, more passes.")
+        int, typer.Option(min=1, help="Groups of layers: less memory, more passes.")
     ] = 1,
-    rounds: Annotated[int, typer.Option(min=1)] = 3,
-    output: Annotated[Path | None, typer.Option(help="Write the record as JSON.")] = None,
+    offload: Annotated[str, typer.Option(help="none, cpu or disk")] = "none",
+    calibrate: Annotated[bool, typer.Option(help="With the costs' stage, as by default.")] = True,
+    rounds: Annotated[int, typer.Option(min=1)] = 1,
+    output: Output = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure; without names, the sizes that the device can take."""
-    gpu = device.startswith("cuda")
-    keep_freed_memory()  # as every layercard command does
-    names = models or [name for name, size in SIZES.items() if gpu or not size.needs_gpu]
-    measured: list[Measurement] = []
-    record: dict[str, Any] = {
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "versions": {name: version(name) for name in ("torch", "transformers")},
-        "measurements": [],
-    }
+    """The whole card over one plain forward and backward pass of the same sequences."""
+    from realmodel.bench.card import CardTiming, time_card
+
+    measured: list[CardTiming] = []
     try:
-        for name in names:
+        for name in models or ["gpt2-mini"]:
             stderr.print(f"{name} ...", highlight=False)
             measured.append(
-                measure(
+                time_card(
                     name,
-                    device=device,
-                    sequences=sequences,
+                    data=data,
+                    num_samples=num_samples,
                     length=length,
+                    device=device,
                     batch_size=batch_size,
                     partitions=partitions,
+                    offload=offload,
+                    calibrate=calibrate,
                     rounds=rounds,
                 )
             )
-            record["measurements"] = [m.as_dict() for m in measured]
-            if output is not None:  # after every model: the next one may not fit
-                output.parent.mkdir(parents=True, exist_ok=True)
-                output.write_text(json.dumps(record, indent=2) + "\n")
+            _write(output, record := _record(timings=[m.as_dict() for m in measured]))
     except InputError as error:
         stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
-    emit(record, _table(measured), as_json=as_json)
+    table = Table(title="layercard card against one plain forward + backward pass")
+    heads = ("model", "device", "sequences", "tokens", "plain s", "card s", "ratio",
+             "of processor time", "floor", "plain GiB", "card GiB", "stages")  # fmt: skip
+    for column in heads:
+        table.add_column(column, justify="right")
+    for m in measured:
+        stages = ", ".join(f"{stage} {own:.0f}" for stage, own in m.stages.items())
+        table.add_row(
+            m.model, m.device, str(m.sequences), str(m.tokens), f"{m.training_seconds:.1f}",
+            f"{m.card_seconds:.1f}", f"{m.ratio:.2f}",
+            "-" if m.processor_ratio is None else f"{m.processor_ratio:.2f}", f"{m.floor:.2f}",
+            _gib(m.training_bytes), _gib(m.card_bytes), stages,
+        )  # fmt: skip
+    emit(record, table, as_json=as_json)
+
+
+def _record(**found: Any) -> dict[str, Any]:
+    return {
+        "date": date.today().isoformat(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": {name: version(name) for name in ("torch", "transformers")},
+        **found,
+    }
+
+
+def _write(output: Path | None, record: Mapping[str, Any]) -> None:
+    if output is not None:  # after every model: the next one may not fit
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _gib(count: int | None) -> str:
+    return "-" if count is None else f"{count / 2**30:.2f}"
 
 
 if __name__ == "__main__":

@@ -2,16 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
+import torch
 
 from realmodel.card.measures import Measures
+from realmodel.card.moment_spectrum import MomentSpectrum
 from theory.arrays import Array, Float64
 from theory.hardness.cross_fit import cross_fitted_norm
-from theory.hardness.linear_adapter import LinearAdapter
-from theory.hardness.spectrum import Spectrum
-from theory.hardness.step_budget import StepBudget
+
+KEPT_SINGULAR_VALUES = 128
+"""More than any rank that a plan gives one module."""
+
+DENSE_UP_TO = 1024
+"""Smaller side of a gradient up to which all singular values are computed."""
+
+OVERSAMPLING, ITERATIONS = 32, 4
+"""Of the randomised range finder above that (Halko, Martinsson and Tropp 2011)."""
+
+BLOCK = 384
+"""Columns at a time of a product with a triangular factor: its zeros are not multiplied."""
 
 
 @dataclass(frozen=True)
@@ -23,36 +33,30 @@ class BlockStatistics:
     residual, at_rank, activation, gradient : float
         Squared norms: ``||Gamma^{-1/2} G Sigma^{-1/2}||^2``, its ``rank`` largest squared
         singular values, ``||G Sigma^{-1/2}||^2`` and ``||G||^2``.
-    gram : array of shape (groups, groups) or None
+    gram : array of shape (groups, groups)
         Inner products of the whitened gradient sums of the groups of sequences.
-    inputs : mapping of str to Spectrum
+    inputs : mapping of str to MomentSpectrum
         One for each distinct input.
-    slopes : tuple of LinearAdapter
-        Per module the norm of the gradient along each eigenvector of its input: all that
-        gradient descent depends on.
     """
 
     residual: float
     at_rank: float
     activation: float
     gradient: float
-    gram: Float64[Array, "n n"] | None
-    inputs: Mapping[str, Spectrum]
-    slopes: tuple[LinearAdapter, ...]
+    gram: Float64[Array, "n n"]
+    inputs: Mapping[str, MomentSpectrum]
 
     @classmethod
     def union(cls, blocks: Iterable["BlockStatistics"]) -> "BlockStatistics":
         """Several modules as one block; an input that they share counts once."""
         own = tuple(blocks)
-        grams = [block.gram for block in own if block.gram is not None]
         return cls(
             residual=sum(block.residual for block in own),
             at_rank=sum(block.at_rank for block in own),
             activation=sum(block.activation for block in own),
             gradient=sum(block.gradient for block in own),
-            gram=np.sum(grams, axis=0) if len(grams) == len(own) else None,
+            gram=np.sum([block.gram for block in own], axis=0),
             inputs={name: spectrum for block in own for name, spectrum in block.inputs.items()},
-            slopes=tuple(slope for block in own for slope in block.slopes),
         )
 
     def measures(
@@ -79,7 +83,7 @@ class BlockStatistics:
         """
         why = dict(reasons or {})
         squared = error = None
-        if self.gram is None or len(group_tokens) < 3:
+        if len(group_tokens) < 3:
             why["residual_squared_cross_fitted"] = "fewer than 3 groups of sequences"
         else:
             squared, error = cross_fitted(self.gram, group_tokens)
@@ -87,8 +91,8 @@ class BlockStatistics:
                 why["residual_norm_cross_fitted"] = (
                     "the cross-fitted square is not positive: no residual above the noise"
                 )
-        union = _joined(self.inputs.values())
-        if union.smallest == 0:
+        union = MomentSpectrum.union(self.inputs.values())
+        if union.condition_number is None:
             why["condition_number"] = "the second moment is singular"
         return Measures(
             gain=gain,
@@ -105,67 +109,85 @@ class BlockStatistics:
             activation_energy=union.energy,
             smallest_eigenvalue=union.smallest,
             effective_rank=union.effective_rank,
-            condition_number=union.condition_number if union.smallest > 0 else None,
-            noise_amplification=sum(one.noise_amplification for one in self.inputs.values()),
-            steps_to_90=float(steps_to(self.slopes, 0.9)),
+            condition_number=union.condition_number,
+            noise_amplification=union.noise_amplification,
             reasons=why,
         )
 
 
 def block_statistics(
-    gradient: Float64[Array, "m d"],
-    inputs: Spectrum,
-    outputs: Spectrum | None,
-    group: str,
+    gradient_sums: torch.Tensor,
+    tokens: int,
+    inputs: Float64[Array, "d k"],
+    outputs: Float64[Array, "m l"],
+    spectra: Mapping[str, MomentSpectrum],
     rank: int,
-    group_gradients: Float64[Array, "n m d"] | None = None,
 ) -> tuple[BlockStatistics, Float64[Array, " k"]]:
-    """One module's sums and the singular values of its whitened gradient.
+    """One module's sums and the largest singular values of its whitened gradient.
 
     Parameters
     ----------
-    gradient : array of shape (m, d)
-        Of the mean loss, outputs first.
-    inputs, outputs : Spectrum
-        Of ``Sigma`` and of ``Gamma`` (``None``: not measured, taken as the identity).
-    group : str
-        Name of the input.
+    gradient_sums : tensor of shape (n, m, d)
+        Gradient of the summed loss of each group of sequences, outputs first; its precision is
+        that of the products here.
+    tokens : int
+        Completion tokens in all.
+    inputs, outputs : array
+        ``F`` with ``F F' = (Sigma + ridge)^{-1}``, and the same for ``Gamma``: upper triangular,
+        or any square root of the inverse.
+    spectra : mapping of str to MomentSpectrum
+        Of the input, by its name.
     rank : int
         LoRA rank.
-    group_gradients : array of shape (n, m, d), optional
-        Gradient of the summed loss of each group of sequences.
 
     Examples
     --------
     A scalar module: ``g = 6``, ``Sigma = 4``, ``Gamma = 9``, so ``Res = 6 / (2 * 3) = 1``.
 
-    >>> Sigma, Gamma = (Spectrum.from_moment(np.array([[x]])) for x in (4.0, 9.0))
-    >>> block, values = block_statistics(np.array([[6.0]]), Sigma, Gamma, "h", rank=1)
-    >>> block.residual, block.activation, values.tolist()
+    >>> F, G = (np.array([[1 / x]]) for x in (2.0, 3.0))
+    >>> block, values = block_statistics(torch.full((1, 1, 1), 6.0), 1, F, G, {}, rank=1)
+    >>> round(block.residual, 6), round(block.activation, 6), values.round(6).tolist()
     (1.0, 9.0, [1.0])
     """
-    adapter = LinearAdapter(gradient, inputs, outputs)
-    plain = adapter if outputs is None else LinearAdapter(gradient, inputs)
-    values = adapter.singular_values
-    along = np.linalg.norm(plain.coefficients, axis=0)[None]
-    d = len(inputs.eigenvalues)
-    gram = None
-    if group_gradients is not None:
-        W = group_gradients @ (inputs.eigenvectors * np.sqrt(inputs.inverse))
-        if outputs is not None:
-            W = (np.sqrt(outputs.inverse)[:, None] * outputs.eigenvectors.T) @ W
-        flat = W.reshape(len(W), -1)
-        gram = flat @ flat.T
+    right, left = (torch.from_numpy(factor).to(gradient_sums) for factor in (inputs, outputs))
+    n, m, _ = gradient_sums.shape
+    half = _times(gradient_sums.flatten(0, 1), right).view(n, m, -1)
+    # (F'G)' = G'F for each group: the triangular factor stays on the right.
+    white = _times(half.mT.flatten(0, 1), left).view(n, half.shape[2], -1)
+    flat = white.flatten(1)
+    values = singular_values(white.sum(dim=0) / tokens)
     block = BlockStatistics(
-        residual=float(np.sum(values**2)),
+        residual=_square(white.sum(dim=0) / tokens),
         at_rank=float(np.sum(values[:rank] ** 2)),
-        activation=plain.residual_norm() ** 2,
-        gradient=float(np.sum(gradient**2)),
-        gram=gram,
-        inputs={group: inputs},
-        slopes=(LinearAdapter(along, Spectrum(inputs.eigenvalues, _identity(d), inputs.ridge)),),
+        activation=_square(half.sum(dim=0) / tokens),
+        gradient=_square(gradient_sums.sum(dim=0) / tokens),
+        gram=(flat @ flat.T).double().numpy(),
+        inputs=spectra,
     )
     return block, values
+
+
+def singular_values(matrix: torch.Tensor) -> Float64[Array, " k"]:
+    """The largest singular values, descending, at most 128.
+
+    Up to a smaller side of 1,024 from the eigenvalues of the Gram matrix of that side; above, by a
+    randomised range finder, whose values err to the low side by less than the next one's share.
+
+    Examples
+    --------
+    >>> singular_values(torch.tensor([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]])).tolist()
+    [4.0, 3.0]
+    """
+    matrix = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    size = matrix.shape[1]
+    if size > DENSE_UP_TO:
+        wanted = min(KEPT_SINGULAR_VALUES + OVERSAMPLING, size)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            _, s, _ = torch.svd_lowrank(matrix, q=wanted, niter=ITERATIONS)
+        return s[:KEPT_SINGULAR_VALUES].double().numpy()
+    squares = torch.linalg.eigvalsh(matrix.T @ matrix).flip(0)[:KEPT_SINGULAR_VALUES]
+    return squares.clamp(min=0.0).double().sqrt().numpy()
 
 
 def cross_fitted(
@@ -182,39 +204,17 @@ def cross_fitted(
     return fit.squared_norm, fit.standard_error
 
 
-def steps_to(slopes: Iterable[LinearAdapter], fraction: float) -> int:
-    """Gradient steps of one size, ``1/lambda_max`` of all, to a share of the joint gain (4c)."""
-    own = tuple(slopes)
-    largest = max(float(slope.curvature.max()) for slope in own)
-    runs = [StepBudget(slope, 1.0 / (largest or 1.0)) for slope in own]
-    goal = fraction * sum(slope.best_gain() for slope in own)
-
-    def reached(steps: int) -> bool:
-        return sum(run.gain(steps) for run in runs) >= goal
-
-    if reached(0):
-        return 0
-    high = 1
-    while not reached(high):
-        high *= 2
-        if high > 2**60:
-            return high
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if reached(middle) else (middle, high)
-    return high
+def _times(left: torch.Tensor, upper: torch.Tensor) -> torch.Tensor:
+    """``left @ upper``, skipping the zeros of a triangular factor."""
+    size = upper.shape[1]
+    if upper.shape[0] != size or bool(upper.tril(-1).any()):
+        return left @ upper
+    product = left.new_empty(left.shape[0], size)
+    for start in range(0, size, BLOCK):
+        stop = min(start + BLOCK, size)
+        torch.mm(left[:, :stop], upper[:stop, start:stop], out=product[:, start:stop])
+    return product
 
 
-@cache
-def _identity(d: int) -> Float64[Array, "d d"]:
-    """One for all modules of a size: they keep it."""
-    return np.eye(d)
-
-
-def _joined(spectra: Iterable[Spectrum]) -> Spectrum:
-    """Spectrum of a block-diagonal moment; its eigenvectors are not needed: zeros, unallocated."""
-    own = tuple(spectra)
-    values = np.sort(np.concatenate([spectrum.eigenvalues for spectrum in own]))
-    reason = "; ".join(spectrum.reason for spectrum in own if spectrum.reason) or None
-    return Spectrum(values, np.broadcast_to(0.0, (len(values), len(values))), own[0].ridge, reason)
+def _square(matrix: torch.Tensor) -> float:
+    return float(matrix.double().square().sum())

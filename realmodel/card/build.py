@@ -1,30 +1,30 @@
-"""Measure a Layer Card: statistics, Gauss-Newton, costs, profiles."""
+"""Measure a Layer Card: one pass over the sequences, costs, profiles."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from realmodel.card.exact_curvature import exact_curvature
 from realmodel.card.expected import expected_stages
 from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
-from realmodel.card.layered import layer_gains, module_gains, replicates_by_layer
 from realmodel.card.options import CardOptions
+from realmodel.card.predictor import Predictor
 from realmodel.card.preflight import preflight, time_warnings
-from realmodel.card.profiles import profiles
+from realmodel.card.profiles import Gain, profiles
 from realmodel.card.tangent_model import tangent_model
 from realmodel.costs.calibration import calibrated_costs, counted_costs
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.datasets import Example
 from realmodel.measure.coverage import left_out
-from realmodel.measure.gauss_newton import gauss_newton, select_directions
 from realmodel.measure.gauss_newton.tangents import check_forward_mode
-from realmodel.measure.statistics import collect_statistics
-from realmodel.measure.statistics.plan import data_digest
-from realmodel.model.batches import EncodedExample, batches, encode, padding_id
+from realmodel.measure.one_pass import one_pass
+from realmodel.measure.random_subset import random_subset
+from realmodel.model.batches import EncodedExample, batches, encode
 from realmodel.model.checkpoint import DTYPES, Checkpoint
 from realmodel.model.forward import window_of
 from realmodel.model.modules import ModuleTable, find_modules
@@ -47,13 +47,13 @@ def measure_card(
 ) -> LayerCard:
     """Measure one model on one task.
 
-    Directions are chosen on one half of the sequences and the quadratic is measured on the other,
-    so that the gain is not overstated by the choice.
+    One forward pass over the sequences, and one backward pass for each kind of labels, give all of
+    it but the costs; the exact curvature and the intervals take passes of their own.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Loaded with eager attention.
+        Loaded with any attention.
     examples : sequence of Example
         The task.
     options : CardOptions, optional
@@ -76,57 +76,88 @@ def measure_card(
         options out of range, not enough memory.
     """
     options = options or CardOptions()
+    find_modules(checkpoint.model, options.modules)  # refuses before anything is encoded
+    window = options.max_length or window_of(checkpoint.model)
+    encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    return card_of_sequences(
+        checkpoint,
+        encoded,
+        options,
+        data={
+            "source": source,
+            "examples": len(encoded),
+            "left_out": len(examples) - len(encoded),
+            "max_length": window,
+        },
+        work_dir=work_dir,
+        progress=progress,
+        warn=warn,
+    )
+
+
+def card_of_sequences(
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedExample],
+    options: CardOptions,
+    *,
+    data: Mapping[str, Any],
+    work_dir: str | Path | None = None,
+    progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> LayerCard:
+    """:func:`measure_card` on sequences that are encoded already.
+
+    Parameters
+    ----------
+    data : mapping
+        ``source``, ``examples`` and what else the record of the data should say.
+    """
     tell: Progress = progress or (lambda stage, done, total: None)
     model = checkpoint.model
     table = find_modules(model, options.modules)
-    window = options.max_length or window_of(model)
-    encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
     check_intervals(options.intervals, table.layers)
-    check_forward_mode(model, table.modules)
-    looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
+    if options.exact_curvature or options.intervals:
+        check_forward_mode(model, table.modules)
+    looked = preflight(checkpoint, encoded, left_out=data["left_out"])
     if warn is not None:
         device, dtype = str(next(model.parameters()).device), DTYPES[checkpoint.dtype]
         stages = expected_stages(model, encoded, options, device=device, dtype=dtype)
         for warning in (*looked.warnings, *time_warnings(stages)):
             warn(warning)
-    statistics = collect_statistics(
+    measurement = one_pass(
         checkpoint,
         encoded,
         table,
+        protocol=options.protocol(),
+        draws=options.draws,
+        rows=options.tangent_samples,
         batch_size=options.batch_size,
         partitions=options.partitions,
         offload=options.offload,
         work_dir=work_dir,
         seed=options.seed,
-        progress=lambda done, total: tell("statistics", done, total),
+        progress=lambda done, total: tell("one pass", done, total),
     )
-    directions = select_directions(
-        statistics, k=options.directions, ridge=options.ridge, seed=options.seed
-    )
-    measured = gauss_newton(
-        checkpoint,
-        encoded,
-        table,
-        directions,
-        batch_size=options.batch_size,
-        curvature_sequences=options.curvature_samples,
-        damping=options.damping,
-        work_dir=work_dir,
-        progress=lambda done, total: tell("Gauss-Newton", done, total),
-    )
-    tangent = tangent_model(
-        checkpoint,
-        encoded,
-        table.modules,
-        options,
-        work_dir,
-        lambda done, total: tell("tangent model", done, total),
-    )
+    tangent = tangent_model(measurement)
+    exact = None
+    if options.exact_curvature:
+        exact = exact_curvature(
+            checkpoint,
+            encoded,
+            table.modules,
+            measurement,
+            options,
+            work_dir,
+            lambda done, total: tell("exact curvature", done, total),
+        )
     brackets = intervals(
-        checkpoint, encoded, statistics, options, lambda done, total: tell("intervals", done, total)
+        checkpoint,
+        encoded,
+        measurement,
+        options,
+        lambda done, total: tell("intervals", done, total),
     )
     costs = _costs(checkpoint, table, encoded, options, tell)
-    replicates = replicates_by_layer(measured)
     done = [0]
 
     def step() -> None:
@@ -134,12 +165,13 @@ def measure_card(
         tell("profiles", done[0], len(table.modules))
 
     modules, layers = profiles(
-        statistics,
+        measurement,
         rank=options.rank,
         ridge=options.ridge,
-        module_gains=module_gains(measured),
-        layer_gains=layer_gains(measured, replicates),
-        budget_gains=() if tangent is None else tangent.single_gains(),
+        module_gains={} if exact is None else exact.modules,
+        layer_gains={} if exact is None else _by_layer(exact.predictor, table),
+        module_budget_gains=tangent.modules,
+        layer_budget_gains=_by_layer(tangent.predictor, table),
         progress=step,
     )
     return LayerCard(
@@ -156,32 +188,27 @@ def measure_card(
             "dequantised": checkpoint.dequantised,
         },
         data={
-            "source": source,
-            "digest": data_digest(encoded),
-            "examples": len(encoded),
-            "left_out": len(examples) - len(encoded),
-            "tokens": statistics.positions,
-            "completion_tokens": statistics.tokens,
-            "loss": statistics.loss,
-            "max_length": window,
+            **data,
+            "digest": measurement.parts[0].data,
+            "tokens": measurement.positions,
+            "completion_tokens": measurement.tokens,
+            "loss": measurement.loss,
         },
-        options=_options(options)
-        | {
-            "measured_on": dict(measured.metadata),
-            "groups": statistics.options.groups,
-            "accuracy": dict(statistics.accuracy),
-        },
+        options=_options(options) | {"groups": measurement.options.groups},
         versions=versions(),
         modules=modules,
         layers=layers,
-        quadratic=measured.by_layer(),
         costs=costs,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        replicates=replicates,
-        tangent=tangent,
+        tangent=tangent.predictor,
+        gauss_newton=None if exact is None else exact.predictor,
         intervals=brackets,
         protocol=options.protocol(),
     )
+
+
+def _by_layer(predictor: Predictor, table: ModuleTable) -> dict[int, Gain]:
+    return dict(zip(table.layers, predictor.single_gains(), strict=True))
 
 
 def versions() -> dict[str, str]:
@@ -206,11 +233,12 @@ def _costs(
     options: CardOptions,
     tell: Progress,
 ) -> DeviceCosts:
-    chosen = encoded[: min(CALIBRATION_SEQUENCES, options.batch_size)]
+    wanted = min(CALIBRATION_SEQUENCES, options.batch_size)
+    chosen = [encoded[place] for place in random_subset(len(encoded), wanted, options.seed)]
     if not options.calibrate:
         tokens = sum(len(example.input_ids) for example in chosen)
         return counted_costs(checkpoint.model, table.modules, rank=options.rank, tokens=tokens)
-    (batch,) = batches(chosen, batch_size=len(chosen), pad_id=padding_id(checkpoint.tokenizer))
+    (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)  # masked: any token serves
     done = [0]
 
     def step() -> None:

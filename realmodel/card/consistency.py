@@ -25,8 +25,10 @@ def contradictions(record: Mapping[str, Any]) -> Iterator[str]:
     for section in ("quadratic", "tangent"):
         if (model := record.get(section)) is not None:
             yield from _quadratic(section, model, len(layers))
-    if record["quadratic"]["layers"] != layers:
+    if (record["quadratic"] or {}).get("layers", layers) != layers:  # cards of version 1 list them
         yield "quadratic/layers are not the layers listed"
+    if record["quadratic"] is None and record.get("tangent") is None:
+        yield "it holds neither a tangent model nor a quadratic"
     for kind in ("time", "memory", "serving", "parameters"):
         if len(record["costs"][kind]["per_layer"]) != len(layers):
             yield f"costs/{kind} has another number of layers"

@@ -5,9 +5,8 @@ from typing import Any
 
 import torch
 
+from realmodel.card.estimate import StageEstimate, estimate_stages
 from realmodel.card.options import CardOptions
-from realmodel.measure.statistics.estimate import StageEstimate, estimate_stages, matrix_rate
-from realmodel.measure.tangent.estimate import estimate_tangent
 from realmodel.model.batches import EncodedExample
 from realmodel.model.modules import find_modules
 
@@ -32,34 +31,8 @@ def expected_stages(
     Returns
     -------
     tuple of StageEstimate
-        Times within a factor of two; memory of the large arrays.
     """
-    table = find_modules(model, options.modules)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    rate = matrix_rate(device, dtype)
-    stages = estimate_stages(
-        model,
-        encoded,
-        table,
-        batch_size=options.batch_size,
-        partitions=options.partitions,
-        k=options.directions,
-        curvature_sequences=options.curvature_samples,
-        device=device,
-        dtype=dtype,
-        rate=rate,
-    )
-    sampled = encoded[: options.tangent_samples]
-    if not sampled:
-        return stages
-    tangent = estimate_tangent(
-        model,
-        sampled,
-        table.modules,
-        rank=options.rank,
-        rate=rate,
-        partitions=options.partitions,
-        dtype=dtype,
-    )
-    return (*stages, tangent)
+    modules = find_modules(model, options.modules).modules
+    return estimate_stages(model, encoded, modules, options, device=device, dtype=dtype)

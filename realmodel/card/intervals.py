@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from realmodel.card.options import CardOptions
+from realmodel.measure.attention import attention
 from realmodel.measure.gauss_newton import LayersInterval, layers_interval
-from realmodel.measure.statistics import Statistics
+from realmodel.measure.measurement import Measurement
+from realmodel.measure.random_subset import random_subset
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint
 from theory import InputError
@@ -17,25 +19,27 @@ GROUPS = 4
 def intervals(
     checkpoint: Checkpoint,
     encoded: Sequence[EncodedExample],
-    statistics: Statistics,
+    measurement: Measurement,
     options: CardOptions,
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, Any], ...]:
     """One record for each set of layers that the options ask for."""
-    sample = encoded[: options.curvature_samples]
+    chosen = random_subset(len(encoded), options.curvature_samples, options.seed)
+    sample = [encoded[place] for place in chosen]
     found: list[dict[str, Any]] = []
     for layers in options.intervals:
-        interval = layers_interval(
-            checkpoint,
-            sample,
-            statistics,
-            layers,
-            damping=options.interval_damping,
-            ridge=options.ridge,
-            iterations=options.interval_products,
-            groups=GROUPS,
-            batch_size=options.batch_size,
-        )
+        with attention(checkpoint.model, "eager"):
+            interval = layers_interval(
+                checkpoint,
+                sample,
+                measurement,
+                layers,
+                damping=options.interval_damping,
+                ridge=options.ridge,
+                iterations=options.interval_products,
+                groups=GROUPS,
+                batch_size=options.batch_size,
+            )
         found.append(record(interval))
         progress(len(found), len(options.intervals))
     return tuple(found)

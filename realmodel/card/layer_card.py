@@ -7,12 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from realmodel.card.additivity_record import additivity_record
 from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.digest import card_digest
-from realmodel.card.predictor import Predictor, PredictorName, no_tangent
+from realmodel.card.predictor import Predictor, PredictorName, no_gauss_newton, no_tangent
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.card.schema import FORMAT, VERSION, check_card, parse_card
 from realmodel.costs.adapter_cost import adapter_cost
@@ -41,15 +39,15 @@ class LayerCard:
     modules : tuple of ModuleProfile
     layers : tuple of LayerProfile
         Ascending in their block index; a *position* below is an index into this tuple.
-    quadratic : theory.BlockQuadratic
-        Local model of the loss (nats per completion token), one block per layer.
     costs : DeviceCosts
     created : str
         Time of measurement, ISO 8601, UTC.
-    replicates : Replicates or None
-        Jackknife replicates of ``quadratic``; beside the card in ``quadratic.npz``.
     tangent : Predictor or None
         The model of what a budget of training steps reaches; its replicates in ``tangent.npz``.
+        None only on cards of older versions.
+    gauss_newton : Predictor or None
+        The exact quadratic in a few directions per module, where it was asked for; its replicates
+        in ``quadratic.npz``.
     intervals : tuple of mapping
         Brackets of the gain of whole layers, every weight free, where they were asked for.
     measured : tuple of mapping
@@ -67,11 +65,10 @@ class LayerCard:
     versions: Mapping[str, str]
     modules: tuple[ModuleProfile, ...]
     layers: tuple[LayerProfile, ...]
-    quadratic: BlockQuadratic
     costs: DeviceCosts
     created: str
-    replicates: Replicates | None = None
     tangent: Predictor | None = None
+    gauss_newton: Predictor | None = None
     intervals: tuple[Mapping[str, Any], ...] = field(default=())
     measured: tuple[Mapping[str, Any], ...] = field(default=())
     protocol: FinetuneOptions | None = None
@@ -82,18 +79,32 @@ class LayerCard:
         indices = [profile.layer for profile in self.layers]
         if not indices or indices != sorted(set(indices)):
             raise InputError(f"layers must be ascending and not empty, got {indices}")
-        blocks, priced = len(self.quadratic.sizes), len(self.costs.time.per_layer)
-        if not len(indices) == blocks == priced:
-            raise InputError(
-                f"{len(indices)} layers, {blocks} blocks and {priced} costs do not agree"
-            )
-        if self.tangent is not None and self.tangent.quadratic.layers != blocks:
-            raise InputError(
-                f"the tangent model has {self.tangent.quadratic.layers} blocks, not {blocks}"
-            )
+        models = [model for model in (self.tangent, self.gauss_newton) if model is not None]
+        if not models:
+            raise InputError("a card needs a quadratic model: tangent or Gauss-Newton")
+        priced = len(self.costs.time.per_layer)
+        for model in models:
+            if not len(indices) == model.quadratic.layers == priced:
+                raise InputError(
+                    f"{len(indices)} layers, {model.quadratic.layers} blocks of the {model.name} "
+                    f"model and {priced} costs do not agree"
+                )
         named = [name for profile in self.layers for name in profile.modules]
         if sorted(named) != sorted(profile.name for profile in self.modules):
             raise InputError("the layers' modules are not the modules of the card")
+
+    @property
+    def quadratic(self) -> BlockQuadratic:
+        """Local model of the loss (nats per completion token), one block per layer.
+
+        The default predictor's: coupling, additivity and placements all speak of it.
+        """
+        return self.predictor().quadratic
+
+    @cached_property
+    def additive_steps(self) -> int | None:
+        """Steps of the planned kind up to which the paper's regime holds (docs/theory.md 11)."""
+        return self.predictor().additive_steps
 
     @cached_property
     def coupling(self) -> Coupling:
@@ -134,10 +145,12 @@ class LayerCard:
         Raises
         ------
         InputError
-            When the tangent model is asked for and the card has none.
+            When a model is asked for that the card does not have.
         """
         if name == "gauss-newton" or (name is None and self.tangent is None):
-            return Predictor("gauss-newton", self.quadratic, self.replicates)
+            if self.gauss_newton is None:
+                raise no_gauss_newton()
+            return self.gauss_newton
         if self.tangent is None:
             raise no_tangent()
         return self.tangent
@@ -148,9 +161,8 @@ class LayerCard:
 
     def to_dict(self) -> dict[str, Any]:
         """The card's JSON mapping (docs/layer_card.md)."""
-        quadratic = self.quadratic
-        everything = tuple(range(len(self.layers)))
-        error = self.predictor("gauss-newton").gain_error(everything)
+        predictor = self.predictor()
+        error = predictor.gain_error(tuple(range(len(self.layers))))
         record = {
             "format": FORMAT,
             "version": VERSION,
@@ -162,17 +174,10 @@ class LayerCard:
             "protocol": None if self.protocol is None else self.protocol.planned(),
             "layers": [self._layer_row(profile) for profile in self.layers],
             "modules": [self._module_row(profile) for profile in self.modules],
-            "coupling": self.coupling.to_dict(),
+            "predictor": predictor.name,
+            "coupling": self.coupling.to_dict() | {"additive_steps": self.additive_steps},
             "additivity": self.additivity | {"gain_error": error},
-            "quadratic": {
-                "layers": list(self.indices),
-                "sizes": [int(size) for size in quadratic.sizes],
-                "gradient": quadratic.gradient.tolist(),
-                "curvature": quadratic.curvature.tolist(),
-                "whitened_gradient": quadratic.whitened_gradient.tolist(),
-                "whitened_coupling": quadratic.whitened_coupling.tolist(),
-                "replicates": None if self.replicates is None else self.replicates.digest,
-            },
+            "quadratic": None if self.gauss_newton is None else self.gauss_newton.to_dict(),
             "tangent": None if self.tangent is None else self.tangent.to_dict(),
             "intervals": [dict(interval) for interval in self.intervals],
             "costs": self.costs.to_dict(),
@@ -203,10 +208,9 @@ class LayerCard:
         path = Path(path)
         text = self.to_json()
         parse_card(text, str(path))
-        tangent = None if self.tangent is None else self.tangent.replicates
-        for name, replicates in (("quadratic", self.replicates), ("tangent", tangent)):
-            if replicates is not None:
-                write_atomically(path.parent / f"{name}.npz", replicates.to_bytes())
+        for name, model in (("quadratic", self.gauss_newton), ("tangent", self.tangent)):
+            if model is not None and model.replicates is not None:
+                write_atomically(path.parent / f"{name}.npz", model.replicates.to_bytes())
         return write_atomically(path, text)
 
     @classmethod
@@ -222,24 +226,24 @@ class LayerCard:
         path = Path(path)
         record = check_card(read_json(path, "card"), str(path))
         card = cls.from_dict(record, source=str(path))
-        digest = record["quadratic"]["replicates"]
-        replicates = Replicates.load(path.parent / "quadratic.npz", digest)
-        tangent = card.tangent
-        if tangent is not None:
-            digest = record["tangent"]["replicates"]
-            own = Replicates.load(path.parent / "tangent.npz", digest)
-            tangent = replace(tangent, replicates=own)
-        return replace(card, replicates=replicates, tangent=tangent)
+
+        def whole(model: Predictor | None, name: str) -> Predictor | None:
+            if model is None:
+                return None
+            stored = Replicates.load(path.parent / f"{name}.npz", record[name]["replicates"])
+            return replace(model, replicates=stored)
+
+        return replace(
+            card,
+            tangent=whole(card.tangent, "tangent"),
+            gauss_newton=whole(card.gauss_newton, "quadratic"),
+        )
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], source: str = "card") -> "LayerCard":
         """Rebuild from a mapping that the schema accepts."""
         try:
-            quadratic = BlockQuadratic(
-                np.asarray(record["quadratic"]["gradient"], dtype=np.float64),
-                np.asarray(record["quadratic"]["curvature"], dtype=np.float64),
-                tuple(record["quadratic"]["sizes"]),
-            )
+            tangent, exact = record.get("tangent"), record.get("quadratic")
             return cls(
                 model=record["model"],
                 data=record["data"],
@@ -247,10 +251,10 @@ class LayerCard:
                 versions=record["versions"],
                 modules=tuple(ModuleProfile.from_dict(row) for row in record["modules"]),
                 layers=tuple(LayerProfile.from_dict(row) for row in record["layers"]),
-                quadratic=quadratic,
                 costs=DeviceCosts.from_dict(record["costs"]),
                 created=record["created"],
-                tangent=Predictor.tangent(record["tangent"]) if record.get("tangent") else None,
+                tangent=Predictor.from_dict("tangent", tangent) if tangent else None,
+                gauss_newton=Predictor.from_dict("gauss-newton", exact) if exact else None,
                 intervals=tuple(record.get("intervals", ())),
                 measured=tuple(record["measured"]),
                 protocol=_protocol(record),

@@ -15,13 +15,12 @@ class Measures:
 
     Attributes
     ----------
-    gain : float, nats per completion token
-        Gauss-Newton gain of this block tuned alone, ``1/2 Res^2`` within the card's directions.
-    gain_error : float, nats per completion token
-        Jackknife standard error of ``gain`` over sequences.
     budget_gain, budget_gain_error : float, nats per completion token
-        Gain of a layer tuned alone within the card's training steps (tangent model), and its
-        jackknife standard error; of layers, not of modules.
+        Gain of this block tuned alone within the card's training steps (tangent model), and its
+        jackknife standard error over sequences (of layers).
+    gain, gain_error : float, nats per completion token
+        Exact Gauss-Newton gain of this block tuned alone, ``1/2 Res^2`` within a few directions
+        per module and without a limit on steps, where it was asked for.
     residual_norm : float
         Plug-in ``||Gamma^{-1/2} G Sigma^{-1/2}||_F`` (docs/theory.md 3d, extension).
     residual_norm_rank : float
@@ -43,8 +42,6 @@ class Measures:
         Of ``Sigma`` (4d).
     noise_amplification : float
         ``tr (Sigma + ridge I)^+``: parameter error per unit of noise variance (4a).
-    steps_to_90 : float
-        Gradient steps of size ``1/lambda_max`` to 90% of ``1/2 Res^2`` (4c).
     reasons : dict of str
         Field name to the reason why it is ``None``.
     """
@@ -65,7 +62,6 @@ class Measures:
     effective_rank: float | None = None
     condition_number: float | None = None
     noise_amplification: float | None = None
-    steps_to_90: float | None = None
     reasons: dict[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from realmodel.measure.tangent import SEQUENCES
+from realmodel.measure.one_pass import DRAWS, ROWS
 from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
 
@@ -15,16 +15,12 @@ class CardOptions:
 
     Parameters
     ----------
-    directions : int
-        Rank-1 directions per module in which the quadratic is exact.
     rank : int
         LoRA rank that costs, exports and the rank-limited residual norm are for.
     alpha : float or None
         ``lora_alpha``; twice the rank by default.
     ridge : float
         Share of the mean eigenvalue added to ``Sigma`` and ``Gamma`` before they are inverted.
-    damping : float
-        Added to the diagonal of the Gauss-Newton curvature.
     batch_size : int
         Sequences per pass.
     max_length : int or None
@@ -33,14 +29,23 @@ class CardOptions:
         What to do with a longer one.
     modules : tuple of str or None
         Patterns of the modules to measure; the architecture's by default.
-    curvature_samples : int
-        Sequences that the Gauss-Newton curvature is measured on. It is the slow part; the jackknife
-        error of the gain includes what so few leave uncertain.
     steps, learning_rate, train_batch_size
         The training run whose gain the tangent model predicts: Adam steps, the first step's rate
         (falling linearly to zero) and sequences per step.
     tangent_samples : int
-        Sequences that the tangent model is measured on; 0 leaves it out.
+        Sequences, drawn at random, that the tangent model is measured on.
+    draws : int
+        Times that labels are sampled from the model: one more backward pass each.
+    exact_curvature : bool
+        Also measure the Gauss-Newton curvature exactly in a few directions per module, by
+        forward-mode derivatives: orders of magnitude slower than all the rest together.
+    directions : int
+        Rank-1 directions per module of the exact curvature.
+    damping : float
+        Added to its diagonal.
+    curvature_samples : int
+        Sequences, drawn at random, behind the exact curvature and behind ``intervals``; the
+        jackknife error of the gain includes what so few leave uncertain.
     intervals : tuple of tuple of int
         Sets of layers whose gain with every weight free is bracketed by Lanczos.
     interval_products : int
@@ -54,20 +59,22 @@ class CardOptions:
     seed : int
     """
 
-    directions: int = 4
     rank: int = FinetuneOptions.rank
     alpha: float | None = None
     ridge: float = 1e-3
-    damping: float = 0.0
     batch_size: int = 8
     max_length: int | None = None
     too_long: Literal["error", "skip"] = "error"
     modules: tuple[str, ...] | None = None
-    curvature_samples: int = 64
     steps: int = FinetuneOptions.steps
     learning_rate: float = FinetuneOptions.learning_rate
     train_batch_size: int = FinetuneOptions.batch_size
-    tangent_samples: int = SEQUENCES
+    tangent_samples: int = ROWS
+    draws: int = DRAWS
+    exact_curvature: bool = False
+    directions: int = 4
+    damping: float = 0.0
+    curvature_samples: int = 64
     intervals: tuple[tuple[int, ...], ...] = ()
     interval_products: int = 8
     interval_damping: float = 1.0
@@ -83,6 +90,8 @@ class CardOptions:
             "rank",
             "batch_size",
             "curvature_samples",
+            "tangent_samples",
+            "draws",
             "partitions",
             "interval_products",
         ):
@@ -92,8 +101,6 @@ class CardOptions:
             if not 0 <= getattr(self, name) < inf:
                 problem = "be finite" if getattr(self, name) > 0 else "not be negative"
                 raise InputError(f"{name} must {problem}, got {getattr(self, name)}")
-        if self.tangent_samples < 0:
-            raise InputError(f"tangent_samples must not be negative, got {self.tangent_samples}")
         self.protocol()
         if not 0 < self.interval_damping < inf:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")

@@ -1,5 +1,6 @@
 """A quadratic that predicts the gain of any placement, with its sampling error."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -7,8 +8,12 @@ import numpy as np
 
 from realmodel.measure.replicates import Replicates
 from theory import BlockQuadratic, InputError
+from theory.arrays import Array, Float64
 
 PredictorName = Literal["tangent", "gauss-newton"]
+
+MOST_STEPS = 1 << 20
+"""More than any run takes."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Predictor:
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
         return {
-            "protocol": dict(self.protocol),
+            **({"protocol": dict(self.protocol)} if self.protocol else {}),
             "sizes": list(self.quadratic.sizes),
             "gradient": self.quadratic.gradient.tolist(),
             "curvature": self.quadratic.curvature.tolist(),
@@ -67,19 +72,60 @@ class Predictor:
         }
 
     @classmethod
-    def tangent(cls, record: dict[str, Any]) -> "Predictor":
-        """Rebuild the tangent model of a card, without its replicates."""
+    def from_dict(cls, name: PredictorName, record: Mapping[str, Any]) -> "Predictor":
+        """Rebuild from the JSON mapping, without its replicates."""
         quadratic = BlockQuadratic(
             np.asarray(record["gradient"], dtype=np.float64),
             np.asarray(record["curvature"], dtype=np.float64),
             tuple(record["sizes"]),
         )
-        return cls("tangent", quadratic, protocol=record["protocol"])
+        return cls(name, quadratic, protocol=record.get("protocol", {}))
+
+    @property
+    def additive_steps(self) -> int | None:
+        """Steps up to which the paper's regime holds in this model: the last with ``rho < 1``.
+
+        With fewer steps at the same first learning rate the ridge ``1 / (2 tau)`` grows and the
+        coupling falls (docs/theory.md 11). 0 where one step is too many, None where no number of
+        steps is, or where the model knows no steps.
+        """
+        if not self.protocol or not self.quadratic.gradient.any():
+            return None
+        p, rate = len(self.quadratic.gradient), self.protocol["learning_rate"]
+        F = self.quadratic.curvature - np.eye(p) / (2 * self.protocol["time"])
+
+        def additive(steps: int) -> bool:
+            ridge = 1 / (rate * (steps + 1))  # tau = rate (steps + 1) / 2, falling to zero
+            return self._ridged(F, ridge).coupling < 1
+
+        if not additive(1):
+            return 0
+        low, high = 1, 2
+        while additive(high):
+            low, high = high, 2 * high
+            if high > MOST_STEPS:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if additive(middle) else (low, middle)
+        return low
+
+    def _ridged(self, F: Float64[Array, "p p"], ridge: float) -> BlockQuadratic:
+        H = F + ridge * np.eye(len(F))
+        return BlockQuadratic(self.quadratic.gradient, H, self.quadratic.sizes)
+
+
+def no_gauss_newton() -> InputError:
+    """The error of a card without the exact curvature."""
+    return InputError(
+        "this card holds no exact Gauss-Newton curvature, which is measured on request alone: "
+        "choose the predictor 'tangent', or measure the card with the exact curvature"
+    )
 
 
 def no_tangent() -> InputError:
     """The error of a card without a tangent model."""
     return InputError(
-        "this card holds no tangent model (--tangent-samples 0, or an older layercard): measure it "
-        "again, or pass --predictor gauss-newton"
+        "this card holds no tangent model: it was measured by an older layercard without one. "
+        "Measure it again, or choose the predictor 'gauss-newton'"
     )

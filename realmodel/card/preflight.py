@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from realmodel.measure.statistics.estimate import StageEstimate
+from realmodel.card.estimate import StageEstimate
 from realmodel.model.batches import IGNORED, EncodedExample, batches, completion_loss, padding_id
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.vocabulary import check_tokens, embedding_rows

@@ -1,69 +1,73 @@
-"""From statistics of a model to the card's rows, module by module and layer by layer."""
+"""From one pass to the card's rows, module by module and layer by layer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from realmodel.card.block_statistics import BlockStatistics, block_statistics
+from realmodel.card.moment_spectrum import MomentSpectrum
 from realmodel.card.profile import LayerProfile, ModuleProfile
-from realmodel.measure.statistics import Statistics
-from theory.arrays import Array, Float64
-from theory.hardness.spectrum import Spectrum
-
-KEPT_SINGULAR_VALUES = 128
-"""More than any rank that a plan gives one module."""
+from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
+from realmodel.measure.measurement import Measurement
+from theory.arrays import Array
 
 Gain = tuple[float | None, float | None]
-"""Gauss-Newton gain of a block alone and its standard error, nats per completion token."""
+"""Gain of a block alone and its standard error, nats per completion token."""
 
-
-def relative_ridge(moment: Float64[Array, "d d"], share: float) -> Spectrum:
-    """Spectrum with ``share`` of the mean eigenvalue as its ridge: layers differ in scale."""
-    return Spectrum.from_moment(moment, share * float(np.trace(moment)) / len(moment))
+NONE: Gain = (None, None)
 
 
 def profiles(
-    statistics: Statistics,
+    measurement: Measurement,
     *,
     rank: int,
     ridge: float,
     module_gains: Mapping[str, Gain],
     layer_gains: Mapping[int, Gain],
-    budget_gains: Sequence[Gain] = (),
+    module_budget_gains: Mapping[str, Gain],
+    layer_budget_gains: Mapping[int, Gain],
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[ModuleProfile, ...], tuple[LayerProfile, ...]]:
     """Measure every module and every layer.
 
     Parameters
     ----------
-    statistics : Statistics
+    measurement : Measurement
     rank : int
         LoRA rank of the rank-limited residual norm.
     ridge : float
         Share of the mean eigenvalue that is added to ``Sigma`` and to ``Gamma``.
     module_gains, layer_gains : mapping
-        Gauss-Newton gain and its standard error, by module name and block index.
-    budget_gains : sequence
-        Gain of each layer within the training budget and its standard error, ascending; may be
-        empty.
+        Gauss-Newton gain and its standard error, by module name and block index; may be empty.
+    module_budget_gains, layer_budget_gains : mapping
+        The same within the training budget.
     progress : callable
         Called once per module.
     """
-    tokens = np.asarray(statistics.group_tokens, dtype=np.float64)
-    has_gamma = statistics.options.output_moment != "none"
-    inputs: dict[str, Spectrum] = {}
+    tokens = np.asarray(measurement.group_tokens, dtype=np.float64)
+    factors: dict[str, Array] = {}
+    spectra: dict[str, MomentSpectrum] = {}
     blocks: dict[str, BlockStatistics] = {}
     rows: list[ModuleProfile] = []
-    for module in statistics.modules:
+    for module in measurement.modules:
         group = module.input_group
-        if group not in inputs:
-            inputs = {group: relative_ridge(statistics.sigma[group], ridge)}
-        outputs = relative_ridge(statistics.gamma[module.name], ridge) if has_gamma else None
-        sums = statistics.gradient_sums(module.name)
+        if group not in factors:
+            sigma = measurement.sigma[group]
+            factors = {group: inverse_factor(sigma, ridge)}
+            spectra = {group: MomentSpectrum.of(sigma, factors[group])}
         block, values = block_statistics(
-            sums.sum(axis=0) / statistics.tokens, inputs[group], outputs, group, rank, sums
+            measurement.sums[f"gradient/{module.name}"],
+            measurement.tokens,
+            factors[group],
+            inverse_factor(measurement.gamma[module.name], ridge),
+            spectra,
+            rank,
         )
         blocks[module.name] = block
+        gains = (
+            *module_gains.get(module.name, NONE),
+            *module_budget_gains.get(module.name, NONE),
+        )
         rows.append(
             ModuleProfile(
                 name=module.name,
@@ -73,8 +77,8 @@ def profiles(
                 out_features=module.out_features,
                 input_group=group,
                 transposed=module.transposed,
-                measures=block.measures(tokens, *module_gains.get(module.name, (None, None))),
-                singular_values=values[:KEPT_SINGULAR_VALUES],
+                measures=block.measures(tokens, *gains),
+                singular_values=values,
             )
         )
         progress()
@@ -82,7 +86,6 @@ def profiles(
     for layer in sorted({row.layer for row in rows}):
         names = tuple(row.name for row in rows if row.layer == layer)
         union = BlockStatistics.union(blocks[name] for name in names)
-        gain = layer_gains.get(layer, (None, None))
-        budget = budget_gains[len(layers)] if budget_gains else (None, None)
-        layers.append(LayerProfile(layer, names, union.measures(tokens, *gain, *budget)))
+        gains = (*layer_gains.get(layer, NONE), *layer_budget_gains.get(layer, NONE))
+        layers.append(LayerProfile(layer, names, union.measures(tokens, *gains)))
     return tuple(rows), tuple(layers)

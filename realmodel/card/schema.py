@@ -14,7 +14,7 @@ from realmodel.runs.read_json import parse_json
 from theory import InputError
 
 FORMAT: Final = "layercard"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @cache

@@ -83,24 +83,36 @@ def card(
         list[str] | None,
         typer.Option(help="Pattern of modules to measure; may be repeated."),
     ] = None,
-    directions: Annotated[int, typer.Option(min=1, max=65_536, help="Directions per module.")] = 4,
     rank: Rank = None,
     alpha: Alpha = None,
     ridge: Annotated[
         float, typer.Option(min=0, help="Share of the mean eigenvalue added to moments.")
     ] = 1e-3,
-    damping: Annotated[
-        float, typer.Option(min=0, help="Added to the diagonal of the curvature.")
-    ] = 0.0,
-    curvature_samples: Annotated[
-        int, typer.Option(min=1, help="Examples that the curvature is measured on.")
-    ] = 64,
     steps: Steps = None,
     learning_rate: LearningRate = None,
     train_batch_size: TrainBatchSize = None,
     tangent_samples: Annotated[
-        int, typer.Option(min=0, help="Examples to predict the planned run on; 0 leaves it out.")
+        int, typer.Option(min=1, help="Examples for that prediction, drawn at random.")
     ] = 256,
+    draws: Annotated[
+        int, typer.Option(min=1, help="Label draws behind its curvature: a backward pass each.")
+    ] = 1,
+    exact_curvature: Annotated[
+        bool,
+        typer.Option(
+            "--exact-curvature",
+            help="Also the exact Gauss-Newton curvature in a few directions; see --estimate.",
+        ),
+    ] = False,
+    directions: Annotated[
+        int, typer.Option(min=1, help="Directions per module of the exact curvature.")
+    ] = 4,
+    damping: Annotated[
+        float, typer.Option(min=0, help="Added to the diagonal of the exact curvature.")
+    ] = 0.0,
+    curvature_samples: Annotated[
+        int, typer.Option(min=1, help="Examples behind the exact curvature and the intervals.")
+    ] = 64,
     interval: Annotated[
         list[str] | None,
         typer.Option(
@@ -152,10 +164,10 @@ def card(
     Writes card.json, card.md, card.html and quadratic.npz to the output folder
     (out/card by default).
     """
+    from realmodel import report
     from realmodel.card import CardOptions, LayerCard
     from realmodel.card.measured import with_finetuning
     from realmodel.model.lora_protocol import FinetuneOptions
-    from realmodel.report.table import table
     from realmodel.runs import processes
     from realmodel.runs.output_folder import output_folder
 
@@ -193,6 +205,8 @@ def card(
             learning_rate=protocol.learning_rate,
             train_batch_size=protocol.batch_size,
             tangent_samples=tangent_samples,
+            draws=draws,
+            exact_curvature=exact_curvature,
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             interval_products=interval_products,
             interval_damping=interval_damping,
@@ -227,8 +241,8 @@ def card(
                 f"layers {row['layers']}: not comparable with the prediction, "
                 f"{row['not_comparable']}"
             )
-    written = write_card(made, folder)
-    emit(made.to_dict(), table(made, width=stdout.width), as_json=as_json)
+    written = report.write_card(made, folder)
+    emit(made.to_dict(), report.table(made, width=stdout.width), as_json=as_json)
     for path in written:
         say(f"wrote {path}")
 
@@ -325,14 +339,3 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
         )
     rows.caption = "times within a factor of two; memory of the large arrays"
     emit({"stages": [asdict(stage) for stage in stages]}, rows, as_json=as_json)
-
-
-def write_card(made: "LayerCard", folder: Path) -> tuple[Path, ...]:
-    """Write the card in its three forms, all rendered before the first file appears."""
-    from realmodel import report
-    from realmodel.runs.atomic import write_atomically
-
-    texts = {"card.md": report.markdown(made), "card.html": report.html(made)}
-    written = [made.save(folder / "card.json")]
-    written += [write_atomically(folder / name, text) for name, text in texts.items()]
-    return tuple(written)

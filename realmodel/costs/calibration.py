@@ -13,6 +13,7 @@ from scipy.optimize import nnls
 
 from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.costs.device_costs import DeviceCosts
+from realmodel.measure.attention import attention
 from realmodel.model.batches import Batch, completion_loss
 from realmodel.model.forward import window_of
 from realmodel.model.lora_config import lora_config_arguments
@@ -105,7 +106,7 @@ def calibrated_costs(
     device = next(model.parameters()).device
     batch = batch.to(device)
     rows, times, kept = [], [], []
-    with _fast_attention(model):
+    with attention(model, "sdpa"):
         try:
             for positions in chosen:
                 with _adapted(model, modules, [layers[i] for i in positions], rank) as adapted:
@@ -188,20 +189,6 @@ def _adapted(
         torch.random.set_rng_state(state)
 
 
-@contextmanager
-def _fast_attention(model: Any) -> Generator[None]:
-    """Measure with the attention that training uses; statistics need the eager one."""
-    before = getattr(model.config, "_attn_implementation", None)
-    if before != "eager" or not getattr(model, "_supports_sdpa", False):
-        yield
-        return
-    model.set_attn_implementation("sdpa")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
-
-
 def _training_step(adapted: Any, batch: Batch) -> Callable[[], None]:
     trainable = [p for p in adapted.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trainable, lr=0.0)
@@ -232,10 +219,10 @@ def _kept_bytes(step: Callable[[], None], model: Any) -> float:
 
 
 def _fastest(run: Callable[[], None], device: torch.device, seconds: float) -> float:
-    """Fastest of at least three runs, repeated for about ``seconds``."""
+    """Fastest of the runs that fit in about ``seconds``; of one that takes longer, its own time."""
     best, begin = np.inf, time.perf_counter()
     count = 0
-    while count < 3 or (time.perf_counter() - begin < seconds and count < 50):
+    while count < 1 or (time.perf_counter() - begin < seconds and count < 50):
         _wait(device)
         start = time.perf_counter()
         run()

@@ -18,8 +18,6 @@ from realmodel.runs.allocator import keep_freed_memory
 Tell = Callable[[str, str, int, int], None]
 """Told the checkpoint, the stage, how much of it is done, and of how much."""
 
-DIRECTIONS = 2
-
 PROTOCOL = FinetuneOptions(learning_rate=1e-2, steps=40)
 """The demo's run: models this small and this short a run need ten times the usual rate."""
 
@@ -34,7 +32,7 @@ def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
     num_samples : int
         Records of the task.
     seed : int
-        Of the records and of the directions.
+        Of the records and of the pass.
     tell : callable
         Progress.
 
@@ -54,10 +52,7 @@ def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
     return measure_card(
         load_checkpoint(checkpoint_folder(name)),
         examples(num_samples, seed=seed),
-        # The curvature on every sequence: on a few of so few it overstates the gains.
         CardOptions(
-            directions=DIRECTIONS,
-            curvature_samples=num_samples,
             rank=PROTOCOL.rank,
             alpha=PROTOCOL.alpha,
             learning_rate=PROTOCOL.learning_rate,

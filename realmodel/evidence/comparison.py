@@ -15,7 +15,7 @@ from realmodel.evidence.result import ComparisonResult
 from realmodel.evidence.run_store import RunStore
 from realmodel.evidence.summary import ScoredBaseline, summarise
 from realmodel.evidence.task import Task
-from realmodel.model.attention import attention
+from realmodel.measure.attention import attention
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
 

@@ -8,9 +8,10 @@ from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.run_store import read_json
 from realmodel.evidence.task import Task
 from realmodel.finetuning.saved_run import write_json
+from realmodel.measure.attention import attention
 from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
-from realmodel.measure.statistics import Statistics, collect_statistics
-from realmodel.model.attention import attention
+from realmodel.measure.measurement import Measurement
+from realmodel.measure.one_pass import one_pass
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
 
@@ -33,10 +34,10 @@ def measure(
     times_path = folder / f"{name}.seconds.json"
     seconds = read_json(times_path) if times_path.exists() else {}
     if statistics_path.exists() and "statistics" in seconds:
-        statistics = Statistics.load(statistics_path, model=checkpoint.digest)
+        statistics = Measurement.load(statistics_path, model=checkpoint.digest)
     else:
         start = time.perf_counter()
-        statistics = collect_statistics(checkpoint, task.training, table, check_accuracy=False)
+        statistics = one_pass(checkpoint, task.training, table, seed=options.seed)
         seconds = {"statistics": time.perf_counter() - start}
         statistics.save(statistics_path)
         write_json(times_path, seconds)

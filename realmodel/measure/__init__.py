@@ -1,1 +1,1 @@
-"""What the data's sequences show about every module."""
+"""What one pass over the sequences tells about every module of a model."""

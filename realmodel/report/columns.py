@@ -30,18 +30,18 @@ class Column:
 
 COLUMNS: Final = (
     Column(
-        "gain",
-        "Gain alone",
+        "budget_gain",
+        "Gain of the run",
         "nats per token",
-        "Gauss-Newton gain of the block tuned alone, within the card's directions",
-        error="gain_error",
+        "gain of the block tuned alone within the card's training steps (tangent model)",
+        error="budget_gain_error",
     ),
     Column(
-        "budget_gain",
-        "Gain in budget",
+        "gain",
+        "Gain, no limit on steps",
         "nats per token",
-        "gain of the layer tuned alone within the card's training steps (tangent model)",
-        error="budget_gain_error",
+        "exact Gauss-Newton gain of the block alone, within a few directions per module",
+        error="gain_error",
     ),
     Column("residual_norm", "Residual norm", "√nats", "||Γ^-1/2 G Σ^-1/2||, plug-in"),
     Column(
@@ -74,18 +74,11 @@ COLUMNS: Final = (
         "tr Σ^-1: parameter error per unit of noise",
         log=True,
     ),
-    Column(
-        "steps_to_90",
-        "Steps to 90%",
-        "steps",
-        "gradient steps of size 1/λ max to 90% of the gain",
-        log=True,
-    ),
 )
 
 PROFILES: Final = (
-    "gain",
     "budget_gain",
+    "gain",
     "residual_norm",
     "residual_norm_cross_fitted",
     "gradient_norm",
@@ -93,6 +86,5 @@ PROFILES: Final = (
     "effective_rank",
     "condition_number",
     "noise_amplification",
-    "steps_to_90",
 )
 """Measures that the page draws, in its order."""

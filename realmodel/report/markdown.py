@@ -40,9 +40,8 @@ def markdown(card: "LayerCard") -> str:
         "",
         f"# Layer Card: {_plain(record['model']['source'])} on {_plain(record['data']['source'])}",
         "",
-        "Gains are decreases of the loss in nats per completion token, of a quadratic model within "
-        f"{record['options']['directions']} directions per module. Only fine-tuning shows how much "
-        "of a predicted gain comes true.",
+        "Gains are decreases of the loss in nats per completion token, of a quadratic model: "
+        f"the {card.predictor().title}. Only fine-tuning shows how much of it comes true.",
         "",
         "## What is guaranteed here",
         "",

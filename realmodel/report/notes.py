@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realmodel.card.warnings import EDITED, boasting
+from realmodel.card.warnings import EDITED
 from realmodel.model.modules import summarised
 from realmodel.runs.numbers import number
 
@@ -27,11 +27,12 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
     record, coupling = card.additivity, card.coupling
     total, gain = record["sum_of_gains"], record["gain"]
     found = [
+        _level(card),
         Note(
             f"All layers together gain {number(gain)} nats per token in the quadratic model; the "
             f"sum of their single gains is {number(total)}"
             + (f", {number(total / gain)} times as much." if gain > 0 else ".")
-        )
+        ),
     ]
     if record["upper"] is None:
         found.append(
@@ -49,6 +50,8 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
             )
         )
     found.extend(_left_out(card))
+    if card.predictor().protocol:
+        found.append(_regime(card))
     low, high = number(coupling.lowest), number(coupling.highest)
     if record["signed_upper"] is None:
         found.append(Note(f"mu_min = {low}: the signed upper bound is void too.", void=True))
@@ -94,16 +97,14 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
                 f"{card.protocol.alpha:g}: gains in budget are of this run and of no other."
             )
         )
-    if card.tangent is not None:
-        model, boast = card.tangent, boasting(card)
-        promised = model.quadratic.gain()
+    if card.gauss_newton is not None and card.tangent is not None:
+        exact = card.gauss_newton.quadratic
         found.append(
             Note(
-                f"The {model.title} promises {number(promised)} nats per token of all layers, at "
-                f"rho = {number(model.quadratic.coupling)}. It orders placements better than the "
-                "model without a limit (docs/evidence.md), so layercard place goes by it. "
-                + (boast or "Its level is not a forecast."),
-                void=boast is not None,
+                f"Without a limit on steps the exact Gauss-Newton model, within "
+                f"{number(card.options['directions'])} directions per module, gains "
+                f"{number(exact.gain())} nats per token of all layers, at rho = "
+                f"{number(exact.coupling)}. It orders placements worse (docs/evidence.md)."
             )
         )
     if card.edited:
@@ -127,3 +128,33 @@ def _left_out(card: "LayerCard") -> list[Note]:
         rest = len(reasons) - MOST_REASONS
         text += f"; and {rest} kinds more." if rest > 0 else "."
     return [Note(text)]
+
+
+def _level(card: "LayerCard") -> Note:
+    """Whether the promised gain of all layers can be a forecast."""
+    model, loss = card.predictor(), card.data["loss"]
+    promised = model.quadratic.gain()
+    if loss is not None and promised > loss:
+        few = f"{model.protocol['sequences']:.0f} sequences are" if model.protocol else "they are"
+        return Note(
+            f"All layers promise {number(promised)} nats per token, more than the whole loss of "
+            f"{number(loss)}: {few} too few for the level, take it for the order alone.",
+            void=True,
+        )
+    return Note(f"Gains are of the {model.title}: their order is meant, their level no forecast.")
+
+
+def _regime(card: "LayerCard") -> Note:
+    """Up to how many steps layers add up as the paper has it."""
+    steps, model = card.additive_steps, card.predictor()
+    if steps is None:
+        return Note("Layers stay in the paper's regime, rho < 1, however long the run.")
+    planned = int(model.protocol["steps"])
+    text = (
+        f"At this first learning rate rho stays below 1, the paper's regime, for runs of up to "
+        f"{steps} steps (extension, section 11, within the card's directions)"
+        if steps
+        else "At this first learning rate even a run of one step leaves the paper's regime, "
+        "rho < 1 (extension, section 11)"
+    )
+    return Note(f"{text}; {planned} are planned.", void=steps < planned)

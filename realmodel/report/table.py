@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
 
 NARROW = {
-    "gain": "gain alone",
-    "budget_gain": "in budget",
+    "budget_gain": "gain alone",
     "residual_norm": "residual norm",
     "gradient_norm": "gradient norm",
     "activation_energy": "activation energy",
@@ -26,7 +25,7 @@ WIDE = NARROW | {
     "effective_rank": "effective rank",
     "residual_norm_cross_fitted": "cross-fitted",
     "condition_number": "condition",
-    "steps_to_90": "steps to 90%",
+    "gain": "no limit",
 }
 
 
@@ -38,21 +37,19 @@ def table(card: "LayerCard", *, width: int = 80) -> RenderableType:
         pad_edge=False,
         title=Text(printable(f"{card.model['source']} on {card.data['source']}")),
         caption=(
-            f"gain in nats per completion token (loss before: {number(card.data['loss'])}), within "
-            f"{card.options['directions']} directions per module; ± one standard error"
-            + ("" if card.tangent is None else f"; in budget: {card.tangent.title}")
+            f"gain in nats per completion token (loss before: {number(card.data['loss'])}), of the "
+            f"{card.predictor().title}; ± one standard error"
         ),
     )
     rows.add_column("layer", justify="right", no_wrap=True)
     rows.add_column("", no_wrap=True)
     for name in shown.values():
         rows.add_column(name, justify="right", no_wrap=name == "gain alone")
-    best = max((profile.measures.gain or 0.0) for profile in card.layers)
-    for profile in card.layers:
-        gain = profile.measures.gain or 0.0
-        cells = [number(getattr(profile.measures, name)) for name in shown]
-        if profile.measures.gain_error is not None:
-            cells[0] += f" ± {number(profile.measures.gain_error)}"
+    gains = card.predictor().single_gains()
+    best = max(gain for gain, _ in gains)
+    for profile, (gain, error) in zip(card.layers, gains, strict=True):
+        rest = [number(getattr(profile.measures, name)) for name in shown if name != "budget_gain"]
+        cells = [number(gain) + ("" if error is None else f" ± {number(error)}"), *rest]
         rows.add_row(str(profile.layer), _bar(gain / best if best > 0 else 0.0), *cells)
     lines = [Text(f"• {note.text}", style="yellow" if note.void else "") for note in notes(card)]
     return Group(rows, Padding(Group(*lines), (1, 0, 0, 0)))

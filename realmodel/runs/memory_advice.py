@@ -22,8 +22,8 @@ def memory_advice(stage: str, batch_size: int) -> Generator[None]:
 
 
 def _advice(stage: str, batch_size: int) -> str:
-    smaller = f"--batch-size {batch_size // 2}, " if batch_size > 1 else ""
+    smaller = f"a batch size of {batch_size // 2}, " if batch_size > 1 else ""
     return (
-        f"out of memory in the {stage} stage: try {smaller}--partitions 4 (modules in groups) or "
-        "--offload cpu; --estimate shows the sizes before anything runs"
+        f"out of memory in the {stage} stage: try {smaller}4 partitions (modules in groups) or "
+        "offloading the sums to the host; an estimate shows the sizes before anything runs"
     )

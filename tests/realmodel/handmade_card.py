@@ -30,6 +30,7 @@ from realmodel.card import (
     measure_card,
 )
 from realmodel.card.measures import MEASURES
+from realmodel.card.predictor import Predictor
 from realmodel.datasets import read_examples
 from realmodel.model.checkpoint import load_checkpoint
 from theory import BlockQuadratic
@@ -106,7 +107,7 @@ def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
         versions={"layercard": "0.1.0"},
         modules=modules,
         layers=profiles,
-        quadratic=quadratic,
+        gauss_newton=Predictor("gauss-newton", quadratic, replicates),
         costs=DeviceCosts(
             time=CostModel(tuple(0.002 for _ in per), base=0.05, per_depth=0.005),
             memory=CostModel(tuple(2e5 for _ in per), base=1e7, per_depth=1e6),
@@ -119,7 +120,6 @@ def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
             residual=0.03,
         ),
         created="2026-01-01T00:00:00+00:00",
-        replicates=replicates,
     )
 
 
@@ -205,6 +205,6 @@ def task_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def measured(gpt2_folder: Path, task_file: Path) -> LayerCard:
-    """A card measured on the tiny GPT-2."""
-    options = CardOptions(directions=2, rank=2, batch_size=8, calibrate=False)
+    """A card measured on the tiny GPT-2, with both of its models."""
+    options = CardOptions(exact_curvature=True, directions=2, rank=2, batch_size=8, calibrate=False)
     return measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)

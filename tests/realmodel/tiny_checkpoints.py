@@ -23,7 +23,7 @@ from transformers import (
 
 from realmodel.datasets import Example
 from realmodel.evidence.baselines import Context
-from realmodel.measure.statistics import collect_statistics
+from realmodel.measure.one_pass import one_pass
 from realmodel.model.batches import EncodedExample, encode
 from realmodel.model.checkpoint import Checkpoint, load_checkpoint
 from realmodel.model.modules import ModuleTable, find_modules
@@ -137,5 +137,5 @@ class MeasuredContext(Context):
 def context(checkpoint: Checkpoint) -> MeasuredContext:
     encoded = encode(rows(), checkpoint.tokenizer, max_length=64)[:12]
     table = find_modules(checkpoint.model)
-    statistics = collect_statistics(checkpoint, encoded, table, check_accuracy=False)
+    statistics = one_pass(checkpoint, encoded, table)
     return MeasuredContext(checkpoint, statistics, encoded=encoded, table=table)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from realmodel.finetuning import FinetuneOptions
-from realmodel.measure.statistics import Statistics
+from realmodel.measure.measurement import Measurement
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import AdaptedModule
@@ -26,7 +26,7 @@ class Context:
     ----------
     checkpoint : Checkpoint
         For the weights, and for scores that run the model themselves.
-    statistics : Statistics
+    statistics : Measurement
         Second moments and mean gradients of every module.
     quadratic : BlockQuadratic or None
         The joint Gauss-Newton model with one block per layer, in the order of :attr:`layers`.
@@ -39,7 +39,7 @@ class Context:
     """
 
     checkpoint: Checkpoint
-    statistics: Statistics
+    statistics: Measurement
     quadratic: BlockQuadratic | None = None
     encoded: tuple[EncodedExample, ...] = ()
     protocol: FinetuneOptions = field(default_factory=FinetuneOptions)

@@ -4,10 +4,11 @@ import torch
 
 from realmodel.evidence.baselines.context import Context
 from realmodel.evidence.baselines.score import Baseline, LayerScores
+from realmodel.measure.random_subset import random_subset
 from realmodel.model.batches import batches, completion_loss
 
 SEQUENCES = 64
-"""At most this many sequences, the first ones: one backward pass each."""
+"""At most this many sequences, at random: one backward pass each."""
 
 
 def score(context: Context) -> LayerScores:
@@ -16,7 +17,8 @@ def score(context: Context) -> LayerScores:
     weights = {m.name: model.get_submodule(m.name).weight for m in context.modules}
     required = {name: weight.requires_grad for name, weight in weights.items()}
     traces = dict.fromkeys(weights, 0.0)
-    rows = context.encoded[:SEQUENCES]
+    chosen = random_subset(len(context.encoded), SEQUENCES, context.seed)
+    rows = [context.encoded[place] for place in chosen]
     try:
         for weight in weights.values():
             weight.requires_grad_(True)

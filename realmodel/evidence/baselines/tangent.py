@@ -2,14 +2,17 @@
 
 from realmodel.evidence.baselines.context import Context
 from realmodel.evidence.baselines.score import Baseline, JointGain
-from realmodel.measure.tangent import TangentGain, tangent_gain, tangent_quadratic
+from realmodel.measure.one_pass import one_pass
+from realmodel.measure.tangent.factors import LoraFactors
+from realmodel.measure.tangent.gain import TangentGain
+from realmodel.measure.tangent.midpoint import midpoint
+from realmodel.measure.tangent.quadratic import tangent_quadratic
 
 
 def flow(context: Context) -> TangentGain:
     """The gain of a flow, under the protocol that the runs will follow."""
-    return tangent_gain(
-        context.checkpoint, context.encoded, context.modules, context.protocol, at="midpoint"
-    )
+    model, encoded = context.checkpoint, context.encoded
+    return _measured(context, midpoint(model, encoded, context.modules, context.protocol))
 
 
 def at_midpoint(context: Context) -> JointGain:
@@ -19,8 +22,19 @@ def at_midpoint(context: Context) -> JointGain:
 
 def at_start(context: Context) -> JointGain:
     """The same with the tangent at the start, as on the card."""
-    gain = tangent_gain(context.checkpoint, context.encoded, context.modules, context.protocol)
-    return JointGain(tangent_quadratic(gain), context.layers, "exact")
+    return JointGain(tangent_quadratic(_measured(context)), context.layers, "exact")
+
+
+def _measured(context: Context, factors: LoraFactors | None = None) -> TangentGain:
+    """The pass of the card without its moments; where the factors start by default."""
+    return one_pass(
+        context.checkpoint,
+        context.encoded,
+        context.modules,
+        protocol=context.protocol,
+        factors=factors,
+        groups=0,
+    ).tangent()
 
 
 BASELINES = (

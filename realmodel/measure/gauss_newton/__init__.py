@@ -2,12 +2,11 @@
 
 from realmodel.measure.gauss_newton.directions import Directions, select_directions
 from realmodel.measure.gauss_newton.exact import gauss_newton
-from realmodel.measure.gauss_newton.gauss_newton import Estimate, GaussNewton
+from realmodel.measure.gauss_newton.gauss_newton import GaussNewton
 from realmodel.measure.gauss_newton.interval import LayersInterval, layers_interval
 
 __all__ = [
     "Directions",
-    "Estimate",
     "GaussNewton",
     "LayersInterval",
     "gauss_newton",

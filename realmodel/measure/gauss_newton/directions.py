@@ -1,14 +1,14 @@
 """A few rank-1 directions per module, in which the loss is then measured exactly."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 from scipy.linalg import eigh
 
 from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
-from realmodel.measure.statistics import Statistics
+from realmodel.measure.measurement import Measurement
 from realmodel.model.modules import AdaptedModule
 from theory import InputError
 from theory.arrays import Array
@@ -31,8 +31,8 @@ class Directions:
     data, half
         Digest of the sequences whose gradient chose them, and which half of these (even or odd
         groups; None for all): the gain must be measured on other sequences.
-    groups
-        Of the statistics; defines the halves.
+    groups, seed
+        Of the measurement's random groups; they define the halves.
     """
 
     modules: tuple[AdaptedModule, ...]
@@ -43,7 +43,7 @@ class Directions:
     data: str = ""
     half: int | None = None
     groups: int = 1
-    strength: dict[str, Array] = field(default_factory=dict[str, Array])
+    seed: int = 0
 
     def __post_init__(self) -> None:
         for module in self.modules:
@@ -64,7 +64,7 @@ class Directions:
 
 
 def select_directions(
-    statistics: Statistics,
+    statistics: Measurement,
     *,
     k: int = 4,
     kind: Kind = "residual",
@@ -109,7 +109,6 @@ def select_directions(
         )
     left: dict[str, Array] = {}
     right: dict[str, Array] = {}
-    strength: dict[str, Array] = {}
     generator = np.random.default_rng(seed)
     roots: dict[str, Array] = {}
     for module in statistics.modules:
@@ -122,11 +121,11 @@ def select_directions(
         if half is not None:
             gradient = statistics.half_gradients(name)[half]
         if kind == "residual":
-            U, s, Vt = _top(outer.T @ gradient @ inner, k)
-            left[name], right[name], strength[name] = U.T @ outer.T, Vt @ inner.T, s
+            U, _, Vt = _top(outer.T @ gradient @ inner, k)
+            left[name], right[name] = U.T @ outer.T, Vt @ inner.T
             continue
         if kind == "gradient":
-            U, s, Vt = _top(gradient, k)
+            U, _, Vt = _top(gradient, k)
             a, b = U.T, Vt
         else:
             a = generator.standard_normal((k, module.out_features))
@@ -143,7 +142,7 @@ def select_directions(
         data=statistics.parts[0].data if len(statistics.parts) == 1 else "",
         half=half,
         groups=statistics.options.groups,
-        strength=strength,
+        seed=statistics.options.seed,
     )
 
 

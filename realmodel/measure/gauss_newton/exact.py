@@ -11,8 +11,9 @@ from realmodel.measure.gauss_newton.directions import Directions
 from realmodel.measure.gauss_newton.gauss_newton import GaussNewton
 from realmodel.measure.gauss_newton.measure import Streaming, measure
 from realmodel.measure.gauss_newton.output_gram import output_gram
-from realmodel.measure.gauss_newton.tangents import Head, check_attention, tangents
-from realmodel.measure.statistics.collect import Progress
+from realmodel.measure.gauss_newton.tangents import check_attention, tangents
+from realmodel.measure.head import Head
+from realmodel.measure.one_pass import Progress
 from realmodel.model.batches import Batch, EncodedExample
 from realmodel.model.checkpoint import Checkpoint, model_of
 from realmodel.model.modules import AdaptedModule, ModuleTable
@@ -32,6 +33,7 @@ def gauss_newton(
     padding_side: str = "right",
     work_dir: str | Path | None = None,
     save_every: int = 8,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> GaussNewton:
     """Measure ``g = dL/dc`` and ``H = E_tokens[(J u_i)'(diag p - p p')(J u_j)]``.
@@ -52,7 +54,7 @@ def gauss_newton(
         See :class:`GaussNewton`; recorded, zero by default.
     chunk
         Directions per vectorised pass (memory); a layer's all by default.
-    curvature_sequences, groups, batch_size, padding_side, work_dir, save_every, progress
+    curvature_sequences, groups, batch_size, padding_side, work_dir, save_every, seed, progress
         See :class:`realmodel.measure.gauss_newton.measure.Streaming`.
 
     Raises
@@ -67,9 +69,12 @@ def gauss_newton(
     """
     model = model_of(checkpoint_or_model)
     check_attention(model)
-    head = Head.of(model)
+    heads: list[Head] = []
 
     def curvature(model: Any, batch: Batch, directions: Directions) -> torch.Tensor:
+        if not heads:
+            heads.append(Head.of(model, batch))
+        head = heads[0]
         pieces: list[torch.Tensor] = []
         order: list[AdaptedModule] = []
         outputs = torch.empty(0)
@@ -83,7 +88,7 @@ def gauss_newton(
         return gram[places[:, None], places[None, :]]
 
     streaming = Streaming(
-        batch_size, padding_side, curvature_sequences, groups, work_dir, save_every, progress
+        batch_size, padding_side, curvature_sequences, groups, work_dir, save_every, progress, seed
     )
     return measure(
         checkpoint_or_model,

@@ -1,6 +1,6 @@
 """The measured quadratic model of the loss in k directions per module, with its sampling error."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,17 +12,9 @@ import torch
 from realmodel.model.modules import AdaptedModule
 from realmodel.runs.tensor_file import TensorFile, write_tensors
 from theory import BlockQuadratic, InputError
-from theory.arrays import Array
+from theory.arrays import Array, IntArray
 
 FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with the standard error of a grouped jackknife over sequences."""
-
-    value: float
-    standard_error: float
 
 
 @dataclass(frozen=True)
@@ -68,7 +60,7 @@ class GaussNewton:
     @cached_property
     def quadratic(self) -> BlockQuadratic:
         """One block per module, nats per completion token."""
-        return self._quadratic(np.ones(len(self.gradient_tokens), dtype=bool))
+        return self.of_groups(np.arange(len(self.gradient_tokens)))
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -77,52 +69,17 @@ class GaussNewton:
 
     def by_layer(self) -> BlockQuadratic:
         """One block per transformer block, ascending; the modules of a layer are merged."""
-        return self._merged(self.quadratic)
+        return self.quadratic.regroup(self.layers)
 
     def damped(self, damping: float) -> "GaussNewton":
         """The same measurement with another damping, which stays on record."""
         return replace(self, damping=damping)
 
-    def jackknife(
-        self, function: Callable[[BlockQuadratic], float], *, by_layer: bool = False
-    ) -> Estimate:
-        """Value of ``function`` and its standard error, leaving out one group at a time.
-
-        Raises
-        ------
-        InputError
-            With fewer than three groups that hold sequences.
-        """
-        used = np.flatnonzero((self.gradient_tokens > 0) & (self.curvature_tokens > 0))
-        n = len(used)
-        if n < 3:
-            raise InputError(f"the jackknife needs at least 3 groups of sequences, got {n}")
-
-        def evaluate(quadratic: BlockQuadratic) -> float:
-            return float(function(self._merged(quadratic) if by_layer else quadratic))
-
-        left_out: list[float] = []
-        for group in used:
-            kept = np.ones(len(self.gradient_tokens), dtype=bool)
-            kept[group] = False
-            left_out.append(evaluate(self._quadratic(kept)))
-        spread = float(np.sum((np.asarray(left_out) - np.mean(left_out)) ** 2))
-        return Estimate(evaluate(self.quadratic), float(np.sqrt((n - 1) / n * spread)))
-
-    def _quadratic(self, kept: Any) -> BlockQuadratic:
+    def of_groups(self, kept: IntArray) -> BlockQuadratic:
+        """The quadratic of these groups of sequences alone."""
         g = self.gradient_sums[kept].sum(axis=0) / self.gradient_tokens[kept].sum()
         H = self.curvature_sums[kept].sum(axis=0) / self.curvature_tokens[kept].sum()
         return BlockQuadratic(g, H + self.damping * np.eye(len(g)), self.sizes)
-
-    def _merged(self, quadratic: BlockQuadratic) -> BlockQuadratic:
-        layer_of = np.repeat(self.layers, self.sizes)
-        order = np.argsort(layer_of, kind="stable")
-        _, sizes = np.unique(layer_of, return_counts=True)
-        return BlockQuadratic(
-            quadratic.gradient[order],
-            quadratic.curvature[np.ix_(order, order)],
-            tuple(int(size) for size in sizes),
-        )
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file with a manifest, atomically."""

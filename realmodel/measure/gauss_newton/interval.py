@@ -9,7 +9,8 @@ import numpy as np
 from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from realmodel.measure.gauss_newton.products import GaussNewtonProducts
 from realmodel.measure.gauss_newton.tangents import check_attention
-from realmodel.measure.statistics import Statistics
+from realmodel.measure.measurement import Measurement
+from realmodel.measure.random_subset import random_groups
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint, model_of
 from realmodel.model.modules import AdaptedModule
@@ -54,7 +55,7 @@ class LayersInterval:
 def layers_interval(
     checkpoint_or_model: Checkpoint | Any,
     encoded: Sequence[EncodedExample],
-    statistics: Statistics,
+    statistics: Measurement,
     layers: Sequence[int],
     *,
     damping: float = 1.0,
@@ -99,7 +100,8 @@ def layers_interval(
     if lacking or not wanted:
         raise InputError(f"layers {sorted(lacking or wanted)} hold no measured module")
     space = _WhitenedSpace(statistics, modules, ridge)
-    products = GaussNewtonProducts(model, encoded, modules, batch_size=batch_size, groups=groups)
+    labels = random_groups(len(encoded), groups, statistics.options.seed)
+    products = GaussNewtonProducts(model, encoded, modules, batch_size=batch_size, labels=labels)
     halves = [statistics.half_gradients(module.name) for module in modules]
     first, second = (space.whiten([half[side] for half in halves]) for side in (0, 1))
     krylov = _Krylov(space, products, damping)
@@ -126,7 +128,7 @@ class _WhitenedSpace:
     """Between weight changes (m, d) per module and one vector in the Kronecker metric."""
 
     def __init__(
-        self, statistics: Statistics, modules: Sequence[AdaptedModule], ridge: float
+        self, statistics: Measurement, modules: Sequence[AdaptedModule], ridge: float
     ) -> None:
         self.modules = tuple(modules)
         groups = dict.fromkeys(module.input_group for module in modules)
@@ -174,7 +176,7 @@ class _Krylov:
         total: Array = parts.sum(axis=0) / self.products.group_tokens.sum()
         return total + self.damping * vector
 
-    def standard_error(self, space: _WhitenedSpace, statistics: Statistics) -> float:
+    def standard_error(self, space: _WhitenedSpace, statistics: Measurement) -> float:
         """Leave out one group of the curvature's and of the gradient's sequences at a time."""
         size, groups = len(self.basis), self.products.groups
         T = np.zeros((groups, size, size))

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from realmodel.measure.gauss_newton.directions import Directions, chosen
 from realmodel.measure.gauss_newton.gauss_newton import GaussNewton
 from realmodel.measure.gauss_newton.scores import sequence_scores
-from realmodel.measure.statistics.collect import Progress
+from realmodel.measure.one_pass import Progress
+from realmodel.measure.random_subset import random_groups, random_order
 from realmodel.measure.statistics.measuring import measuring
 from realmodel.measure.statistics.plan import PlannedBatch, data_digest, plan_batches
 from realmodel.model.activation import fused_activations
@@ -37,10 +37,12 @@ class Streaming:
     batch_size, padding_side, work_dir, save_every, progress
         As in :func:`realmodel.measure.statistics.collect_statistics`.
     curvature_sequences
-        Take the curvature on about this many sequences, see :func:`curvature_places`; all when
-        None.
+        Take the curvature on this many sequences, drawn at random; all when None.
     groups
-        Groups of sequences whose sums are kept for the jackknife.
+        Random groups of sequences whose sums are kept for the jackknife; no more than there are
+        sequences behind the curvature.
+    seed
+        Of both.
     """
 
     batch_size: int
@@ -50,6 +52,7 @@ class Streaming:
     work_dir: str | Path | None
     save_every: int
     progress: Progress | None
+    seed: int
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "groups", "save_every"):
@@ -81,12 +84,15 @@ def measure(
     encoded = [encoded[place] for place in kept]
     if not encoded:
         raise InputError("no sequence is left to measure the directions on")
-    groups, size, side = streaming.groups, streaming.batch_size, streaming.padding_side
-    among = curvature_places(len(encoded), streaming.curvature_sequences, groups)
-    wanted = len(among)
+    size, side, seed = streaming.batch_size, streaming.padding_side, streaming.seed
+    wanted = min(streaming.curvature_sequences or len(encoded), len(encoded))
+    # Cut from one random order, so that every group has its share of both.
+    groups = min(streaming.groups, wanted)
+    among = set(random_order(len(encoded), seed)[:wanted])
+    labels = random_groups(len(encoded), groups, seed)
     shard = processes.place()
     slope_plan, bend_plan = (
-        plan_batches(encoded, groups=groups, batch_size=rows, shard=shard, among=places)
+        plan_batches(encoded, labels=labels, batch_size=rows, shard=shard, among=places)
         for places, rows in ((None, size), (among, curvature_batch(size, model.device.type)))
     )
     saved = None
@@ -95,7 +101,7 @@ def measure(
         identity = {
             "model": digest,
             "data": data,
-            "options": [groups, size, wanted, side, *shard, *map(str, metadata.values())],
+            "options": [groups, size, wanted, side, seed, *shard, *map(str, metadata.values())],
             "directions": _digest(directions),
         }
         saved = SavedRun(Path(streaming.work_dir) / f"{name}.safetensors", identity)
@@ -111,7 +117,7 @@ def measure(
                 sums["curvature_sums"][planned.group] += curvature(model, batch, directions).cpu()
                 sums["curvature_tokens"][planned.group] += tokens
             else:
-                (scores,), loss = sequence_scores(model, batch, directions)
+                scores, loss = sequence_scores(model, batch, directions)
                 sums["gradient_sums"][planned.group] += scores.sum(dim=0)
                 sums["gradient_tokens"][planned.group] += tokens
                 sums["loss"] += loss
@@ -144,26 +150,6 @@ def measure(
     )
 
 
-def curvature_places(count: int, wanted: int | None, groups: int) -> set[int]:
-    """Places of the sequences that the curvature is taken on, spread evenly.
-
-    Every group gets as many as every other and at least one: the jackknife leaves whole groups
-    out, of the gradient and of the curvature together.
-
-    Examples
-    --------
-    >>> sorted(curvature_places(9, 4, groups=2))
-    [0, 1, 6, 7]
-    >>> sorted(curvature_places(5, 1, groups=2)), len(curvature_places(5, None, groups=2))
-    ([0, 1], 5)
-    """
-    if wanted is None or wanted >= count:
-        return set(range(count))
-    rows = np.linspace(0, max(1, count // groups) - 1, max(1, round(wanted / groups)))
-    places = {int(row) * groups + group for row in rows.round() for group in range(groups)}
-    return {place for place in places if place < count}
-
-
 def curvature_batch(batch_size: int, device: str) -> int:
     """Sequences per forward-mode pass: the directions fill a processor already, padding costs.
 
@@ -193,7 +179,8 @@ def _evaluated(count: int, data: str, directions: Directions) -> tuple[list[int]
         return everything, "other data"
     if directions.half is None:
         return everything, "same sequences: the gain is overstated"
-    other = [place for place in everything if place % directions.groups % 2 != directions.half]
+    group = random_groups(count, directions.groups, directions.seed)
+    other = [place for place in everything if group[place] % 2 != directions.half]
     return other, "other half"
 
 

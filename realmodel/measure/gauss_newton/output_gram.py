@@ -2,7 +2,7 @@
 
 import torch
 
-from realmodel.measure.gauss_newton.tangents import Head
+from realmodel.measure.head import Head
 
 ELEMENTS = 1 << 24
 """Largest temporary, in numbers."""

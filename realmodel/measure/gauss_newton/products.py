@@ -26,6 +26,11 @@ class GaussNewtonProducts:
     ``H V = 1/N sum_t J_t'(diag p_t - p_t p_t') J_t V`` over completion tokens: one forward-mode
     pass for ``J V`` and one backward pass for ``J'``.
 
+    Parameters
+    ----------
+    labels
+        The group of each sequence, ``0 .. groups - 1``.
+
     Attributes
     ----------
     modules
@@ -41,12 +46,12 @@ class GaussNewtonProducts:
         modules: Sequence[AdaptedModule],
         *,
         batch_size: int,
-        groups: int = 1,
+        labels: Sequence[int],
     ) -> None:
         self.model, self.encoded, self.modules = model, encoded, tuple(modules)
-        self.batch_size, self.groups = batch_size, groups
-        self._plan = plan_batches(encoded, groups=groups, batch_size=batch_size)
-        self.group_tokens = np.zeros(groups)
+        self.batch_size, self.groups = batch_size, max(labels) + 1
+        self._plan = plan_batches(encoded, labels=labels, batch_size=batch_size)
+        self.group_tokens = np.zeros(self.groups)
         for planned in self._plan:
             self.group_tokens[planned.group] += sum(
                 encoded[place].num_completion_tokens for place in planned.indices

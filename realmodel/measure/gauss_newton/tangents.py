@@ -2,60 +2,22 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.func import jvp, vmap
 
 from realmodel.measure.gauss_newton.directions import Directions
+from realmodel.measure.head import Head, stopped_at
 from realmodel.measure.statistics.completion_logits import completion_logits
 from realmodel.model.activation import fused_activations
 from realmodel.model.batches import Batch
-from realmodel.model.forward import accepted
 from realmodel.model.modules import AdaptedModule
 from theory import InputError
 
 Change = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From a module's input (b, t, d) and its output (b, t, m) to its changed output."""
-
-
-@dataclass(frozen=True)
-class Head:
-    """Where tangents stop: before a linear head ``W`` (V, w), or after the head (no weight)."""
-
-    weight: torch.Tensor | None = None
-    bias: torch.Tensor | None = None
-
-    @classmethod
-    def of(cls, model: Any) -> "Head":
-        """The linear head, where the logits are what it returns and nothing is done to them."""
-        head = model.get_output_embeddings()
-        if not isinstance(head, nn.Linear):
-            return cls()
-        returned: list[torch.Tensor] = []
-        handle = head.register_forward_hook(lambda _, __, output: returned.append(output.clone()))
-        try:
-            with torch.no_grad():
-                ids = torch.zeros(1, 2, dtype=torch.int64, device=model.device)
-                logits = model(input_ids=ids, **accepted(model, use_cache=False)).logits
-        finally:
-            handle.remove()
-        same = len(returned) == 1 and torch.equal(returned[0], logits)
-        return cls(head.weight, head.bias) if same else cls()
-
-    def like(self, values: torch.Tensor) -> "Head":
-        """The same head in the arithmetic and on the device of ``values``."""
-        parts = (self.weight, self.bias)
-        return Head(*(None if part is None else part.to(values) for part in parts))
-
-    def logits(self, outputs: torch.Tensor) -> torch.Tensor:
-        """Logits (n, V) from the values (n, w) at which tangents stop."""
-        if self.weight is None:
-            return outputs
-        return nn.functional.linear(outputs, self.weight, self.bias)
 
 
 def check_attention(model: Any) -> None:
@@ -113,23 +75,6 @@ def changed(model: Any, changes: dict[str, Change]) -> Generator[None]:
             handle = model.get_submodule(name).register_forward_hook(hook(change))
             stack.callback(handle.remove)
         yield
-
-
-@contextmanager
-def stopped_at(model: Any, head: Head) -> Generator[None]:
-    """Within this context, the model returns what enters a linear head instead of logits."""
-    if head.weight is None:
-        yield
-        return
-    module = model.get_output_embeddings()
-    original = module.__dict__.get("forward")
-    module.forward = lambda hidden: hidden
-    try:
-        yield
-    finally:
-        del module.forward
-        if original is not None:
-            module.forward = original
 
 
 def tangents(

@@ -34,33 +34,31 @@ class PlannedBatch:
 def plan_batches(
     encoded: Sequence[EncodedExample],
     *,
-    groups: int,
+    labels: Sequence[int],
     batch_size: int,
     shard: tuple[int, int] = (0, 1),
     among: Collection[int] | None = None,
 ) -> tuple[PlannedBatch, ...]:
     """Batches of one group each, sequences of similar length together.
 
-    Sequence i belongs to group ``i % groups`` and to shard ``(i // groups) % shards``, so that
-    shards hold all groups and add up. With ``among``, only these places take part.
+    Sequence i belongs to group ``labels[i]``; shards take turns within each group, so that they
+    hold all groups and add up. With ``among``, only these places take part.
 
     Examples
     --------
     >>> ten = [EncodedExample((1,) * (i + 2), (1,) * (i + 2), "") for i in range(10)]
-    >>> [(b.group, b.indices) for b in plan_batches(ten, groups=2, batch_size=3)]
+    >>> half = [0, 1] * 5
+    >>> [(b.group, b.indices) for b in plan_batches(ten, labels=half, batch_size=3)]
     [(0, (0, 2, 4)), (0, (6, 8)), (1, (1, 3, 5)), (1, (7, 9))]
-    >>> [(b.group, b.indices) for b in plan_batches(ten, groups=2, batch_size=3, among={4, 5, 6})]
-    [(0, (4, 6)), (1, (5,))]
+    >>> [b.indices for b in plan_batches(ten, labels=half, batch_size=3, among={4, 5, 6})]
+    [(4, 6), (5,)]
     """
     index, shards = shard
     plan: list[PlannedBatch] = []
-    for group in range(groups):
-        members = [
-            i
-            for i in range(group, len(encoded), groups)
-            if (i // groups) % shards == index and (among is None or i in among)
-        ]
-        members.sort(key=lambda i: len(encoded[i].input_ids))
+    for group in range(max(labels, default=-1) + 1):
+        own = [place for place, label in enumerate(labels) if label == group]
+        members = [place for place in own[index::shards] if among is None or place in among]
+        members.sort(key=lambda place: len(encoded[place].input_ids))
         for start in range(0, len(members), batch_size):
             plan.append(PlannedBatch(group, tuple(members[start : start + batch_size])))
     return tuple(plan)

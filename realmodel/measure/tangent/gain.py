@@ -1,16 +1,16 @@
 """What a budget of Adam steps gains in the whole space that LoRA reaches.
 
 Every direction of the factors is kept (not k per module), the curvature is the Gauss-Newton
-matrix estimated from sampled labels, ``F = S'S`` with one row of ``S`` per sequence, and the
-optimiser enters twice: Adam divides each coordinate's gradient by ``sqrt(v)``, so the flow is
-``theta' = -P (g + F theta)`` with ``P = diag(v)^{-1/2}``; and a schedule of learning rates
+matrix estimated from sampled labels, ``F = S'S`` with one row of ``S`` per draw of each sequence,
+and the optimiser enters twice: Adam divides each coordinate's gradient by ``sqrt(v)``, so the flow
+is ``theta' = -P (g + F theta)`` with ``P = diag(v)^{-1/2}``; and a schedule of learning rates
 ``eta_t`` lasts ``tau = sum eta_t``. With eigenpairs ``(w_i, x_i)`` of ``P^{1/2} F P^{1/2}`` and
 ``c_i = x_i'P^{1/2} g`` (docs/theory.md 4c, in continuous time)
 
     gain(tau) = sum_i c_i^2 (1 - exp(-2 tau w_i)) / (2 w_i),    c_i^2 tau where w_i = 0.
 
-All of it follows from ``S P S'`` (n, n), ``S P g`` and ``g'P g``, and each of these is a sum over
-layers: so any set of layers costs one eigendecomposition of size n, whatever the model's size.
+All of it follows from ``S P S'`` (D n, D n), ``S P g`` and ``g'P g``, and each of these is a sum
+over layers: any set of layers costs one eigendecomposition of size D n, whatever the model's size.
 """
 
 import itertools
@@ -20,9 +20,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realmodel.measure.tangent.kernel import LayerKernel
+from realmodel.measure.tangent.kernel import Kernel
 from theory import InputError
 from theory.arrays import Array, Float64
+
+ROUNDING = 1e-7
+"""Eigenvalues this small, relative to the largest, are rounding of rows in single precision.
+
+What they hold falls at its first-order rate, which is the limit of a small eigenvalue anyway.
+"""
 
 EXHAUSTIVE_UP_TO = 2000
 """Sets that are all evaluated; beyond that the pick is greedy."""
@@ -34,7 +40,7 @@ class TangentGain:
 
     Parameters
     ----------
-    kernels : mapping of int to LayerKernel
+    kernels : mapping of int to Kernel
         By block index.
     tokens : (n,) array
         Completion tokens of each sequence.
@@ -42,13 +48,13 @@ class TangentGain:
         ``tau``, the sum of the learning rates.
     """
 
-    kernels: Mapping[int, LayerKernel]
+    kernels: Mapping[int, Kernel]
     tokens: Float64[Array, " n"]
     time: float
 
     def joined(
         self, layers: Sequence[int]
-    ) -> tuple[Float64[Array, "n n"], Float64[Array, " n"], float]:
+    ) -> tuple[Float64[Array, "s s"], Float64[Array, " s"], float]:
         """``S P S'``, ``S P g`` and ``g'P g`` of a set of layers: sums over its layers."""
         chosen = [self.kernels[layer] for layer in layers]
         return (
@@ -61,7 +67,7 @@ class TangentGain:
         """Gain in nats per completion token."""
         kernel, projection, square = self.joined(layers)
         w, V = np.linalg.eigh(kernel)
-        kept = w > len(w) * np.finfo(float).eps * w[-1]
+        kept = w > ROUNDING * w[-1]
         w, c2 = w[kept], np.square(V[:, kept].T @ projection) / w[kept]
         # What no sampled gradient sees has no curvature here and falls at its first-order rate.
         flat = max(square - float(c2.sum()), 0.0)

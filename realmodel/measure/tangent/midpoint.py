@@ -7,64 +7,59 @@ midpoint knows both factors' moves, where the tangent at the start (``B_0 = 0``)
 where it starts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
-from realmodel.measure.statistics.plan import PlannedBatch
+from realmodel.measure.one_pass import ROWS, one_pass
 from realmodel.measure.tangent.adam import inverse_root, second_moment
 from realmodel.measure.tangent.factors import LoraFactors
-from realmodel.measure.tangent.gradients import batch_gradients
 from realmodel.model.batches import EncodedExample
-from realmodel.runs import processes
+from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.model.modules import AdaptedModule
 
 
 def midpoint(
     model: Any,
     encoded: Sequence[EncodedExample],
-    plan: Sequence[PlannedBatch],
-    start: LoraFactors,
+    modules: Sequence[AdaptedModule],
+    protocol: FinetuneOptions,
     *,
-    batch_size: int,
-    time: float,
-    progress: Callable[[int], None] = lambda done: None,
+    start: LoraFactors | None = None,
+    rows: int = ROWS,
+    batch_size: int = 8,
 ) -> LoraFactors:
-    """Half of Adam's straight step from ``start``: ``-time / 2 * g / sqrt(v)``.
-
-    One forward and backward pass over the sequences; only sums are kept.
+    """Half of Adam's straight step: ``-time / 2 * g / sqrt(v)``, by one forward and backward pass.
 
     Parameters
     ----------
-    model : causal language model
+    model : Checkpoint or causal language model
         Left as it was.
-    encoded, plan
-        The sequences, and the batches that this process runs.
-    start : LoraFactors
-        ``B`` zero: ``A`` has no gradient then, and stays.
-    batch_size : int
-        Sequences a step of the run.
-    time : float
-        Sum of the learning rates.
+    encoded, modules, protocol, rows, batch_size
+        As in :func:`realmodel.measure.one_pass.one_pass`.
+    start : LoraFactors, optional
+        ``B`` zero: ``A`` has no gradient then, and stays. As drawn by default.
     """
-    total = {layer: torch.zeros(start.size(layer), dtype=torch.float64) for layer in start.layers}
-    squares = {layer: torch.zeros_like(values) for layer, values in total.items()}
-    for done, planned in enumerate(plan, start=1):
-        batch = planned.padded(encoded, "right", model.device)
-        for layer, rows in batch_gradients(model, batch, start)[0].items():
-            total[layer] += rows.double().sum(dim=0)
-            squares[layer] += rows.double().square().sum(dim=0)
-        progress(done)
-    if processes.active():
-        processes.sum_over_processes([*total.values(), *squares.values()])
-    count = len(encoded)
-    tokens = sum(example.num_completion_tokens for example in encoded) / count
-    steps = {}
-    for layer in start.layers:
-        mean = total[layer].numpy() / count
-        variance = np.maximum(squares[layer].numpy() / count - np.square(mean), 0.0)
-        g = mean / tokens
-        v = second_moment(g, variance, batch_size, tokens)
-        steps[layer] = -0.5 * time * g * inverse_root(v, 0.5)
+    start = start or LoraFactors.drawn(modules, protocol)
+    seen = one_pass(
+        model,
+        encoded,
+        modules,
+        protocol=protocol,
+        factors=start,
+        groups=0,
+        draws=0,
+        rows=rows,
+        batch_size=batch_size,
+        shard=(0, 1),  # a single shard keeps its rows
+    )
+    tokens = torch.tensor(seen.row_tokens, dtype=torch.float64)
+    steps: dict[str, torch.Tensor] = {}
+    for module in modules:
+        D = seen.sums[f"data/{module.name}"].double()
+        g = D.sum(dim=0) / tokens.sum()
+        variance = D.var(dim=0, correction=0)
+        v = second_moment(g, variance, protocol.batch_size, float(tokens.mean()))
+        steps[module.name] = -0.5 * protocol.time * g * inverse_root(v, 0.5)
     return start.moved(steps)

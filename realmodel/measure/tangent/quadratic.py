@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from realmodel.measure.random_subset import random_groups
 from realmodel.measure.replicates import Replicates
 from realmodel.measure.tangent.gain import TangentGain
-from realmodel.measure.tangent.kernel import LayerKernel
+from realmodel.measure.tangent.kernel import Kernel
 from realmodel.measure.tangent.responses import principal_responses
 from theory import BlockQuadratic
 from theory.arrays import Array, Float64, IntArray
@@ -49,8 +50,10 @@ def tangent_quadratic(gain: TangentGain, *, responses: int = RESPONSES) -> Block
     return _Coordinates.of(gain, responses).quadratic(np.arange(len(gain.tokens)))
 
 
-def tangent_replicates(gain: TangentGain, *, responses: int = RESPONSES) -> Replicates | None:
-    """The same, in the same coordinates, with one group of sequences left out at a time.
+def tangent_replicates(
+    gain: TangentGain, *, responses: int = RESPONSES, seed: int = 0
+) -> Replicates | None:
+    """The same, in the same coordinates, with one random group of sequences left out at a time.
 
     Coordinates and Adam's scaling stay those of all sequences, as the directions of the
     Gauss-Newton model do. ``None`` with fewer than three sequences.
@@ -60,10 +63,8 @@ def tangent_replicates(gain: TangentGain, *, responses: int = RESPONSES) -> Repl
     if groups < 3:
         return None
     coordinates = _Coordinates.of(gain, responses)
-    left = [
-        coordinates.quadratic(np.flatnonzero(np.arange(count) % groups != group))
-        for group in range(groups)
-    ]
+    label = np.array(random_groups(count, groups, seed))
+    left = [coordinates.quadratic(np.flatnonzero(label != group)) for group in range(groups)]
     return Replicates(
         np.stack([quadratic.gradient for quadratic in left]),
         np.stack([quadratic.curvature for quadratic in left]),
@@ -73,9 +74,11 @@ def tangent_replicates(gain: TangentGain, *, responses: int = RESPONSES) -> Repl
 
 @dataclass(frozen=True)
 class _Coordinates:
-    """Rows are sequences: ``images' images`` is the curvature, ``slopes`` sum to the gradient."""
+    """``images' images`` is the curvature, a row for each draw of each sequence; ``slopes``, a row
+    for each sequence, sum to the gradient.
+    """
 
-    images: Float64[Array, "n p"]
+    images: Float64[Array, "s p"]
     slopes: Float64[Array, "n p"]
     sizes: tuple[int, ...]
     tokens: Float64[Array, " n"]
@@ -96,12 +99,13 @@ class _Coordinates:
 
     def quadratic(self, kept: IntArray) -> BlockQuadratic:
         tokens, share = self.tokens[kept].sum(), self.tokens.sum() / self.tokens[kept].sum()
-        J = self.images[kept]
+        n = len(self.tokens)
+        J = self.images.reshape(-1, n, self.images.shape[1])[:, kept].reshape(-1, sum(self.sizes))
         curvature = share * (J.T @ J) + self.ridge * np.eye(J.shape[1])
         return BlockQuadratic(self.slopes[kept].sum(axis=0) / tokens, curvature, self.sizes)
 
 
-def _layer(own: LayerKernel, Y: Float64[Array, "n k"]) -> tuple[Array, Array]:
+def _layer(own: Kernel, Y: Float64[Array, "s k"]) -> tuple[Array, Array]:
     """Images and slopes of an orthonormal basis of the span of ``S_l'Y`` and ``g_l``."""
     cross = Y.T @ own.projection
     square = np.array([[own.square]])
@@ -109,7 +113,7 @@ def _layer(own: LayerKernel, Y: Float64[Array, "n k"]) -> tuple[Array, Array]:
     # Unit diagonal first: a direction is dropped for its angle to the others, not for its length.
     length = np.sqrt(np.maximum(np.diag(gram), 0.0))
     if not length.any():  # A layer without a gradient is a block that gains nothing.
-        return np.zeros((len(Y), 1)), np.zeros((len(Y), 1))
+        return np.zeros((len(Y), 1)), np.zeros((len(own.slopes), 1))
     unit = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
     w, U = np.linalg.eigh(gram * np.outer(unit, unit))
     kept = w > 1e-10 * w[-1]

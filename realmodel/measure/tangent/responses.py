@@ -9,16 +9,16 @@ RANDOM_SETS = 3
 """Random sets per layer, of all sizes."""
 
 
-def principal_responses(gain: TangentGain, ridge: float, count: int) -> Float64[Array, "n k"]:
+def principal_responses(gain: TangentGain, ridge: float, count: int) -> Float64[Array, "s k"]:
     """Orthonormal directions that hold the responses of many sets of layers, at most ``count``.
 
     The response of a set is ``(sum S_m P S_m' + ridge)^{-1} sum S_m P g_m`` over its layers. The
     sets are single layers, all layers, all but one, and random ones from a fixed seed.
     """
-    n = len(gain.tokens)
+    layers = sorted(gain.kernels)
+    n = len(gain.kernels[layers[0]].curvature)
     if count >= n:
         return np.eye(n)
-    layers = sorted(gain.kernels)
     sets = [[layer] for layer in layers] + [layers]
     sets += [[other for other in layers if other != layer] for layer in layers]
     rng = np.random.default_rng(0)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from realmodel.bench.operations import count_operations
+from realmodel.bench.run import random_examples
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel
 from typer.testing import CliRunner
@@ -12,9 +14,7 @@ from typer.testing import CliRunner
 from realmodel.bench import models
 from realmodel.bench.__main__ import application
 from realmodel.bench.models import Size, random_model
-from realmodel.bench.operations import count_operations
 from realmodel.bench.peak_memory import peak_memory
-from realmodel.bench.run import random_examples
 from realmodel.measure.statistics import collect_statistics
 from realmodel.model.batches import batches, completion_loss
 from realmodel.model.modules import find_modules

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
 
 from realmodel.card.block_statistics import (
     BlockStatistics,
     block_statistics,
     cross_fitted,
-    steps_to,
+    singular_values,
 )
+from realmodel.card.moment_spectrum import MomentSpectrum, extreme_eigenvalues
+from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from theory.arrays import Array
 from theory.hardness.cross_fit import cross_fitted_norm
 from theory.hardness.spectrum import Spectrum
@@ -27,9 +30,12 @@ def example(seed: int, m: int = 4, d: int = 6) -> tuple[Array, Array, Array]:
 
 
 def block(sums: Array, sigma: Array, gamma: Array, group: str = "h") -> BlockStatistics:
-    spectra = Spectrum.from_moment(sigma, 0.1), Spectrum.from_moment(gamma, 0.2)
-    mean = sums.sum(axis=0) / TOKENS.sum()
-    return block_statistics(mean, *spectra, group, 2, sums)[0]
+    F, E = (
+        inverse_factor(moment, ridge * len(moment) / np.trace(moment))  # ridges 0.1 and 0.2
+        for moment, ridge in ((sigma, 0.1), (gamma, 0.2))
+    )
+    spectra = {group: MomentSpectrum.of(sigma, F)}
+    return block_statistics(torch.from_numpy(sums), int(TOKENS.sum()), F, E, spectra, 2)[0]
 
 
 def test_a_module_against_the_dense_inverse() -> None:
@@ -45,7 +51,6 @@ def test_a_module_against_the_dense_inverse() -> None:
 def test_the_gram_matrix_gives_the_cross_fit_of_the_theory() -> None:
     sums, sigma, gamma = example(1)
     own = block(sums, sigma, gamma)
-    assert own.gram is not None
     fit = cross_fitted_norm(sums, TOKENS, sigma, gamma, ridge=0.1, output_ridge=0.2)
     value, error = cross_fitted(own.gram, TOKENS)
     assert value == pytest.approx(fit.squared_norm, rel=1e-9)
@@ -76,7 +81,6 @@ def test_a_union_is_the_block_diagonal_module() -> None:
         "effective_rank",
         "condition_number",
         "noise_amplification",
-        "steps_to_90",
     ):
         assert getattr(union, name) == pytest.approx(getattr(expected, name), rel=1e-8), name
 
@@ -88,16 +92,60 @@ def test_a_shared_input_counts_once() -> None:
     assert pair.residual == pytest.approx(2 * block(sums, sigma, gamma).residual)
 
 
-def test_steps_against_gradient_descent() -> None:
-    sums, sigma, gamma = example(5)
-    own = block(sums, sigma, gamma)
-    G, S = sums.sum(axis=0) / TOKENS.sum(), sigma + 0.1 * np.eye(6)
-    full = 0.5 * np.trace(G @ np.linalg.solve(S, G.T))
-    A, eta, steps = np.zeros_like(G), 1 / np.linalg.eigvalsh(S)[-1], 0
-    while -np.sum(G * A) - 0.5 * np.trace(A @ S @ A.T) < 0.9 * full:
-        A -= eta * (G + A @ S)
-        steps += 1
-    assert steps_to(own.slopes, 0.9) == steps
+@pytest.mark.parametrize("d", [5, 300])
+@pytest.mark.parametrize("decay", [1.0, 1e-3, 1e-6])
+def test_a_spectrum_without_its_eigenvalues_is_that_of_all(d: int, decay: float) -> None:
+    """Both sides of the width where Lanczos takes over, flat and crowded at the lower end."""
+    rng = np.random.default_rng(7)
+    Q, _ = np.linalg.qr(rng.normal(size=(d, d)))
+    sigma = (Q * np.geomspace(1.0, decay, d)) @ Q.T
+    sigma = (sigma + sigma.T) / 2
+    exact, ridge = np.linalg.eigvalsh(sigma), 1e-3
+    own = MomentSpectrum.of(sigma, inverse_factor(sigma, ridge))
+    full = Spectrum.from_moment(sigma, ridge * np.trace(sigma) / d)
+    # Lanczos was asked for a residual of 1e-4; the ends are where they are to that.
+    assert own.largest == pytest.approx(exact[-1], rel=1e-3)
+    assert own.smallest == pytest.approx(exact[0], rel=1e-3)
+    assert own.energy == pytest.approx(full.energy, rel=1e-10)
+    assert own.effective_rank == pytest.approx(full.effective_rank, rel=1e-10)
+    assert own.noise_amplification == pytest.approx(full.noise_amplification, rel=1e-8)
+
+
+@pytest.mark.parametrize("d", [6, 300])
+def test_a_singular_moment_has_no_condition_number(d: int) -> None:
+    X = np.random.default_rng(8).normal(size=(d // 2, d))
+    assert extreme_eigenvalues(X.T @ X)[0] == 0.0
+
+
+def test_a_factor_of_a_singular_moment_need_not_be_triangular() -> None:
+    sums, sigma, gamma = example(9)
+    sigma[0], sigma[:, 0], sums[..., 0] = 0.0, 0.0, 0.0
+    F, E = inverse_factor(sigma, 0.0), inverse_factor(gamma, 0.0)
+    assert np.tril(F, -1).any()
+    spectra = {"h": MomentSpectrum.of(sigma, F)}
+    own, _ = block_statistics(torch.from_numpy(sums), int(TOKENS.sum()), F, E, spectra, 2)
+    G = sums.sum(axis=0) / TOKENS.sum()
+    expected = np.trace(G @ np.linalg.pinv(sigma, hermitian=True) @ G.T)
+    assert own.activation == pytest.approx(expected)
+    assert own.measures(TOKENS).condition_number is None
+
+
+def test_the_singular_values_of_a_wide_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The randomised range finder keeps what matters, and repeats itself."""
+    rng = np.random.default_rng(9)
+    U, _ = np.linalg.qr(rng.normal(size=(300, 250)))
+    V, _ = np.linalg.qr(rng.normal(size=(250, 250)))
+    s = np.geomspace(1.0, 1e-3, 250)
+    matrix = torch.from_numpy((U * s) @ V.T)
+    exact = singular_values(matrix)
+    np.testing.assert_allclose(exact, s[:128], rtol=1e-8)
+    monkeypatch.setattr("realmodel.card.block_statistics.DENSE_UP_TO", 100)
+    state = torch.get_rng_state()
+    found = singular_values(matrix)
+    np.testing.assert_allclose(found, exact, rtol=1e-2)
+    assert (found <= exact * (1 + 1e-9)).all()
+    np.testing.assert_array_equal(singular_values(matrix.T), singular_values(matrix.T))
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_too_few_groups_give_a_reason_and_no_number() -> None:

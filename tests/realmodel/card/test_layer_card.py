@@ -12,7 +12,9 @@ from jsonschema import Draft202012Validator
 
 from realmodel import report
 from realmodel.card import LayerCard, Measures
+from realmodel.card.predictor import Predictor
 from realmodel.card.schema import parse_card, schema
+from realmodel.placement import place
 from realmodel.report.notes import notes
 from theory import BlockQuadratic, InputError
 
@@ -34,11 +36,10 @@ def test_the_schema_is_one_and_every_measure_is_in_it(card: LayerCard) -> None:
 
 def test_the_quadratic_can_be_rebuilt_from_plain_json(card: LayerCard) -> None:
     record = json.loads(card.to_json())["quadratic"]
-    quadratic = BlockQuadratic(
-        np.array(record["gradient"]), np.array(record["curvature"]), tuple(record["sizes"])
-    )
-    u, M = np.array(record["whitened_gradient"]), np.array(record["whitened_coupling"])
-    assert quadratic.gain() == pytest.approx(0.5 * u @ np.linalg.solve(np.eye(len(u)) + M, u))
+    g, H = np.array(record["gradient"]), np.array(record["curvature"])
+    quadratic = BlockQuadratic(g, H, tuple(record["sizes"]))
+    assert quadratic.gain() == pytest.approx(0.5 * g @ np.linalg.solve(H, g))
+    assert quadratic.coupling == pytest.approx(card.coupling.rho)
 
 
 def test_the_coupling_matrix_is_that_of_single_blocks(card: LayerCard) -> None:
@@ -56,11 +57,12 @@ def test_a_void_bound_is_null_with_a_reason(card: LayerCard) -> None:
 
 
 def test_the_replicates_give_the_jackknife_error(card: LayerCard) -> None:
-    assert card.replicates is not None
+    replicates = card.predictor().replicates
+    assert replicates is not None
     gains = np.array(
         [
             BlockQuadratic(g, H, card.quadratic.sizes).gain([2, 5])
-            for g, H in zip(card.replicates.gradients, card.replicates.curvatures, strict=True)
+            for g, H in zip(replicates.gradients, replicates.curvatures, strict=True)
         ]
     )
     count = len(gains)
@@ -80,7 +82,7 @@ def test_layers_off_the_card_are_refused(card: LayerCard) -> None:
 
 
 def test_sections_must_agree(card: LayerCard) -> None:
-    with pytest.raises(InputError, match="11 layers, 12 blocks"):
+    with pytest.raises(InputError, match="11 layers, 12 blocks of the gauss-newton model"):
         replace(card, layers=card.layers[:-1])
 
 
@@ -106,7 +108,7 @@ def _broken(record: dict[str, Any], change: str) -> str:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("newer", "version 99, this layercard reads up to 1: upgrade"),
+        ("newer", "version 99, this layercard reads up to 2: upgrade"),
         ("foreign", "is not a card"),
         ("missing", "'layers' is a required property"),
         ("word", "layers/0/gain"),
@@ -131,8 +133,9 @@ def test_a_card_that_is_not_there(tmp_path: Path) -> None:
 
 def test_replicates_of_another_card_are_refused(card: LayerCard, tmp_path: Path) -> None:
     card.save(tmp_path / "card.json")
-    assert card.replicates is not None
-    other = replace(card.replicates, gradients=2 * card.replicates.gradients)
+    replicates = card.predictor().replicates
+    assert replicates is not None
+    other = replace(replicates, gradients=2 * replicates.gradients)
     (tmp_path / "quadratic.npz").write_bytes(other.to_bytes())
     with pytest.raises(InputError, match="another card"):
         LayerCard.load(tmp_path / "card.json")
@@ -179,7 +182,9 @@ def test_a_card_with_a_tangent_model_goes_by_it(measured: LayerCard, tmp_path: P
     assert again.tangent is not None
     assert again.to_json() == measured.to_json()
     assert again.predictor() is again.tangent
-    assert again.predictor("gauss-newton").quadratic is again.quadratic
+    assert again.quadratic is again.tangent.quadratic
+    assert again.predictor("gauss-newton") is again.gauss_newton
+    assert again.coupling.rho == pytest.approx(again.tangent.quadratic.coupling)
     error = again.predictor().gain_error((0, 2))
     assert error is not None
     assert error > 0
@@ -191,21 +196,77 @@ def test_a_card_with_a_tangent_model_goes_by_it(measured: LayerCard, tmp_path: P
 
 def test_a_card_from_before_the_tangent_model_is_read(measured: LayerCard, tmp_path: Path) -> None:
     record = json.loads(measured.to_json())
-    del record["tangent"]
+    del record["tangent"], record["predictor"], record["coupling"]["additive_steps"]
+    record["version"] = 1
+    # What version 1 also held.
+    record["quadratic"] |= {
+        "layers": [0, 1, 2, 3],
+        "whitened_gradient": [],
+        "whitened_coupling": [],
+    }
     for row in (*record["layers"], *record["modules"]):
         del row["budget_gain"], row["budget_gain_error"]
+        row["steps_to_90"] = 3.0
     path = tmp_path / "card.json"
     path.write_text(json.dumps(record))
     old = LayerCard.load(path)
     assert old.predictor().name == "gauss-newton"
-    with pytest.raises(InputError, match="--predictor gauss-newton"):
+    assert old.additive_steps is None
+    with pytest.raises(InputError, match="choose the predictor 'gauss-newton'"):
         old.predictor("tangent")
+    for text in (old.to_markdown(), old.to_html()):
+        assert "Gauss-Newton model" in text
+    assert LayerCard.load(old.save(tmp_path / "again" / "card.json")).to_json() == old.to_json()
+
+
+def test_a_card_without_the_exact_curvature_does_everything(
+    measured: LayerCard, tmp_path: Path
+) -> None:
+    """Load, place, render: nothing but the prediction without a limit on steps is missing."""
+    plain = replace(measured, gauss_newton=None)
+    again = LayerCard.load(plain.save(tmp_path / "card.json"))
+    assert again.to_json() == plain.to_json()
+    assert json.loads(again.to_json())["quadratic"] is None
+    assert not (tmp_path / "quadratic.npz").exists()
+    assert again.coupling.rho == measured.coupling.rho
+    for text in (again.to_markdown(), again.to_html()):
+        assert "tangent model of 40 Adam steps" in text
+    with pytest.raises(InputError, match="measured on request alone"):
+        again.predictor("gauss-newton")
+    chosen = place(again, objective="gain", budget="2")
+    assert chosen.best.layers == place(measured, objective="gain", budget="2").best.layers
+    with pytest.raises(InputError, match="a card needs a quadratic model"):
+        replace(plain, tangent=None)
+
+
+def test_additive_steps_are_the_last_with_rho_below_one(measured: LayerCard) -> None:
+    """Against the coupling of runs of that many steps, from the curvature without its ridge."""
+    model = measured.tangent
+    assert model is not None
+    protocol = model.protocol
+    p = len(model.quadratic.gradient)
+    F = model.quadratic.curvature - np.eye(p) / (2 * protocol["time"])
+
+    def rho(steps: int, rate: float) -> float:
+        time = sum(rate * (1 - step / steps) for step in range(steps))
+        ridged = F + np.eye(p) / (2 * time)
+        return BlockQuadratic(model.quadratic.gradient, ridged, model.quadratic.sizes).coupling
+
+    for rate in (1e-2, 1e-4, 1e-5):
+        own = replace(model, protocol=protocol | {"learning_rate": rate})
+        steps = own.additive_steps
+        if steps is None:
+            assert rho(1 << 20, rate) < 1
+            continue
+        assert steps == 0 or rho(steps, rate) < 1
+        assert rho(steps + 1, rate) >= 1
+    assert Predictor("gauss-newton", model.quadratic).additive_steps is None
 
 
 def test_a_tangent_model_of_other_layers_is_refused(measured: LayerCard) -> None:
     assert measured.tangent is not None
     fewer = replace(measured.tangent, quadratic=measured.tangent.quadratic.restrict([0, 1]))
-    with pytest.raises(InputError, match="tangent model has 2 blocks, not 4"):
+    with pytest.raises(InputError, match="4 layers, 2 blocks of the tangent model"):
         replace(measured, tangent=fewer)
 
 
@@ -216,6 +277,6 @@ def test_a_promise_beyond_the_loss_is_called_void(measured: LayerCard) -> None:
     assert grown.gain() > measured.data["loss"] > quadratic.gain()
     boastful = replace(measured, tangent=replace(measured.tangent, quadratic=grown))
     for card, void in ((measured, False), (boastful, True)):
-        note = notes(card)[-1]
+        note = notes(card)[0]
         assert note.void == void
         assert ("more than the whole loss" in note.text) == void

@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, gpt2_folder: Path, task_fil
     checkpoint = shutil.copytree(gpt2_folder, home / "model")
     result = run(
         *("card", "--model", checkpoint, "--data", task_file, "--num-samples", 24),
-        *("--directions", 1, "--rank", 2, "--no-calibrate", "--output-dir", home / "out"),
+        *("--rank", 2, "--no-calibrate", "--output-dir", home / "out"),
     )
     assert result.exit_code == 0, result.output
     assert "gain alone" in result.stdout
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, gpt2_folder: Path, task_fil
 
 def test_the_card_is_written_in_every_form(folder: Path) -> None:
     names = sorted(path.name for path in (folder / "out").iterdir())
-    assert names == ["card.html", "card.json", "card.md", "quadratic.npz", "tangent.npz"]
+    assert names == ["card.html", "card.json", "card.md", "tangent.npz"]
     card = LayerCard.load(folder / "out" / "card.json")
     assert card.data["examples"] == 24
     assert card.data["source"].endswith("task.jsonl")
@@ -98,10 +98,10 @@ def test_bad_input_to_place(folder: Path, tmp_path: Path) -> None:
     refused("are not on the card", "place", card, "--layers", "2-7")
     refused("write indices and ranges", "place", card, "--layers", "top")
     refused("cannot read the card", "place", tmp_path / "none.json")
-    record = json.loads(card.read_text()) | {"version": 2}
+    record = json.loads(card.read_text()) | {"version": 3}
     newer = tmp_path / "newer.json"
     newer.write_text(json.dumps(record))
-    refused("is a card of version 2", "place", newer)
+    refused("is a card of version 3", "place", newer)
     refused("admits no layer", "place", card, "--objective", "memory", "--budget", "1B")
 
 
@@ -125,13 +125,13 @@ def test_bad_input_to_card(gpt2_folder: Path, task_file: Path, tmp_path: Path) -
 def test_an_estimate_runs_nothing(gpt2_folder: Path, task_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(
-        *("card", "--model", gpt2_folder, "--data", task_file, "--directions", 1),
-        *("--estimate", "--json", "--output-dir", out),
+        *("card", "--model", gpt2_folder, "--data", task_file, "--exact-curvature"),
+        *("--estimate", "--json", "--interval", "1-2", "--output-dir", out),
     )
     assert result.exit_code == 0, result.output
     stages = json.loads(result.stdout)["stages"]
     names = [stage["stage"] for stage in stages]
-    assert names == ["statistics", "directions", "Gauss-Newton", "tangent model"]
+    assert names == ["one pass", "costs", "profiles", "exact curvature", "intervals"]
     assert all(stage["seconds"] > 0 and stage["memory"] > 0 for stage in stages)
     assert not out.exists()
 
@@ -181,12 +181,13 @@ def test_intervals_of_whole_layers_go_onto_the_card(
     gpt2_folder: Path, task_file: Path, tmp_path: Path
 ) -> None:
     words = ("card", "--model", gpt2_folder, "--data", task_file, "--num-samples", 24)
-    words = (*words, "--directions", 1, "--rank", 2, "--no-calibrate", "--tangent-samples", 0)
+    words = (*words, "--rank", 2, "--no-calibrate", "--tangent-samples", 5)
     chosen = ("--interval", "1-2", "--interval", 3, "--interval-products", 3)
     result = run(*words, *chosen, "--output-dir", tmp_path)
     assert result.exit_code == 0, result.output
     card = LayerCard.load(tmp_path / "card.json")
-    assert card.tangent is None
+    assert card.gauss_newton is None
+    assert card.predictor().protocol["sequences"] == 5
     assert [interval["layers"] for interval in card.intervals] == [[1, 2], [3]]
     for interval in card.intervals:
         assert 0 < interval["lower"] <= interval["upper"]

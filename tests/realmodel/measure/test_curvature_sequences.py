@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realmodel.measure.gauss_newton import gauss_newton
+from realmodel.measure.gauss_newton import exact, gauss_newton
 from realmodel.measure.gauss_newton.directions import Directions
-from realmodel.measure.gauss_newton.measure import curvature_places
+from realmodel.measure.random_subset import random_subset
 from realmodel.model.modules import find_modules
 
 
@@ -20,7 +20,7 @@ def test_fewer_sequences_are_the_curvature_of_those_alone(make: Any, encoded: An
         {m.name: rng.standard_normal((2, m.out_features)) for m in modules},
         {m.name: rng.standard_normal((2, m.in_features)) for m in modules},
     )
-    places = sorted(curvature_places(len(encoded), 2, groups=2))
+    places = random_subset(len(encoded), 2, seed=0)
     assert len(places) == 2 < len(encoded)
     few = gauss_newton(model, encoded, modules, directions, groups=2, curvature_sequences=2)
     every = gauss_newton(model, encoded, modules, directions, groups=2)
@@ -33,9 +33,28 @@ def test_fewer_sequences_are_the_curvature_of_those_alone(make: Any, encoded: An
     assert not np.allclose(few.quadratic.curvature, every.quadratic.curvature, rtol=1e-3)
 
 
-@pytest.mark.parametrize(("count", "wanted", "groups"), [(48, 8, 16), (256, 64, 16), (7, 3, 2)])
-def test_every_group_gets_as_many(count: int, wanted: int, groups: int) -> None:
-    places = curvature_places(count, wanted, groups)
-    members = [sum(place % groups == group for place in places) for group in range(groups)]
-    assert len(set(members)) == 1
-    assert members[0] == max(1, round(wanted / groups))
+@pytest.mark.parametrize("wanted", [1, 2, 3, 8])
+def test_it_runs_as_many_as_it_says(
+    make: Any, encoded: Any, monkeypatch: pytest.MonkeyPatch, wanted: int
+) -> None:
+    """Two of two hundred were eight once: one for each group of the jackknife."""
+    model = make("gpt2")
+    modules = find_modules(model).modules[:1]
+    directions = Directions(
+        tuple(modules),
+        {m.name: np.ones((1, m.out_features)) for m in modules},
+        {m.name: np.ones((1, m.in_features)) for m in modules},
+    )
+    seen: list[int] = []
+    true = exact.tangents
+
+    def counted(model: Any, batch: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.extend(batch.sequence_index.tolist())
+        return true(model, batch, *args, **kwargs)
+
+    monkeypatch.setattr(exact, "tangents", counted)
+    ours = gauss_newton(model, encoded, modules, directions, curvature_sequences=wanted)
+    assert sorted(seen) == list(random_subset(len(encoded), wanted, seed=0))
+    # Every group of the jackknife holds some of them.
+    assert (ours.curvature_tokens > 0).all()
+    assert len(ours.curvature_tokens) == wanted

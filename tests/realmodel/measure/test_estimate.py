@@ -1,35 +1,152 @@
-"""Estimates follow the operation counts, and run without weights."""
+"""Estimates follow the operation counts and the bytes of a real pass, and run without weights."""
 
+import math
 from typing import Any
 
+import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
-from realmodel.measure.statistics import estimate_stages
+from realmodel.bench.card import random_examples
+from realmodel.card import CardOptions
+from realmodel.card.estimate import Machine, estimate_stages
+from realmodel.measure.head import Head
+from realmodel.measure.measurement import PassOptions
+from realmodel.measure.operations import count_operations
+from realmodel.measure.partition import Partition
+from realmodel.measure.seen import BatchView
+from realmodel.measure.statistics.measuring import measuring
+from realmodel.measure.statistics.plan import PlannedBatch
+from realmodel.measure.tangent.factors import LoraFactors
+from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
+
+SLOW = Machine(1e9, math.inf)
+"""Memory takes no time here, so that only operations do."""
 
 
 def test_counts_by_hand(make: Any, encoded: Any) -> None:
-    model = make("gpt2")
-    table = find_modules(model)
-    positions = sum(len(e.input_ids) for e in encoded)
+    """Operations of a padded pass, term by term."""
+    model, table = make("gpt2"), find_modules(make("gpt2"))
+    (stage, *_) = estimate_stages(
+        model, encoded, table.modules, CardOptions(rank=2, batch_size=1), machine=SLOW
+    )
+    positions = sum(len(e.input_ids) for e in encoded)  # single sequences: no padding
     tokens = sum(e.num_completion_tokens for e in encoded)
     weights = 2 * (8 * 24 + 8 * 8 + 8 * 32 + 32 * 8)
-    grams = 2 * (3 * 8**2 + 32**2)
-    stage = estimate_stages(model, encoded, table, output_moment="none", rate=1e9)[0]
-    by_hand = 4 * (weights * positions + 13 * 8 * tokens) + 2 * positions * (weights + grams)
-    assert stage.operations == by_hand
-    assert stage.seconds == by_hand / 0.5e9
+    body = sum(p.numel() for p in model.parameters()) - 13 * 8
+    attention = 2 * 2 * 2 * 8 * (positions / 11) / 2
+    inputs, outputs = (8, 8, 8, 32) * 2, (24, 8, 32, 8) * 2
+    by_hand = {
+        "forward": (2 * body + attention) * positions,
+        "backward": (2 * body + 2 * attention) * positions,
+        "backward, sampled": (2 * body + 2 * attention) * positions,
+        "gradients": 2 * weights * positions,
+        "Sigma": sum(d * (d + 1) for d in inputs) * positions,
+        "Gamma": sum(m * (m + 1) for m in outputs) * positions,
+        "head": 4 * 13 * 8 * tokens,
+        "rows": 2 * 2 * (sum(inputs) + 2 * sum(outputs)) * positions,
+        "kernels": 2 * 2 * sum(outputs) * 11**2 * 2,
+    }
+    assert stage.operations == pytest.approx(sum(by_hand.values()))
+
+
+def test_partitions_repeat_the_passes_that_they_need() -> None:
+    modules = find_modules(_models()["llama"]).modules
+    given: Any = {
+        "body": 1000, "head": 100, "positions": 10, "tokens": 4, "sequences": 2, "length": 5,
+        "width": 4, "rank": 2, "rows": 2,
+    }  # fmt: skip
+    one, four = (count_operations(modules, partitions=p, **given).card for p in (1, 4))
+    assert four["forward"] == 4 * one["forward"]
+    assert four["backward"] == pytest.approx((1 / 4 + 2 / 4 + 3 / 4 + 1) * one["backward"])
+    assert four["gradients"] == one["gradients"]
 
 
 def test_options_move_the_numbers_the_right_way(encoded: Any) -> None:
     with torch.device("meta"):
         model = GPT2LMHeadModel(GPT2Config())
-    table = find_modules(model)
-    plain = estimate_stages(model, encoded, table, rate=1e10)
-    parts = estimate_stages(model, encoded, table, rate=1e10, partitions=4)
-    assert parts[0].memory < plain[0].memory
-    assert parts[0].operations > plain[0].operations
-    fewer = estimate_stages(model, encoded, table, rate=1e10, curvature_sequences=1)
-    assert fewer[2].operations < plain[2].operations
-    assert estimate_stages(model, encoded[:2], table)[0].seconds > 0
+    modules = find_modules(model).modules
+
+    def stages(**options: Any) -> dict[str, Any]:
+        given = CardOptions(exact_curvature=True, intervals=((0,),), **options)
+        found = estimate_stages(model, encoded, modules, given, machine=SLOW)
+        return {stage.stage: stage for stage in found}
+
+    plain = stages()
+    assert stages(partitions=4, offload="disk")["one pass"].memory < plain["one pass"].memory
+    assert stages(partitions=4)["one pass"].operations > plain["one pass"].operations
+    assert stages(draws=3)["one pass"].operations > plain["one pass"].operations
+    fewer = stages(curvature_samples=1)
+    for name in ("exact curvature", "intervals"):
+        assert fewer[name].operations < plain[name].operations
+    # The whole network is pushed forward, whatever part of it is measured.
+    few = find_modules(model, ["*.0.attn.c_proj"]).modules
+    (*_, exact) = estimate_stages(
+        model, encoded, few, CardOptions(exact_curvature=True), machine=SLOW
+    )
+    positions = sum(len(e.input_ids) for e in encoded) * 5 / 11
+    assert exact.operations > 2 * positions * 12 * 7e6  # 12 blocks of 7 million parameters
+    assert estimate_stages(model, encoded[:2], modules, CardOptions())[0].seconds > 0
+
+
+def _models() -> dict[str, Any]:
+    """Three shapes: fused attention and an old activation, grouped queries, wide and shallow."""
+    common: Any = {"vocab_size": 500, "max_position_embeddings": 64}
+    torch.manual_seed(0)
+    return {
+        "gpt2": GPT2LMHeadModel(GPT2Config(n_layer=3, n_embd=64, n_head=4, vocab_size=500)),
+        "llama": LlamaForCausalLM(
+            LlamaConfig(
+                hidden_size=48, intermediate_size=128, num_hidden_layers=5, num_attention_heads=6,
+                num_key_value_heads=2, **common,
+            )
+        ),
+        "qwen3": Qwen3ForCausalLM(
+            Qwen3Config(
+                hidden_size=96, intermediate_size=320, num_hidden_layers=2, num_attention_heads=6,
+                num_key_value_heads=3, head_dim=16, **common,
+            )
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3"])
+def test_memory_is_that_of_a_real_pass(name: str) -> None:
+    """Every byte that autograd, sums and rows hold while the last batch is backward."""
+    model = _models()[name]
+    modules, encoded = find_modules(model).modules, random_examples(16, 32, 500, 0)
+    options = CardOptions(rank=4, batch_size=8)
+    (stage, *_) = estimate_stages(model, encoded, modules, options, machine=SLOW)
+    protocol: FinetuneOptions = options.protocol()
+    given = PassOptions(
+        groups=4, output_moment="sampled", draws=1, protocol=protocol.to_json(), rows=16,
+        batch_size=8, padding_side="right", partitions=1, seed=0, dtype="float32",
+    )  # fmt: skip
+    factors = LoraFactors.drawn(modules, protocol)
+    partition = Partition(modules, given, factors, range(16), device=None)
+    partition.start(torch.float32, None)
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    batch = PlannedBatch(0, tuple(range(4))).padded(encoded, "right", "cpu")
+    with measuring(model), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        partition.add(model, Head.of(model, batch), BatchView(batch, 0))
+    weights = 4 * sum(parameter.numel() for parameter in model.parameters())
+    sums = sum(tensor.nbytes for tensor in partition.sums.values())
+    logits = 4 * 500 * 4 * 16 * 4  # four arrays of the completion tokens
+    true = weights + sums + sum(kept.values()) + logits
+    assert 1 / 1.5 < stage.memory / true < 1.5

@@ -9,7 +9,7 @@ from realmodel.measure.gauss_newton import layers_interval
 from realmodel.measure.gauss_newton.directions import Directions
 from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from realmodel.measure.gauss_newton.products import GaussNewtonProducts
-from realmodel.measure.statistics import collect_statistics
+from realmodel.measure.one_pass import one_pass
 from realmodel.model.modules import find_modules
 from theory import InputError
 
@@ -29,7 +29,7 @@ def test_product_and_interval_match_the_dense_matrix(
     table = find_modules(model)
     few = ("attn.c_proj", "self_attn.k_proj", "self_attn.v_proj")
     modules = [m for m in table.modules if m.layer == 1 and m.kind in few]
-    statistics = collect_statistics(model, encoded, modules, groups=4, check_accuracy=False)
+    statistics = one_pass(model, encoded, modules, groups=4)
     H = reference(model, encoded, modules).dense_gauss_newton(unit_directions(modules))[1]
     products = GaussNewtonProducts(model, encoded, modules, batch_size=3, groups=3)
     rng = np.random.default_rng(0)
@@ -72,7 +72,7 @@ def test_product_and_interval_match_the_dense_matrix(
 def test_more_products_close_the_interval(make: Any, encoded: Any) -> None:
     model = make("gpt2")
     modules = [m for m in find_modules(model).modules if m.kind == "attn.c_proj"]
-    statistics = collect_statistics(model, encoded, modules, groups=4, check_accuracy=False)
+    statistics = one_pass(model, encoded, modules, groups=4)
     widths: list[float] = []
     for iterations in (1, 3, 9):
         found = layers_interval(
@@ -94,7 +94,7 @@ def _block_diagonal(blocks: Any) -> Any:
 
 def test_options_are_checked(make: Any, encoded: Any) -> None:
     model = make("gpt2")
-    statistics = collect_statistics(model, encoded, find_modules(model), check_accuracy=False)
+    statistics = one_pass(model, encoded, find_modules(model))
     for options, match in (
         ({"layers": [5]}, r"layers \[5\] hold no measured module"),
         ({"layers": []}, "hold no measured module"),

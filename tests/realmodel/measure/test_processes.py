@@ -11,8 +11,8 @@ import torch
 
 from realmodel.finetuning import FinetuneOptions
 from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
-from realmodel.measure.statistics import Statistics, collect_statistics
-from realmodel.measure.tangent import tangent_gain
+from realmodel.measure.measurement import Measurement
+from realmodel.measure.one_pass import one_pass
 from realmodel.model.modules import find_modules
 
 SCRIPT = """
@@ -23,9 +23,8 @@ from realmodel.model.modules import find_modules
 from realmodel.model.batches import EncodedExample
 from realmodel.measure.gauss_newton import gauss_newton, select_directions
 from realmodel.finetuning import FinetuneOptions
-from realmodel.measure.statistics import collect_statistics
+from realmodel.measure.one_pass import one_pass
 from realmodel.runs import processes
-from realmodel.measure.tangent import tangent_gain
 
 encoded = {encoded}
 model = build("gpt2")
@@ -33,15 +32,13 @@ table = find_modules(model)
 with processes.joined():
     rank, world = processes.place()
     assert world == 2
-    statistics = collect_statistics(
-        model, encoded, table, batch_size=2, groups=2, check_accuracy=False, offload="disk",
-        work_dir={folder!r}, partitions=2,
+    statistics = one_pass(
+        model, encoded, table, protocol=FinetuneOptions(rank=2), batch_size=2, groups=2, rows=9,
+        offload="disk", work_dir={folder!r}, partitions=2,
     )
     chosen = select_directions(statistics, k=1)
     measured = gauss_newton(model, encoded, table, chosen, batch_size=2, groups=2)
-    gain = tangent_gain(
-        model, encoded, table.modules, FinetuneOptions(rank=2), batch_size=2, work_dir={folder!r}
-    )
+    gain = statistics.tangent()
     gains = [gain.value(layers) for layers in {sets}]
 if rank == 1:
     statistics.save({folder!r} + "/statistics.safetensors")
@@ -66,12 +63,13 @@ def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> Non
     environment = {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     run = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
-    ours = Statistics.load(tmp_path / "statistics.safetensors")
+    ours = Measurement.load(tmp_path / "statistics.safetensors")
     model = make("gpt2")
     table = find_modules(model)
-    one = collect_statistics(
-        model, encoded, table, batch_size=2, groups=2, partitions=2, check_accuracy=False
-    )
+    one = one_pass(
+        model, encoded, table, protocol=FinetuneOptions(rank=2), batch_size=2, groups=2, rows=9,
+        partitions=2,
+    )  # fmt: skip
     assert ours.group_tokens == one.group_tokens
     assert ours.positions == one.positions
     for name in one.sums:
@@ -85,7 +83,7 @@ def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> Non
         (measured.quadratic.curvature, alone.quadratic.curvature),
     ):
         np.testing.assert_allclose(np.abs(a), np.abs(b), rtol=1e-6, atol=1e-8 * np.abs(b).max())
-    gain = tangent_gain(model, encoded, table.modules, FinetuneOptions(rank=2), batch_size=2)
+    gain = one.tangent()
     np.testing.assert_allclose(
         json.loads(run.stdout.splitlines()[-1]), [gain.value(s) for s in SETS], rtol=1e-4
     )

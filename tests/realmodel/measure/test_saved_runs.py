@@ -15,8 +15,10 @@ import torch
 from safetensors.torch import save_file
 
 from realmodel.measure.gauss_newton import gauss_newton, select_directions
-from realmodel.measure.statistics import Statistics, collect_statistics
+from realmodel.measure.measurement import Measurement
+from realmodel.measure.one_pass import one_pass
 from realmodel.model.batches import EncodedExample
+from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
 from realmodel.runs.tensor_file import TensorFile, write_tensors
 from theory import InputError
@@ -31,15 +33,16 @@ def collect(model: Any, encoded: Any, folder: Any, stop: int | None = None, **mo
         if done == stop:
             raise KilledError
 
-    return collect_statistics(
+    return one_pass(
         model,
         encoded,
         find_modules(model),
+        protocol=FinetuneOptions(rank=2),
+        rows=7,
         batch_size=2,
         groups=2,
         partitions=2,
         work_dir=folder,
-        check_accuracy=False,
         progress=progress,
         **{"save_every": 1, **more},
     )
@@ -76,11 +79,11 @@ sys.path.insert(0, {tests!r})
 from parity import build
 from realmodel.model.modules import find_modules
 from realmodel.model.batches import EncodedExample
-from realmodel.measure.statistics import collect_statistics
+from realmodel.measure.one_pass import one_pass
 encoded = [EncodedExample((i % 13, 2, 3, 4), (-100, 2, 3, 4), "") for i in range(40)]
 model = build("gpt2").float()
 print("ready", flush=True)
-collect_statistics(
+one_pass(
     model, encoded, find_modules(model), batch_size=1, groups=2, work_dir={folder!r},
     save_every=1, progress=lambda done, total: (print(done, flush=True), time.sleep(0.002)),
 )
@@ -110,18 +113,18 @@ def test_a_killed_process_leaves_a_file_that_continues(tmp_path: Path, make: Any
     table = find_modules(model)
     options: Any = {"batch_size": 1, "groups": 2}
     seen: list[int] = []
-    resumed = collect_statistics(
+    resumed = one_pass(
         model, encoded, table, work_dir=folder, progress=lambda i, _: seen.append(i), **options
     )
     assert 7 <= seen[0] <= 40
     assert not list(folder.rglob("*.tmp")) or seen[0] > 7
-    check_identical(resumed, collect_statistics(model, encoded, table, **options))
+    check_identical(resumed, one_pass(model, encoded, table, **options))
 
 
 def test_gauss_newton_continues_bit_identically(make: Any, encoded: Any, tmp_path: Path) -> None:
     model = make("gpt2").float()
     table = find_modules(model)
-    chosen = select_directions(collect_statistics(model, encoded, table, groups=2), k=1)
+    chosen = select_directions(one_pass(model, encoded, table, groups=2), k=1)
 
     def run(folder: Any, stop: int | None = None) -> Any:
         def progress(done: int, _: int) -> None:
@@ -153,17 +156,17 @@ def test_a_work_folder_of_another_run_is_refused(make: Any, encoded: Any, tmp_pa
         collect(changed, encoded, tmp_path)
 
 
-def test_statistics_round_trip_and_refuse_another_model(
+def test_a_measurement_round_trips_and_refuse_another_model(
     make: Any, encoded: Any, tmp_path: Path
 ) -> None:
     ours = collect(make("llama"), encoded, None)
-    ours.save(tmp_path / "statistics.safetensors")
-    again = Statistics.load(tmp_path / "statistics.safetensors", model=ours.model)
+    ours.save(tmp_path / "measurement.safetensors")
+    again = Measurement.load(tmp_path / "measurement.safetensors", model=ours.model)
     check_identical(again, ours)
     with pytest.raises(InputError, match="not from sha256:0"):
-        Statistics.load(tmp_path / "statistics.safetensors", model="sha256:0")
+        Measurement.load(tmp_path / "measurement.safetensors", model="sha256:0")
     with pytest.raises(InputError, match="does not exist"):
-        Statistics.load(tmp_path / "absent.safetensors")
+        Measurement.load(tmp_path / "absent.safetensors")
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
@@ -183,8 +186,8 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
             TensorFile(path)
     path.write_bytes(whole)
     assert TensorFile(path)["a"].sum() == 4950
-    with pytest.raises(InputError, match="not a statistics file"):
-        Statistics.load(path)
+    with pytest.raises(InputError, match="not a measurement of format 2"):
+        Measurement.load(path)
     save_file({"a": torch.ones(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(InputError, match="has no manifest"):
         TensorFile(tmp_path / "foreign.safetensors")

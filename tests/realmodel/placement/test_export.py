@@ -19,7 +19,6 @@ from rich.console import Console
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from realmodel.card import LayerCard
-from realmodel.cli.card import write_card
 from realmodel.cli.place import render
 from realmodel.model.modules import AdaptedModule, find_modules
 from realmodel.placement import place
@@ -32,6 +31,7 @@ from realmodel.placement.export import (
     trainable_modules,
     write_exports,
 )
+from realmodel.report import write_card
 from realmodel.report.table import table
 from theory import InputError
 

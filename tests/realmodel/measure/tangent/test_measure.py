@@ -1,22 +1,26 @@
-"""Measuring the tangent gain: batches, partitions, resumption, refusals."""
+"""The tangent model of one pass: batches, partitions, subsets, groupings."""
 
 import numpy as np
 import pytest
 
 from realmodel.finetuning import FinetuneOptions
-from realmodel.measure.tangent import tangent_gain
-from realmodel.measure.tangent.measure import group_kernels
-from theory import InputError
+from realmodel.measure.one_pass import one_pass
+from realmodel.measure.random_subset import random_subset
+from realmodel.measure.tangent.gain import TangentGain
+from realmodel.measure.tangent.kernel import Kernel, regroup
+from realmodel.measure.tangent.midpoint import midpoint
 
 PROTOCOL = FinetuneOptions(rank=2, steps=10, batch_size=3)
 SETS = [(0,), (1, 2), (0, 1, 2)]
 
 
 def measure(context, **options):
-    return tangent_gain(context.checkpoint, context.encoded, context.modules, PROTOCOL, **options)
+    given = {"protocol": PROTOCOL, "groups": 0} | options
+    return one_pass(context.checkpoint, context.encoded, context.modules, **given)
 
 
-def values(gain):
+def values(measurement):
+    gain = measurement.tangent()
     return np.array([gain.value(layers) for layers in SETS])
 
 
@@ -28,67 +32,87 @@ def test_batches_change_nothing(context):
 
 def test_partitions_change_nothing(context):
     assert values(measure(context, partitions=3)) == pytest.approx(
-        values(measure(context)), rel=1e-5
+        values(measure(context)), rel=1e-4
     )
+
+
+def test_moments_beside_the_rows_change_nothing(context):
+    assert values(measure(context, groups=4)) == pytest.approx(values(measure(context)), rel=1e-3)
 
 
 def test_the_model_is_left_as_it_was(context):
     model = context.checkpoint.model
     before = {name: value.clone() for name, value in model.state_dict().items()}
     trainable = [p.requires_grad for p in model.parameters()]
+    attention = model.config._attn_implementation
     measure(context)
     assert all((before[name] == value).all() for name, value in model.state_dict().items())
     assert [p.requires_grad for p in model.parameters()] == trainable
+    assert model.config._attn_implementation == attention
 
 
 def test_at_the_start_the_tangent_is_blind_to_the_inner_factor(context):
     """So it reaches less to first order."""
-    start, middle = measure(context), measure(context, at="midpoint")
+    start = measure(context).tangent()
+    factors = midpoint(context.checkpoint, context.encoded, context.modules, PROTOCOL)
+    middle = measure(context, factors=factors).tangent()
     for layer, kernel in start.kernels.items():
         assert 0 < kernel.square < middle.kernels[layer].square
 
 
-def test_only_the_first_sequences_are_used(context):
-    assert len(measure(context, sequences=4).tokens) == 4
-    assert values(measure(context, sequences=4)) != pytest.approx(values(measure(context)))
-
-
-def test_a_killed_run_continues_and_is_bit_identical(context, tmp_path, monkeypatch):
-    whole = values(measure(context, partitions=3, at="midpoint"))
-    calls = []
-
-    def counted(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return group_kernels(*args, **kwargs)
-
-    monkeypatch.setattr("realmodel.measure.tangent.measure.group_kernels", counted)
-    with pytest.raises(KeyboardInterrupt):
-        measure(context, partitions=3, at="midpoint", work_dir=tmp_path)
-    seen = []
-    again = measure(
-        context,
-        partitions=3,
-        at="midpoint",
-        work_dir=tmp_path,
-        progress=lambda done, total: seen.append(done),
+def test_the_rows_are_of_a_random_subset(context):
+    few = measure(context, rows=4)
+    places = random_subset(len(context.encoded), 4, seed=0)
+    assert few.row_tokens == tuple(context.encoded[i].num_completion_tokens for i in places)
+    assert places != (0, 1, 2, 3)
+    # Without moments only these are run: the loss says which.
+    alone = measure(context, groups=1, rows=4).row_tokens
+    assert alone == few.row_tokens
+    chosen = one_pass(
+        context.checkpoint, [context.encoded[i] for i in places], context.modules, groups=1
     )
-    assert len(calls) == 4  # one before the kill, the killed one, two after it
-    assert values(again).tolist() == whole.tolist()
-    assert seen == sorted(seen)
+    assert few.loss == pytest.approx(chosen.loss, rel=1e-4)
+    assert measure(context, rows=4, seed=1).loss != pytest.approx(few.loss, rel=1e-4)
 
 
-def test_a_folder_of_another_run_is_refused(context, tmp_path):
-    measure(context, work_dir=tmp_path)
-    with pytest.raises(InputError, match="another data"):
-        measure(context, sequences=4, work_dir=tmp_path)
+def test_kernels_add_up_under_any_grouping(context):
+    measured = measure(context, draws=2)
+    by_layer = regroup(measured.kernels, measured.modules, lambda module: module.layer)
+    by_kind = regroup(measured.kernels, measured.modules, lambda module: module.kind)
+    assert set(by_kind) == {module.kind for module in measured.modules}
+    for item in ("curvature", "projection", "contributions", "slopes"):
+        whole = sum(getattr(kernel, item) for kernel in by_layer.values())
+        np.testing.assert_allclose(
+            sum(getattr(kernel, item) for kernel in by_kind.values()), whole, rtol=1e-12
+        )
+    n = len(context.encoded)
+    assert by_layer[0].curvature.shape == (2 * n, 2 * n)
+    assert by_layer[0].contributions.shape == (n, 2 * n)
+    # The joint gain of all layers is the joint gain of all kinds.
+    tokens = np.array(measured.row_tokens, dtype=float)
+    kinds = TangentGain(dict(enumerate(by_kind.values())), tokens, PROTOCOL.time)
+    assert kinds.value(sorted(kinds.kernels)) == pytest.approx(
+        measured.tangent().value((0, 1, 2)), rel=1e-8
+    )
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"partitions": 4}, "partitions 4: choose 1 to 3"), ({"sequences": 0}, "nothing to measure")],
-)
-def test_bad_options_are_refused(context, options, message):
-    with pytest.raises(InputError, match=message):
-        measure(context, **options)
+def test_more_draws_agree_about_the_curvature(context):
+    """Two draws of labels are nearer to sixteen than one is: the noise is the draws'."""
+
+    def curvature(draws, seed):
+        kernel = sum(
+            measure(context, draws=draws, seed=seed).kernels.values(), start=zero(context, draws)
+        )
+        # S'S seen through its own sequences: the trace of F P is free of the draws' order.
+        return float(np.trace(kernel.curvature))
+
+    many = np.mean([curvature(8, seed) for seed in (11, 12)])
+    one = np.std([curvature(1, seed) - many for seed in range(6)])
+    four = np.std([curvature(4, seed) - many for seed in range(6)])
+    assert four < one
+
+
+def zero(context, draws):
+    n = len(context.encoded)
+    s = draws * n
+    return Kernel(np.zeros((s, s)), np.zeros(s), 0.0, np.zeros((n, s)), np.zeros(n))

@@ -1,14 +1,14 @@
 """LoRA's coordinates at the midpoint of a run, against peft and autograd."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from realmodel.finetuning import FinetuneOptions, target_modules
-from realmodel.measure.statistics.measuring import measuring
-from realmodel.measure.statistics.plan import plan_batches
-from realmodel.measure.tangent import LoraFactors
-from realmodel.measure.tangent.gradients import sequence_gradients
+from realmodel.measure.one_pass import one_pass
+from realmodel.measure.tangent.factors import LoraFactors
 from realmodel.measure.tangent.midpoint import midpoint
 from realmodel.model.adapter import adapted, adapter_parameters
 
@@ -20,15 +20,28 @@ def drawn(context):
     return LoraFactors.drawn(context.modules, PROTOCOL, seed=5)
 
 
-def measured(context, encoded, factors, draws=(None,)):
-    plan = plan_batches(encoded, groups=1, batch_size=3)
-    with measuring(context.checkpoint.model):
-        return sequence_gradients(context.checkpoint.model, encoded, plan, factors, draws=draws)
+def measured(context, encoded, factors, **options):
+    """Rows of a layer: with the data's labels, and with drawn ones."""
+    given = {"groups": 0, "batch_size": 3, "shard": (0, 1), "draws": 1} | options
+    seen = one_pass(
+        context.checkpoint, encoded, context.modules, protocol=PROTOCOL, factors=factors, **given
+    )
+
+    def rows(kind):
+        own = [m.name for m in context.modules if m.layer == LAYER]
+        return torch.cat([seen.sums[f"{kind}/{name}"] for name in own], dim=1)
+
+    return rows("data"), rows("sampled")
+
+
+def sizes(factors):
+    return {m.name: sum(f[m.name].numel() for f in factors.free) for m in factors.modules}
 
 
 def displaced(factors):
-    rng = np.random.default_rng(0)
-    return factors.moved({k: 0.1 * rng.standard_normal(factors.size(k)) for k in range(3)})
+    rng = torch.Generator().manual_seed(0)
+    steps = {name: 0.1 * torch.randn(p, generator=rng) for name, p in sizes(factors).items()}
+    return factors.moved(steps)
 
 
 def by_autograd(context, example, factors):
@@ -63,46 +76,48 @@ def by_autograd(context, example, factors):
 
 
 def test_the_gradients_are_those_of_adapters_on_unmoved_weights(context):
-    factors = displaced(drawn(context))
+    start = drawn(context)
+    # Both factors are free once B has moved: at the start A has no gradient.
+    factors = replace(start, B={name: B + 0.1 for name, B in start.B.items()})
     encoded = context.encoded[:4]
-    (found,) = measured(context, encoded, factors)
+    found, _ = measured(context, encoded, displaced(factors))
     for row, example in enumerate(encoded):
-        expected = by_autograd(context, example, factors)
+        expected = by_autograd(context, example, displaced(factors))
         scale = float(np.abs(expected).max())
-        assert found[LAYER][row].numpy() == pytest.approx(expected, rel=1e-3, abs=1e-4 * scale)
+        assert found[row].numpy() == pytest.approx(expected, rel=1e-3, abs=1e-4 * scale)
 
 
 def test_at_the_start_only_the_outer_factor_is_free(context):
     start = drawn(context)
     own = [module for module in start.modules if module.layer == LAYER]
-    assert start.size(LAYER) == sum(start.B[module.name].numel() for module in own)
-    (found,) = measured(context, context.encoded[:2], start)
-    assert found[LAYER].shape == (2, start.size(LAYER))
+    found, _ = measured(context, context.encoded[:2], start)
+    assert found.shape == (2, sum(start.B[module.name].numel() for module in own))
     moved = displaced(start)
     assert all(torch.equal(moved.A[m.name], start.A[m.name]) for m in own)
-    assert moved.size(LAYER) == sum(moved.A[m.name].numel() + moved.B[m.name].numel() for m in own)
+    assert all(not torch.equal(moved.B[m.name], start.B[m.name]) for m in own)
+    assert len(moved.free) == 2
 
 
 def test_the_midpoint_is_half_of_adams_straight_step(context):
     start, encoded = drawn(context), context.encoded[:6]
-    plan = plan_batches(encoded, groups=1, batch_size=4)
-    with measuring(context.checkpoint.model):
-        middle = midpoint(context.checkpoint.model, encoded, plan, start, batch_size=3, time=0.2)
-    (rows,) = measured(context, encoded, start)
+    protocol = replace(PROTOCOL, batch_size=3, learning_rate=0.2, steps=1)  # time 0.2
+    middle = midpoint(context.checkpoint, encoded, context.modules, protocol, start=start)
+    data, _ = measured(context, encoded, start)
+    # Rows lie in the order of the sequences, whatever the batches.
     tokens = np.array([e.num_completion_tokens for e in encoded])
-    data = rows[LAYER].double().numpy()
+    data = data.double().numpy()
     g = data.sum(0) / tokens.sum()
     v = g**2 + data.var(0) / 3 / tokens.mean() ** 2
     step = np.divide(-0.1 * g, np.sqrt(v), out=np.zeros_like(g), where=v > 0)
-    expected = start.moved({LAYER: step})
-    for module in start.modules:
-        if module.layer == LAYER:
-            for found, wanted in ((middle.A, expected.A), (middle.B, expected.B)):
-                torch.testing.assert_close(
-                    found[module.name], wanted[module.name], rtol=1e-3, atol=1e-5
-                )
-            assert torch.equal(middle.A[module.name], start.A[module.name])
-            assert middle.B[module.name].abs().max() <= 0.1 + 1e-6
+    own = [module for module in start.modules if module.layer == LAYER]
+    at = 0
+    for module in own:
+        B = middle.B[module.name]
+        wanted = step[at : at + B.numel()].reshape(B.shape)
+        at += B.numel()
+        np.testing.assert_allclose(B.numpy(), wanted, rtol=1e-3, atol=1e-5)
+        assert torch.equal(middle.A[module.name], start.A[module.name])
+        assert B.abs().max() <= 0.1 + 1e-6
 
 
 def test_the_tangent_at_the_midpoint_is_exact_for_the_product_of_two_factors():
@@ -117,8 +132,8 @@ def test_the_tangent_at_the_midpoint_is_exact_for_the_product_of_two_factors():
 
 
 def test_sampled_gradients_average_to_zero(context):
-    (found,) = measured(context, context.encoded[:1] * 150, displaced(drawn(context)), draws=(3,))
-    rows = found[2].double().numpy()
+    _, found = measured(context, context.encoded[:1] * 150, displaced(drawn(context)))
+    rows = found.double().numpy()
     z = rows.mean(0) / (rows.std(0) / np.sqrt(len(rows)) + 1e-12)
     # The score has mean zero: about 5% of the coordinates beyond 2, none far beyond 5.
     assert np.mean(np.abs(z) > 2) < 0.15

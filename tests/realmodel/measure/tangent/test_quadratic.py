@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from realmodel.measure.tangent import tangent_quadratic, tangent_replicates
+from realmodel.measure.random_subset import random_groups
+from realmodel.measure.tangent.quadratic import tangent_quadratic, tangent_replicates
 from tests.realmodel.measure.tangent.conftest import Gradients
 
 TIME = 0.7
@@ -15,7 +16,7 @@ def ridged_gain(g, F, v):
 
 @pytest.mark.parametrize("layers", [(0,), (0, 2), (0, 1, 2)])
 def test_the_quadratic_is_the_ridged_model(gradients, layers):
-    quadratic = tangent_quadratic(gradients.gain(TIME), responses=9)
+    quadratic = tangent_quadratic(gradients.gain(TIME), responses=27)
     assert quadratic.gain(layers) == pytest.approx(ridged_gain(*gradients.dense(layers)), rel=1e-8)
 
 
@@ -26,9 +27,7 @@ def wide(seed, layers=6, n=40, p=60):
 
     def rows():
         return {
-            layer: (rng.standard_normal((n, p)) + 2 * shared @ rng.standard_normal((3, p))).astype(
-                np.float32
-            )
+            layer: rng.standard_normal((n, p)) + 2 * shared @ rng.standard_normal((3, p))
             for layer in range(layers)
         }
 
@@ -68,10 +67,11 @@ def test_a_layer_without_a_gradient_gains_nothing(gradients):
 
 def test_a_replicate_is_the_quadratic_of_the_other_sequences(gradients):
     """In coordinates and with the scaling of all sequences, from an explicit basis."""
-    found = tangent_replicates(gradients.gain(TIME), responses=9)
+    found = tangent_replicates(gradients.gain(TIME), responses=27, seed=3)
     *_, v = gradients.dense(range(3))
-    for group, quadratic in enumerate(found.quadratics):  # nine groups of one sequence
-        g, F, _ = gradients.kept(np.arange(9) != group).dense(range(3))
+    label = np.array(random_groups(9, 9, seed=3))  # nine groups of one sequence
+    for group, quadratic in enumerate(found.quadratics):
+        g, F, _ = gradients.kept(label != group).dense(range(3))
         # All of a layer's directions are kept here, for it has fewer than sequences.
         assert quadratic.gain() == pytest.approx(ridged_gain(g, F, v), rel=1e-8)
 

@@ -1,0 +1,298 @@
+"""Time and memory of each stage of a card before anything runs, from operation counts."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from realmodel.card.options import CardOptions
+from realmodel.measure.one_pass import GROUPS
+from realmodel.measure.operations import count_operations
+from realmodel.measure.random_subset import random_groups, random_subset
+from realmodel.measure.statistics.plan import plan_batches
+from realmodel.measure.statistics.products import packed_length
+from realmodel.model.batches import EncodedExample
+from realmodel.model.modules import AdaptedModule
+
+ACTIVATIONS = 1.45
+"""Values kept for backward over inputs and outputs of the measured linear maps (1.2 to 1.75)."""
+
+PASSES_OVER_MEMORY = 4.0
+"""Reads and writes of each kept value by element-wise work, forward and backward each."""
+
+LAYER_SECONDS = 1.5e-3
+"""Calls of one layer forward, or backward, however small its tensors."""
+
+FORWARD_MODE_EFFICIENCY = 0.2
+"""Share of the matrix-product rate that vectorised forward-mode passes reach."""
+
+CALIBRATION_SECONDS = 6.5
+"""Time budgets of the costs' stage, which a step that takes longer than its share exceeds."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Operations a second of a matrix product, and bytes a second of a copy."""
+
+    rate: float
+    bandwidth: float
+
+    @classmethod
+    def measured(cls, device: str, dtype: torch.dtype, rows: int, d: int, m: int) -> "Machine":
+        """On products of (rows, d) with (d, m), as the model has them."""
+        x, W = (torch.randn(*shape, device=device).to(dtype) for shape in ((rows, d), (d, m)))
+        big = torch.randn(1 << 24, device=device)
+
+        def product() -> None:
+            float((x @ W)[0, 0])  # waits for the device
+
+        def copy() -> None:
+            float(big.add(1.0)[0])
+
+        return cls(2.0 * rows * d * m / _seconds(product), 2.0 * big.nbytes / _seconds(copy))
+
+
+@dataclass(frozen=True)
+class StageEstimate:
+    """What one stage takes: operations, seconds, and peak bytes of the large arrays."""
+
+    stage: str
+    operations: float
+    seconds: float
+    memory: int
+
+
+def estimate_stages(
+    model: Any,
+    encoded: Sequence[EncodedExample],
+    modules: Sequence[AdaptedModule],
+    options: CardOptions,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    machine: Machine | None = None,
+) -> tuple[StageEstimate, ...]:
+    """Count the arithmetic and the bytes of every stage of a card.
+
+    Parameters
+    ----------
+    model
+        The architecture is enough: see :func:`realmodel.model.checkpoint.empty_model`.
+    machine
+        How fast it is; measured for a moment when not given.
+
+    Examples
+    --------
+    >>> from transformers import GPT2Config, GPT2LMHeadModel
+    >>> from realmodel.model.modules import find_modules
+    >>> model = GPT2LMHeadModel(GPT2Config(n_layer=2, n_embd=8, n_head=2, vocab_size=16))
+    >>> data = [EncodedExample((1, 2, 3), (-100, 2, 3), "")] * 8
+    >>> table = find_modules(model).modules
+    >>> stages = estimate_stages(
+    ...     model, data, table, CardOptions(exact_curvature=True), machine=Machine(1e9, 1e9)
+    ... )
+    >>> [stage.stage for stage in stages]
+    ['one pass', 'costs', 'profiles', 'exact curvature']
+    """
+    shape = _Shape.of(model, encoded, modules, options, dtype)
+    if machine is None:
+        widest = max(modules, key=lambda module: module.in_features * module.out_features)
+        machine = Machine.measured(
+            device, dtype, min(shape.batch, 4096), widest.in_features, widest.out_features
+        )
+    stages = [shape.one_pass(machine), shape.costs(machine), shape.profiles(machine)]
+    if not options.calibrate:
+        del stages[1]
+    if options.exact_curvature:
+        stages.append(shape.exact_curvature(machine))
+    if options.intervals:
+        stages.append(shape.intervals(machine))
+    return tuple(stages)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Sizes that every stage needs."""
+
+    modules: Sequence[AdaptedModule]
+    options: CardOptions
+    itemsize: int
+    weights: int  # bytes
+    body: float  # parameters of the blocks
+    head: float
+    vocabulary: int
+    layers: int
+    width: int
+    lengths: tuple[int, ...]
+    tokens: int
+    padded: int  # positions, padding included
+    batches: int
+    batch: int  # positions of the largest batch
+
+    @classmethod
+    def of(
+        cls,
+        model: Any,
+        encoded: Sequence[EncodedExample],
+        modules: Sequence[AdaptedModule],
+        options: CardOptions,
+        dtype: torch.dtype,
+    ) -> "_Shape":
+        embedding, output = (
+            model.get_input_embeddings().weight,
+            model.get_output_embeddings().weight,
+        )
+        everything = sum(parameter.numel() for parameter in model.parameters())
+        labels = random_groups(len(encoded), min(GROUPS, len(encoded)), options.seed)
+        plan = plan_batches(encoded, labels=labels, batch_size=options.batch_size)
+        lengths = tuple(len(example.input_ids) for example in encoded)
+        padded = [len(b.indices) * max(lengths[place] for place in b.indices) for b in plan]
+        return cls(
+            modules=modules,
+            options=options,
+            itemsize=dtype.itemsize,
+            weights=everything * dtype.itemsize,
+            body=everything - embedding.numel() - (0 if output is embedding else output.numel()),
+            head=output.numel(),
+            vocabulary=output.shape[0],
+            layers=int(model.config.num_hidden_layers),
+            width=int(model.config.hidden_size),
+            lengths=lengths,
+            tokens=sum(example.num_completion_tokens for example in encoded),
+            padded=sum(padded),
+            batches=len(plan),
+            batch=max(padded),
+        )
+
+    @property
+    def values(self) -> float:
+        """Kept for backward, a position."""
+        inputs = {module.input_group: module.in_features for module in self.modules}
+        seen = sum(inputs.values()) + sum(module.out_features for module in self.modules)
+        # A pass keeps the activations of every layer, measured or not.
+        measured = len({module.layer for module in self.modules})
+        return ACTIVATIONS * seen * self.layers / measured
+
+    def one_pass(self, machine: Machine) -> StageEstimate:
+        options, modules = self.options, self.modules
+        sequences, parts = len(self.lengths), options.partitions
+        rows = min(options.tangent_samples, sequences)
+        counted = count_operations(
+            modules,
+            body=self.body,
+            head=self.head,
+            positions=self.padded,
+            tokens=self.tokens,
+            sequences=sequences,
+            length=self.padded / sequences,
+            width=self.width,
+            rank=options.rank,
+            rows=rows,
+            draws=options.draws,
+            partitions=parts,
+        )
+        operations = sum(counted.card.values())
+        passes = parts * (2 + options.draws)
+        seconds = operations / machine.rate
+        moved = self.values * 4 * PASSES_OVER_MEMORY * passes * self.padded
+        seconds += moved / machine.bandwidth
+        seconds += LAYER_SECONDS * passes * self.batches * self.layers
+        logits = 4 * 4 * min(self.vocabulary * self.batch, 1 << 24)
+        activations = int(self.values * self.itemsize * self.batch)
+        coordinates = options.rank * sum(module.out_features for module in modules)
+        kept = 4 * (1 + options.draws) * rows * coordinates // parts
+        memory = self.weights + self.sums // parts + kept + activations + logits
+        if parts > 1 and options.offload == "none":
+            memory += self.sums * (parts - 1) // parts
+        return StageEstimate("one pass", operations, seconds, memory)
+
+    @property
+    def sums(self) -> int:
+        """Bytes of moments and gradient groups."""
+        inputs = {module.input_group: module.in_features for module in self.modules}
+        outputs = [module.out_features for module in self.modules]
+        packed = sum(packed_length(size) for size in (*inputs.values(), *outputs))
+        sizes = sum(module.in_features * module.out_features for module in self.modules)
+        return 8 * packed + 4 * min(GROUPS, len(self.lengths)) * sizes
+
+    def costs(self, machine: Machine) -> StageEstimate:
+        count = min(4, self.options.batch_size, len(self.lengths))
+        chosen = random_subset(len(self.lengths), count, self.options.seed)
+        positions = count * max(self.lengths[place] for place in chosen)
+        # Five placements: forward to the head each, backward to depths 1/L, 1, 1/2, 1/2 and 1.
+        forward = 2.0 * (self.body + 2 * self.head) * positions
+        backward = 2.0 * self.body * positions
+        operations = 2 * (5 * forward + 3 * backward)
+        step = self.values * 4 * PASSES_OVER_MEMORY * 8 * positions / machine.bandwidth
+        step += 8 * LAYER_SECONDS * self.layers
+        seconds = operations / machine.rate + 2 * step + CALIBRATION_SECONDS
+        memory = self.weights + int(self.values * self.itemsize * positions)
+        memory += 3 * 4 * positions * self.vocabulary
+        return StageEstimate("costs", operations, seconds, memory + self.sums)
+
+    def profiles(self, machine: Machine) -> StageEstimate:
+        groups = min(GROUPS, len(self.lengths))
+        inputs = {module.input_group: module.in_features for module in self.modules}
+        exact = sum(float(d) ** 3 for d in inputs.values())  # two factors and an inverse
+        exact += sum(2 / 3 * float(module.out_features) ** 3 for module in self.modules)
+        lanczos = sum(2 * 60 * 8 * float(d) ** 2 for d in inputs.values())  # bytes
+        whitened = values = 0.0
+        for module in self.modules:
+            m, d = module.out_features, module.in_features
+            whitened += 2 * groups * 0.6 * (m * d**2 + m**2 * d)
+            values += 2.0 * m * d * min(m, d) if min(m, d) <= 1024 else 20 * 160.0 * m * d
+        operations = exact + whitened + values
+        # Double precision has half the rate, and triangular work a good half of that.
+        seconds = (4 * exact + whitened + 2 * values) / machine.rate + lanczos / machine.bandwidth
+        largest = max(max(m.in_features, m.out_features) for m in self.modules)
+        widest = max(m.in_features * m.out_features for m in self.modules)
+        memory = self.weights + self.sums + 8 * 4 * largest**2 + 4 * 3 * groups * widest
+        return StageEstimate("profiles", operations, seconds, memory)
+
+    def exact_curvature(self, machine: Machine) -> StageEstimate:
+        k, half = self.options.directions, max(1, len(self.lengths) // 2)
+        share = min(self.options.curvature_samples, half) / len(self.lengths)
+        positions = share * sum(self.lengths)
+        per_layer = self.body / self.layers
+        lowest = {module.layer for module in self.modules}
+        above = 0.0  # every direction is pushed through the whole network above its layer
+        for layer in lowest:
+            count = k * sum(module.layer == layer for module in self.modules)
+            above += count * per_layer * (self.layers - layer)
+        forward = len(lowest) * self.body
+        K, width = k * len(self.modules), self.head / self.vocabulary
+        per_token = 2.0 * self.vocabulary * min(width * K + K * K, width * width)
+        operations = 2 * positions * (above + forward) + share * self.tokens * per_token
+        chosen = sum(
+            25.0 * (module.in_features**3 + module.out_features**3) / 3 for module in self.modules
+        )
+        seconds = operations / (machine.rate * FORWARD_MODE_EFFICIENCY) + chosen / machine.rate
+        groups = 16
+        wave = k * max(sum(m.layer == layer for m in self.modules) for layer in lowest)
+        longest = max(self.lengths) * max(module.out_features for module in self.modules)
+        tangents = K * max(self.lengths) * int(width) * self.itemsize
+        memory = self.weights + 8 * groups * K * K + tangents + 6 * wave * longest * self.itemsize
+        return StageEstimate("exact curvature", operations + chosen, seconds, memory)
+
+    def intervals(self, machine: Machine) -> StageEstimate:
+        count = min(self.options.curvature_samples, len(self.lengths))
+        positions = count / len(self.lengths) * sum(self.lengths)
+        products = 2 * self.options.interval_products * len(self.options.intervals)
+        operations = products * positions * (8 * self.body + 6 * self.head)
+        sizes = sum(module.in_features * module.out_features for module in self.modules)
+        memory = self.weights + 8 * 4 * sizes + int(self.values * self.itemsize * self.batch)
+        seconds = operations / (machine.rate * 2 * FORWARD_MODE_EFFICIENCY)
+        return StageEstimate("intervals", operations, seconds, memory)
+
+
+def _seconds(run: Any, budget: float = 0.2) -> float:
+    """Fastest of the runs that fit in a moment."""
+    run()
+    times: list[float] = []
+    while not times or sum(times) < budget:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)

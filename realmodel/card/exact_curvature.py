@@ -1,0 +1,83 @@
+"""The exact Gauss-Newton curvature of a card that asks for it, by layer and by module."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realmodel.card.options import CardOptions
+from realmodel.card.predictor import Predictor
+from realmodel.card.profiles import Gain
+from realmodel.measure.attention import attention
+from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.measure.measurement import Measurement
+from realmodel.measure.replicates import Replicates
+from realmodel.model.batches import EncodedExample
+from realmodel.model.checkpoint import Checkpoint
+from realmodel.model.modules import AdaptedModule
+
+
+@dataclass(frozen=True)
+class ExactCurvature:
+    """The layers' model, and the gain of each module alone by name."""
+
+    predictor: Predictor
+    modules: dict[str, Gain]
+
+
+def exact_curvature(
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedExample],
+    modules: Sequence[AdaptedModule],
+    measurement: Measurement,
+    options: CardOptions,
+    work_dir: str | Path | None,
+    progress: Callable[[int, int], None],
+) -> ExactCurvature:
+    """Choose directions on one half of the sequences and measure the quadratic on the other.
+
+    So the gain is not overstated by the choice.
+    """
+    directions = select_directions(
+        measurement, k=options.directions, ridge=options.ridge, seed=options.seed
+    )
+    with attention(checkpoint.model, "eager"):
+        measured = gauss_newton(
+            checkpoint,
+            encoded,
+            modules,
+            directions,
+            batch_size=options.batch_size,
+            curvature_sequences=options.curvature_samples,
+            damping=options.damping,
+            work_dir=work_dir,
+            seed=options.seed,
+            progress=progress,
+        )
+    by_module = _replicates(measured, tuple(range(len(modules))))
+    single = Predictor("gauss-newton", measured.quadratic, by_module).single_gains()
+    by_layer = Predictor(
+        "gauss-newton", measured.by_layer(), _replicates(measured, measured.layers)
+    )
+    names = [module.name for module in modules]
+    return ExactCurvature(by_layer, dict(zip(names, single, strict=True)))
+
+
+def _replicates(measured: GaussNewton, labels: Sequence[int]) -> Replicates | None:
+    """Modules merged by label, with one group of sequences left out at a time.
+
+    ``None`` with fewer than three groups, which is too few for an error.
+    """
+    used = np.flatnonzero((measured.gradient_tokens > 0) & (measured.curvature_tokens > 0))
+    if len(used) < 3:
+        return None
+    left_out = []
+    for group in used:
+        kept = used[used != group]
+        left_out.append(measured.of_groups(kept).regroup(labels))
+    return Replicates(
+        np.stack([quadratic.gradient for quadratic in left_out]),
+        np.stack([quadratic.curvature for quadratic in left_out]),
+        left_out[0].sizes,
+    )

@@ -1,0 +1,171 @@
+"""The sums of one partition of the modules while batches stream through."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from realmodel.measure.gradient_sums import GradientSums
+from realmodel.measure.head import Head, head_gradients, stopped_at, uniform_numbers
+from realmodel.measure.lora_rows import LoraRows
+from realmodel.measure.measurement import PassOptions
+from realmodel.measure.moments import Moments
+from realmodel.measure.seen import BatchView, Observer, Seen
+from realmodel.measure.statistics.capture import captured
+from realmodel.measure.statistics.completion_logits import completion_logits
+from realmodel.measure.tangent.factors import LoraFactors
+from realmodel.measure.tangent.kernel import Kernel
+from realmodel.model.modules import AdaptedModule
+from realmodel.runs.saved_run import SavedRun
+from theory import InputError
+
+
+@dataclass
+class Counts:
+    """Unpadded positions; completion tokens, sequences and summed loss (nats) of each group."""
+
+    positions: int
+    tokens: list[int]
+    sequences: list[int]
+    losses: list[float]
+
+    @classmethod
+    def zero(cls, groups: int) -> "Counts":
+        """Nothing seen yet."""
+        return cls(0, [0] * groups, [0] * groups, [0.0] * groups)
+
+    @classmethod
+    def summed(cls, parts: Sequence["Counts"]) -> "Counts":
+        """Those of all processes."""
+        return cls(
+            sum(part.positions for part in parts),
+            *(
+                [sum(values) for values in zip(*(getattr(p, name) for p in parts), strict=True)]
+                for name in ("tokens", "sequences", "losses")
+            ),
+        )
+
+
+class Partition:
+    """Observers of some modules, and what they have seen so far.
+
+    Attributes
+    ----------
+    sums
+        Everything observed, by name; see :class:`realmodel.measure.measurement.Measurement`.
+    counts
+        What it is a sum over.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[AdaptedModule],
+        options: PassOptions,
+        factors: LoraFactors | None,
+        places: Sequence[int],
+        *,
+        device: str | None,
+    ) -> None:
+        self.modules, self.options, self.device = tuple(modules), options, device
+        self.sums: dict[str, torch.Tensor] = {}
+        self.counts = Counts.zero(max(1, options.groups))
+        self._observers: list[Observer] = []
+        self._rows: LoraRows | None = None
+        wanted = options.output_moment == "sampled" or options.protocol is not None
+        self._draws = options.draws if wanted else 0
+        if options.groups:
+            self._observers += [
+                Moments(modules, self.sums, output_moment=options.output_moment, device=device),
+                GradientSums(options.groups, self.sums, device=device),
+            ]
+        if factors is not None and options.protocol is not None:
+            own = factors.only(self.modules)
+            self._rows = LoraRows(own, self.sums, places, draws=self._draws)
+            self._observers.append(self._rows)
+
+    def start(self, dtype: torch.dtype, folder: Path | None) -> None:
+        """From nothing; rows in ``dtype``, in a file in ``folder`` where they are many."""
+        if self._rows is not None:
+            self._rows.allocate(dtype, folder)
+
+    def resume(self, saved: SavedRun | None, device: torch.device) -> int:
+        """Continue from stored sums, if there are any; the number of batches done.
+
+        Raises
+        ------
+        InputError
+            If they are damaged or belong to another run.
+        """
+        stored = saved.restore() if saved else None
+        if stored is None:
+            return 0
+        tensors, counts, done = stored
+        for name, tensor in tensors.items():
+            if name in self.sums:  # rows: where they lie is decided already
+                self.sums[name].copy_(tensor)
+            else:
+                self.sums[name] = tensor.to(self.device or device)
+        self.counts = Counts(**{item.name: counts[item.name] for item in fields(Counts)})
+        return done
+
+    def store(self, saved: SavedRun, done: int) -> None:
+        """Write sums and counts after ``done`` batches."""
+        saved.store(self.sums, asdict(self.counts), done)
+
+    def add(self, model: Any, head: Head, view: BatchView) -> None:
+        """Run one batch forward, and backward for each kind of labels.
+
+        Raises
+        ------
+        InputError
+            If the loss is not finite or a module does not see one row per position.
+        """
+
+        def see(module: AdaptedModule, hidden: torch.Tensor, grad: torch.Tensor) -> None:
+            seen = Seen(module, hidden, grad, view)
+            for observer in self._observers:
+                observer.see(seen)
+
+        with captured(model, self.modules, see), stopped_at(model, head):
+            values, targets = completion_logits(model, view.batch)
+            uniform = uniform_numbers(view.batch, draws=self._draws, seed=self.options.seed)
+            found = head_gradients(head, values, targets, uniform)
+            if not np.isfinite(found.loss):
+                raise InputError(
+                    f"the loss of sequences {view.places} is {found.loss}: "
+                    "load the model in another dtype or check its weights"
+                )
+            for kind, gradient in enumerate(found.gradients):
+                view.draw = kind - 1 if kind else None
+                values.backward(gradient, retain_graph=kind < self._draws)
+        self.counts.positions += int(view.batch.attention_mask.sum())
+        self.counts.tokens[view.group] += len(targets)
+        self.counts.sequences[view.group] += len(view.places)
+        self.counts.losses[view.group] += found.loss
+
+    def check_reached(self) -> None:
+        """Raise where a module was never used."""
+        if not self.options.groups:
+            return
+        for module in self.modules:
+            if f"gradient/{module.name}" not in self.sums:
+                raise InputError(
+                    f"module {module.name} was never used: leave it out of the modules"
+                )
+
+    def form_kernels(self, tokens: Sequence[int], batch_size: int, device: torch.device) -> None:
+        """Replace each module's rows by their products."""
+        counts = np.asarray(tokens, dtype=np.float64)
+        for module in self.modules:
+            data, sampled = (self.sums.pop(f"{kind}/{module.name}") for kind in ("data", "sampled"))
+            kernel = Kernel.from_rows(data, sampled, counts, batch_size=batch_size, device=device)
+            for name, value in vars(kernel).items():
+                self.sums[f"{name}/{module.name}"] = torch.as_tensor(value, dtype=torch.float64)
+
+
+def on_host(sums: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same sums on the host."""
+    return {name: tensor.cpu() for name, tensor in sums.items()}

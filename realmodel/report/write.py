@@ -1,0 +1,22 @@
+"""A card in all its forms, all rendered before the first file appears."""
+
+from pathlib import Path
+
+from realmodel.card.layer_card import LayerCard
+from realmodel.report.markdown import markdown
+from realmodel.report.page.render import html
+from realmodel.runs.atomic import write_atomically
+
+
+def write_card(card: LayerCard, folder: Path) -> tuple[Path, ...]:
+    """Write ``card.json`` with its replicates, ``card.md`` and ``card.html``; returns their paths.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    texts = {"card.md": markdown(card), "card.html": html(card)}
+    written = [card.save(folder / "card.json")]
+    written += [write_atomically(folder / name, text) for name, text in texts.items()]
+    return tuple(written)
