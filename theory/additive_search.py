@@ -51,21 +51,29 @@ def additive_within_budget(
     (1, 2)
     """
     chosen_from = affordable(quadratic, budget, cost, candidates)
+    layers = additive_layers(quadratic, budget, cost, chosen_from)
+    allowed = choices(quadratic.layers, budget, cost, chosen_from)
+    guarantee = additive_guarantee(quadratic, chosen_from, layers, allowed)
+    return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)
+
+
+def additive_layers(
+    quadratic: BlockQuadratic, budget: float | int, cost: CostModel, candidates: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The choice alone, from candidates one of which fits the budget."""
     scores = 0.5 * quadratic.residual_norms**2
     prices = np.array(cost.per_layer)
-    best, layers = -1.0, chosen_from[:1]
-    for at, lowest in enumerate(chosen_from):
+    best, layers = -1.0, candidates[:1]
+    for at, lowest in enumerate(candidates):
         left = budget - cost.first(lowest)
         if left < -TOLERANCE * budget:
             continue
-        above = np.array(chosen_from[at + 1 :], dtype=np.int64)
+        above = np.array(candidates[at + 1 :], dtype=np.int64)
         taken = above[knapsack(scores[above], prices[above], max(left, 0.0))]
         total = float(scores[lowest] + scores[taken].sum())
         if total > best * (1 + TIE):
             best, layers = total, (lowest, *taken.tolist())
-    allowed = choices(quadratic.layers, budget, cost, chosen_from)
-    guarantee = additive_guarantee(quadratic, chosen_from, layers, allowed)
-    return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)
+    return layers
 
 
 def affordable(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.additive_search import additive_within_budget, affordable
+from theory.additive_search import additive_layers, affordable
 from theory.arrays import Array, Float64, Int64, IntArray
 from theory.block_quadratic import BlockQuadratic
 from theory.choice.certificate import certificate
@@ -76,13 +76,13 @@ def search_within_budget(
     chosen_from = affordable(quadratic, budget, cost, candidates)
     whole_number(node_limit, "node_limit", 1)
     clock = Clock(time_limit)
-    start = additive_within_budget(quadratic, budget, cost, candidates=candidates)
+    start = additive_layers(quadratic, budget, cost, chosen_from)
     if len(chosen_from) <= ENUMERATED and 2 ** len(chosen_from) <= max(node_limit, 2):
         search = _Search(
             cost,
             1.0 + quadratic.coupling_range[0],
-            start.gain * (1 - 1e-9) - 1e-300,
-            start.layers,
+            quadratic.gain(start) * (1 - 1e-9) - 1e-300,
+            start,
         )
         search.visit(ConditionalSystem.of(quadratic, chosen_from), (), 0.0, float(budget))
         gain = quadratic.gain(search.layers)
@@ -92,7 +92,7 @@ def search_within_budget(
     found = certificate(
         quadratic, budget, costs=cost, candidates=chosen_from, time_limit=time_limit
     )
-    return searched(found, start.layers, node_limit, clock, cost)
+    return searched(found, start, node_limit, clock, cost)
 
 
 @dataclass

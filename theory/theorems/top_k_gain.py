@@ -8,11 +8,12 @@ from theory.problems import Problems
 from theory.selection_problems import SelectionProblems, draw_selection_problems
 from theory.theorem import Assumption, Bound, Theorem
 from theory.theorems.weak_submodularity import FLOOR
-from theory.top_k import top_k
+from theory.top_k import largest_norms
 
 
 def _top_gains(problems: SelectionProblems) -> Array:
-    return np.array([top_k(q, problems.size).gain for q in problems.quadratics])
+    every = range(problems.layers)
+    return np.array([q.gain(largest_norms(q, every, problems.size)) for q in problems.quadratics])
 
 
 def _ceiling_holds(problems: SelectionProblems) -> BoolArray:
