@@ -212,7 +212,7 @@ def test_the_certificate_decides_where_the_promise_is_void(make) -> None:
         assert known.fraction == pytest.approx(found.gain / known.best_gain_at_most)
         assert known.best_gain_at_most >= best * (1 - 1e-9)
         assert "by its certificate (10a)" in known.statement
-    assert greedy(quadratic, 4).guarantee.fraction > 0.9
+    assert greedy(quadratic, 4).guarantee.fraction > 0.75
 
 
 def test_the_rule_s_own_promise_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
