@@ -6,6 +6,7 @@ import numpy as np
 
 from theory.block_quadratic import BlockQuadratic
 from theory.choice.choices import choices
+from theory.choice.kernel_quadratic import KernelQuadratic
 from theory.cost_model import CostModel
 from theory.errors import InputError
 from theory.greedy import TIE
@@ -77,7 +78,7 @@ def additive_layers(
 
 
 def affordable(
-    quadratic: BlockQuadratic,
+    quadratic: BlockQuadratic | KernelQuadratic,
     budget: float | int,
     cost: CostModel,
     candidates: Sequence[int] | None,

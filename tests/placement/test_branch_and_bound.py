@@ -82,6 +82,8 @@ def test_time_is_limited_and_the_bound_stays_true() -> None:
     assert short.guarantee.best_gain_at_most >= longer.gain
     assert longer.guarantee.best_gain_at_most <= short.guarantee.best_gain_at_most * (1 + 1e-9)
     assert len(short.layers) == 12
+    assert short.gain >= greedy(quadratic, 12).gain * (1 - 1e-12)
+    assert certificate(quadratic, 12, time_limit=1e-9).placement.gain >= short.gain * (1 - 1e-12)
     # An enumeration that is cut short hands over to the certificate.
     cut = exact_search(quadratic, 5, time_limit=1e-9)
     assert cut.guarantee.best_gain_at_most >= exact_search(quadratic, 5).gain
@@ -107,6 +109,9 @@ def test_kernels_are_searched_too() -> None:
     assert found.gain == pytest.approx(best, rel=1e-9)
     assert found.upper == pytest.approx(best, rel=1e-9)
     assert found.nodes < 56
+    assert exact_search(kernel, 3).gain == pytest.approx(best, rel=1e-9)
+    cost = CostModel.count(layers)
+    assert search_within_budget(kernel, 3, cost).gain == pytest.approx(best, rel=1e-9)
 
 
 @pytest.mark.parametrize("limit", [0, -1, True])
