@@ -20,7 +20,7 @@ from theory import (
 from theory.choice.block_split import BlockSplit
 from theory.choice.choices import choices
 from theory.choice.relaxation import relax
-from theory.choice.response import dual_upper
+from theory.choice.response import Response, dual_upper
 
 
 def rows_and_gradient(
@@ -193,6 +193,30 @@ def test_the_relaxation_reaches_its_optimum(costs) -> None:
     assert found.best.value == pytest.approx(-best.fun, rel=1e-6)
     assert found.upper == pytest.approx(-best.fun, rel=1e-5)
     assert own @ found.best.weights <= 2.0 * (1 + 1e-6)
+
+
+def test_the_relaxation_falls_back_to_the_square_root() -> None:
+    """``G = 100 - sum c_l / z_l^2``: the price itself overshoots for ever, its root does not."""
+    c = np.array([1.0, 3.0, 0.5])
+
+    class Steep:
+        reason, layers = "", 3
+
+        def gain(self, layers):
+            return 0.0
+
+        def additions(self, chosen, layers, costs):
+            return layers[0], 0.0
+
+        def respond(self, weights):
+            prices = 2 * c / weights**3
+            value = 100 - float((c / weights**2).sum())
+            return Response(weights, value, value - float(weights @ prices), prices)
+
+    (allowed,) = choices(3, 1, None, range(3))
+    found = relax(Steep(), allowed, tolerance=1e-9)
+    z = np.cbrt(c) / np.cbrt(c).sum()
+    assert found.best.value == pytest.approx(100 - float((c / z**2).sum()), rel=1e-6)
 
 
 def test_a_set_that_its_prices_prove() -> None:
