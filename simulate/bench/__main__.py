@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import scipy
 
+from simulate.bench.certificates import measure_certificates
 from simulate.bench.measurement import Measurement
 from simulate.bench.quadratic import measure_quadratic
 from simulate.bench.search import measure_exact_search, measure_greedy
@@ -38,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     for measure in (measure_quadratic, measure_exact_search, measure_greedy):
         print(f"{measure.__name__} ..", file=sys.stderr)
         results.append(measure())
+    print("measure_certificates ..", file=sys.stderr)
+    results += measure_certificates()
     print("\n".join(lines(results)))
     if options.output is not None:
         record = {

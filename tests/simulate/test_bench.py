@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 
 from simulate.bench import __main__ as bench
+from simulate.bench.certificates import (
+    isotropic,
+    measure_pareto_front,
+    measure_search,
+    tangent_like,
+)
 from simulate.bench.quadratic import measure_quadratic
 from simulate.bench.search import (
     best_by_loop,
@@ -33,15 +39,23 @@ def test_output(
     def small_search():
         return measure_exact_search(layers=5, dimension=1, size=2)
 
+    def small_certificates():
+        return [
+            measure_search(6, 2, tangent_like(6, 2, 3.0), 5.0),
+            measure_search(6, 2, isotropic(6, 2), 5.0),
+            measure_pareto_front(16, 1),
+        ]
+
     def small_greedy():
         return measure_greedy(layers=4, dimension=2, size=2)
 
     monkeypatch.setattr(bench, "measure_quadratic", small_quadratic)
     monkeypatch.setattr(bench, "measure_exact_search", small_search)
     monkeypatch.setattr(bench, "measure_greedy", small_greedy)
+    monkeypatch.setattr(bench, "measure_certificates", small_certificates)
     assert bench.main(["--output", str(tmp_path / "new" / "bench.json")]) == 0
     record = json.loads((tmp_path / "new" / "bench.json").read_text())
-    assert len(record["results"]) == 3
+    assert len(record["results"]) == 6
     assert all(result["seconds"] >= 0 for result in record["results"])
     printed = capsys.readouterr()
     assert printed.out.count("target") == 1

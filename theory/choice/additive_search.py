@@ -7,6 +7,7 @@ import numpy as np
 from theory.choice.choices import choices
 from theory.choice.cost_model import CostModel
 from theory.choice.greedy import TIE
+from theory.choice.kernel_quadratic import KernelQuadratic
 from theory.choice.knapsack import TOLERANCE, knapsack
 from theory.choice.placement import Placement, additive_guarantee
 from theory.choice.selection import checked_layers
@@ -51,25 +52,33 @@ def additive_within_budget(
     (1, 2)
     """
     chosen_from = affordable(quadratic, budget, cost, candidates)
-    scores = 0.5 * quadratic.residual_norms**2
-    prices = np.array(cost.per_layer)
-    best, layers = -1.0, chosen_from[:1]
-    for at, lowest in enumerate(chosen_from):
-        left = budget - cost.first(lowest)
-        if left < -TOLERANCE * budget:
-            continue
-        above = np.array(chosen_from[at + 1 :], dtype=np.int64)
-        taken = above[knapsack(scores[above], prices[above], max(left, 0.0))]
-        total = float(scores[lowest] + scores[taken].sum())
-        if total > best * (1 + TIE):
-            best, layers = total, (lowest, *taken.tolist())
+    layers = additive_layers(quadratic, budget, cost, chosen_from)
     allowed = choices(quadratic.layers, budget, cost, chosen_from)
     guarantee = additive_guarantee(quadratic, chosen_from, layers, allowed)
     return Placement(layers, quadratic.gain(layers), cost.of(layers), guarantee)
 
 
+def additive_layers(
+    quadratic: BlockQuadratic, budget: float | int, cost: CostModel, candidates: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The choice alone, from candidates one of which fits the budget."""
+    scores = 0.5 * quadratic.residual_norms**2
+    prices = np.array(cost.per_layer)
+    best, layers = -1.0, candidates[:1]
+    for at, lowest in enumerate(candidates):
+        left = budget - cost.first(lowest)
+        if left < -TOLERANCE * budget:
+            continue
+        above = np.array(candidates[at + 1 :], dtype=np.int64)
+        taken = above[knapsack(scores[above], prices[above], max(left, 0.0))]
+        total = float(scores[lowest] + scores[taken].sum())
+        if total > best * (1 + TIE):
+            best, layers = total, (lowest, *taken.tolist())
+    return layers
+
+
 def affordable(
-    quadratic: BlockQuadratic,
+    quadratic: BlockQuadratic | KernelQuadratic,
     budget: float | int,
     cost: CostModel,
     candidates: Sequence[int] | None,

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.arrays import Array, Float64, Int64, IntArray
-from theory.choice.additive_search import additive_within_budget, affordable
+from theory.choice.additive_search import additive_layers, affordable
 from theory.choice.certificate import certificate
 from theory.choice.clock import Clock
 from theory.choice.cost_model import CostModel
 from theory.choice.exact_search import searched
 from theory.choice.greedy import TIE
+from theory.choice.kernel_quadratic import KernelQuadratic
 from theory.choice.knapsack import TOLERANCE, fractional_knapsack
 from theory.choice.placement import Guarantee, Placement
 from theory.quadratic.block_quadratic import BlockQuadratic
@@ -22,7 +23,7 @@ ENUMERATED = 14  # candidates whose sets are cheaper to try than to bound by rel
 
 
 def search_within_budget(
-    quadratic: BlockQuadratic,
+    quadratic: BlockQuadratic | KernelQuadratic,
     budget: float | int,
     cost: CostModel,
     *,
@@ -40,7 +41,8 @@ def search_within_budget(
 
     Parameters
     ----------
-    quadratic : BlockQuadratic
+    quadratic : BlockQuadratic or KernelQuadratic
+        The second is always searched on its relaxations.
     budget : float
         In the unit of ``cost``.
     cost : CostModel
@@ -76,13 +78,16 @@ def search_within_budget(
     chosen_from = affordable(quadratic, budget, cost, candidates)
     whole_number(node_limit, "node_limit", 1)
     clock = Clock(time_limit)
-    start = additive_within_budget(quadratic, budget, cost, candidates=candidates)
-    if len(chosen_from) <= ENUMERATED and 2 ** len(chosen_from) <= max(node_limit, 2):
+    start: tuple[int, ...] = ()
+    if isinstance(quadratic, BlockQuadratic):
+        start = additive_layers(quadratic, budget, cost, chosen_from)
+    few = len(chosen_from) <= ENUMERATED and 2 ** len(chosen_from) <= max(node_limit, 2)
+    if isinstance(quadratic, BlockQuadratic) and few:
         search = _Search(
             cost,
             1.0 + quadratic.coupling_range[0],
-            start.gain * (1 - 1e-9) - 1e-300,
-            start.layers,
+            quadratic.gain(start) * (1 - 1e-9) - 1e-300,
+            start,
         )
         search.visit(ConditionalSystem.of(quadratic, chosen_from), (), 0.0, float(budget))
         gain = quadratic.gain(search.layers)
@@ -90,9 +95,9 @@ def search_within_budget(
         guarantee = Guarantee(1.0, 1.0, gain, statement)
         return Placement(search.layers, gain, cost.of(search.layers), guarantee)
     found = certificate(
-        quadratic, budget, costs=cost, candidates=chosen_from, time_limit=time_limit
+        quadratic, budget, costs=cost, candidates=chosen_from, time_limit=clock.left
     )
-    return searched(found, start.layers, node_limit, clock, cost)
+    return searched(found, start, node_limit, clock, cost)
 
 
 @dataclass

@@ -130,7 +130,7 @@ def certificate(
     tolerance : float
         Relative distance to the optimum of the relaxation at which to stop.
     time_limit : float
-        Seconds for the search of a placement; the bound is computed in any case.
+        Seconds for the search of a placement; greedy and the bound are finished in any case.
 
     Raises
     ------
@@ -161,10 +161,10 @@ def certificate(
         raise InputError(f"tolerance must lie between 0 and 1, not {tolerance}")
     chosen_from = checked_layers(quadratic.layers, candidates)
     allowed = choices(quadratic.layers, k, costs, chosen_from)
-    splits = _splits(quadratic, floor)
+    splits, clock = _splits(quadratic, floor), Clock(time_limit)
     best: Certificate | None = None
     for split in splits:
-        found = _certify(split, allowed, chosen_from, costs, tolerance, Clock(time_limit))
+        found = _certify(split, allowed, chosen_from, costs, tolerance, clock)
         if best is None or found.upper < best.upper:
             best = found
     assert best is not None
@@ -199,7 +199,7 @@ def _certify(
         found = relax(split, choice, tolerance=tolerance, cutoff=gain)
         if widest is None or found.upper > upper:
             upper, widest = found.upper, found
-        if found.upper > gain:
+        if found.upper > gain and (gain < 0 or not clock.over):
             other, value = search_locally(split, choice, found.best.weights, clock)
             if other and value > gain * (1 + TIE):
                 layers, gain = other, value

@@ -48,9 +48,19 @@ class Choices:
 
     def value(self, prices: Float64[Array, " L"]) -> float:
         """Most that ``sum z_l price_l`` reaches over the relaxed sets (10a): a knapsack bound."""
-        at = list(self.open_layers)
         own = float(prices[self.forced].sum())
-        return own + fractional_knapsack(prices[at], self.costs[at], self.left) if at else own
+        fits = self.free & (self.costs <= self.limit)
+        v, c = prices[fits], self.costs[fits]
+        if not len(v):
+            return own
+        if c[0] == 0 or (c != c[0]).any():
+            return own + fractional_knapsack(v, c, self.left)
+        # Equal costs, the common case: the largest prices, without ratios.
+        taken = min(self.left / float(c[0]), float(len(v)))
+        whole = int(taken + TOLERANCE)
+        v = np.sort(v)[::-1]
+        part = (taken - whole) * float(v[whole]) if whole < len(v) and taken > whole else 0.0
+        return own + float(v[:whole].sum()) + part
 
     def losses(self, prices: Float64[Array, " L"]) -> Float64[Array, " L"]:
         """By how much :meth:`value` falls at least when a free layer is decided the other way.

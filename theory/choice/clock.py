@@ -29,6 +29,11 @@ class Clock:
             raise InputError(f"time_limit must be above 0 seconds, not {self.seconds}")
 
     @property
+    def left(self) -> float:
+        """Seconds left, above 0 in any case."""
+        return max(self.seconds - (monotonic() - self.start), 1e-9)
+
+    @property
     def over(self) -> bool:
         """Whether the time is up."""
         return monotonic() - self.start > self.seconds

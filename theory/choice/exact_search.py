@@ -11,6 +11,7 @@ from theory.choice.certificate import Certificate, certificate, proven_placement
 from theory.choice.clock import Clock
 from theory.choice.cost_model import CostModel
 from theory.choice.greedy import TIE, first_best, greedy_order
+from theory.choice.kernel_quadratic import KernelQuadratic
 from theory.choice.placement import Guarantee, Placement, extension_upper
 from theory.choice.selection import check_selection
 from theory.quadratic.block_quadratic import BlockQuadratic
@@ -77,7 +78,7 @@ def conditional_bound(system: ConditionalSystem, left: int, floor: float) -> flo
 
 
 def exact_search(
-    quadratic: BlockQuadratic,
+    quadratic: BlockQuadratic | KernelQuadratic,
     size: int,
     *,
     candidates: Sequence[int] | None = None,
@@ -94,7 +95,9 @@ def exact_search(
 
     Parameters
     ----------
-    quadratic, size, candidates, cost
+    quadratic : BlockQuadratic or KernelQuadratic
+        The second is always searched on its relaxation.
+    size, candidates, cost
         As in :func:`theory.top_k`.
     node_limit : int
         Relaxations to solve at most.
@@ -129,8 +132,9 @@ def exact_search(
     chosen_from, cost = check_selection(quadratic, size, candidates, cost)
     whole_number(node_limit, "node_limit", 1)
     clock = Clock(time_limit)
-    order = ()
-    if comb(len(chosen_from), size) <= ENUMERATED:
+    order: tuple[int, ...] = ()
+    few = comb(len(chosen_from), size) <= ENUMERATED
+    if isinstance(quadratic, BlockQuadratic) and few:
         system = ConditionalSystem.of(quadratic, chosen_from)
         order = tuple(sorted(greedy_order(system, size)))
         incumbent = quadratic.gain(order)
@@ -143,7 +147,7 @@ def exact_search(
             guarantee = Guarantee(1.0, 1.0, gain, statement)
             return Placement(search.layers, gain, cost.of(search.layers), guarantee)
         order = max(order, search.layers, key=lambda s: quadratic.gain(s) if s else 0.0)
-    found = certificate(quadratic, size, candidates=chosen_from, time_limit=time_limit)
+    found = certificate(quadratic, size, candidates=chosen_from, time_limit=clock.left)
     return searched(found, order, node_limit, clock, cost)
 
 

@@ -19,7 +19,12 @@ def first_best(values: np.ndarray) -> int:
 
 
 def greedy_order(system: ConditionalSystem, size: int) -> tuple[int, ...]:
-    """Layers in the order in which greedy adds them.
+    """Layers in the order in which greedy adds them."""
+    return tuple(layer for layer, _ in greedy_path(system, size))
+
+
+def greedy_path(system: ConditionalSystem, size: int) -> list[tuple[int, float]]:
+    """Layers in the order in which greedy adds them, each with its marginal gain.
 
     Rows of the Cholesky factor of ``I + M`` are appended for the layer that is added, so that a
     step costs one product with the open layers, where a fresh factorisation for each of them
@@ -30,11 +35,13 @@ def greedy_order(system: ConditionalSystem, size: int) -> tuple[int, ...]:
     w, blocks = system.w.copy(), system.diagonal.copy()
     rows = np.zeros((0, n * b))
     order: list[int] = []
+    gains: list[float] = []
     for _ in range(size):
         marginals = system.quadratic_forms(blocks, w)
         marginals[order] = -np.inf
         at = first_best(marginals)
         order.append(at)
+        gains.append(float(marginals[at]))
         own = slice(at * b, (at + 1) * b)
         R = system.half_inverses(blocks[at][None])[0]
         new = R @ (A[own] - rows[:, own].T @ rows)
@@ -44,7 +51,7 @@ def greedy_order(system: ConditionalSystem, size: int) -> tuple[int, ...]:
         rows = np.vstack([rows, new])
         # A chosen layer explains itself: an identity keeps its block out of the way of Cholesky.
         blocks[at], w[at] = np.eye(b), 0.0
-    return tuple(int(system.labels[at]) for at in order)
+    return list(zip(system.labels[order].tolist(), gains, strict=True))
 
 
 def greedy_layers(

@@ -61,9 +61,12 @@ def improve(
 def search_locally(
     split: Split, choices: Choices, weights: Float64[Array, " L"] | None, clock: Clock
 ) -> tuple[tuple[int, ...], float]:
-    """The best of greedy by gain, greedy by gain per cost and the largest weights, then swaps."""
+    """The best of greedy by gain, greedy by gain per cost and the largest weights, then swaps.
+
+    The first is finished whatever the clock says, so that no result is worse than greedy.
+    """
     even = np.ones(split.layers)
-    starts = [fill(split, choices, choices.forced_layers, even, clock)]
+    starts = [fill(split, choices, choices.forced_layers, even, Clock())]
     if not (choices.costs == choices.costs[0]).all():
         starts.append(fill(split, choices, choices.forced_layers, choices.costs, clock))
     if weights is not None:

@@ -6,13 +6,16 @@ from dataclasses import replace
 from theory.choice.block_split import splits
 from theory.choice.choices import choices
 from theory.choice.cost_model import CostModel
-from theory.choice.greedy import TIE, greedy_order
+from theory.choice.greedy import TIE, greedy_path
 from theory.choice.placement import Guarantee, Placement
 from theory.choice.relaxation import bound_at
 from theory.choice.selection import checked_layers
 from theory.quadratic.block_quadratic import BlockQuadratic
 from theory.quadratic.conditional_system import ConditionalSystem
 from theory.whole_numbers import whole_number
+
+ROUGH = 1e-6
+"""Relative error of a gain that is a sum of marginal gains, at most: what is not below is exact."""
 
 
 def pareto_front(
@@ -70,12 +73,14 @@ def pareto_front(
     found = (every_set if exact else greedy_sets)(quadratic, chosen_from, size)
     best = -1.0
     front: list[Placement] = []
-    for price, _, layers in sorted((cost.of(layers), -gain, layers) for layers, gain in found):
+    for price, known, layers in sorted((cost.of(layers), -gain, layers) for layers, gain in found):
+        if -known <= max(best * (1 - ROUGH), 0.0):
+            continue
         gain = quadratic.gain(layers)
         if gain > max(best * (1 + TIE), 0.0):
             best = gain
-            known = Guarantee(1.0, 1.0, gain, "every set was evaluated: the best at its cost")
-            front.append(Placement(layers, gain, price, known))
+            exactly = Guarantee(1.0, 1.0, gain, "every set was evaluated: the best at its cost")
+            front.append(Placement(layers, gain, price, exactly))
     return tuple(front if exact else _certified(quadratic, cost, chosen_from, front))
 
 
@@ -86,12 +91,12 @@ def _certified(
     front: Sequence[Placement],
 ) -> Iterator[Placement]:
     """Each with a bound on what its cost can gain: by its own response (10a), at any costs."""
-    found = splits(quadratic)
     everything = quadratic.gain(candidates)
+    # The flat split where there is one: the other is sharper on no measured model.
+    found = splits(quadratic)[-1:]
     for point in front:
         allowed = choices(quadratic.layers, point.cost, cost, candidates)
-        bounds = [bound_at(split, allowed, point.layers) for split in found]
-        at_most = min([everything, *bounds])
+        at_most = min([everything, *(bound_at(split, allowed, point.layers) for split in found)])
         fraction = min(point.gain / at_most, 1.0)
         text = f"greedy: at least {fraction:.1%} of the best at its cost, by its certificate (10a)"
         yield replace(point, guarantee=Guarantee(fraction, 0.0, at_most, text))
@@ -114,13 +119,16 @@ def every_set(quadratic: BlockQuadratic, candidates: tuple[int, ...], size: int)
 
 
 def greedy_sets(quadratic: BlockQuadratic, candidates: tuple[int, ...], size: int) -> Found:
-    """For each lowest layer, what greedy adds above it, one layer at a time."""
+    """For each lowest layer, what greedy adds above it, one layer at a time.
+
+    Gains are sums of marginal gains: of the sets on the front they are computed anew.
+    """
     system = ConditionalSystem.of(quadratic, candidates)
     for at, lowest in enumerate(candidates):
         yield (lowest,), float(system.marginals[at])
         above = min(size, len(candidates) - at) - 1
         if above > 0:
-            order = greedy_order(system.choose(at), above)
-            for count in range(1, above + 1):
-                layers = tuple(sorted((lowest, *order[:count])))
-                yield layers, quadratic.gain(layers)
+            layers, gain = (lowest,), float(system.marginals[at])
+            for layer, marginal in greedy_path(system.choose(at), above):
+                layers, gain = (*layers, layer), gain + marginal
+                yield tuple(sorted(layers)), gain

@@ -103,17 +103,12 @@ def best_gain_bound(
     allowed: tuple[Choices, ...],
     layers: Sequence[int],
 ) -> float:
-    """Upper bound on the best gain of the allowed sets, at any coupling: the least of three.
+    """Upper bound on the best gain of the allowed sets, at any coupling.
 
-    The gain of all candidates; the largest ``1/2 Res^2 / (1 + mu_min)`` (8c, one family of sets);
-    the dual certificate (10a), relaxed for one family of sets and at the response of ``layers``
-    for more.
+    The gain of all candidates, or the dual certificate (10a) if it is less: relaxed for one family
+    of sets, where it is no looser than 8c, and at the response of ``layers`` for more.
     """
     found = [quadratic.gain(candidates)]
-    floor = 1.0 + quadratic.coupling_range[0]
-    if len(allowed) == 1 and floor > 0:
-        energy = allowed[0].value(quadratic.residual_norms**2)
-        found.append(float(extension_upper(0.0, energy, floor)))
     for split in splits(quadratic):
         if len(allowed) == 1:
             found.append(relax(split, allowed[0], tolerance=1e-3, iterations=30).upper)

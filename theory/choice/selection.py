@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from theory.choice.cost_model import CostModel
+from theory.choice.kernel_quadratic import KernelQuadratic
 from theory.errors import InputError
 from theory.quadratic.block_quadratic import BlockQuadratic
 from theory.whole_numbers import whole_numbers
 
 
 def check_selection(
-    quadratic: BlockQuadratic,
+    quadratic: BlockQuadratic | KernelQuadratic,
     size: int,
     candidates: Sequence[int] | None,
     cost: CostModel | None,

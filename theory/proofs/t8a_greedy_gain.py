@@ -3,7 +3,7 @@
 import numpy as np
 
 from theory.arrays import Array
-from theory.choice.greedy import greedy
+from theory.choice.greedy import greedy_layers
 from theory.choice.placement import greedy_lower, greedy_lower_by_coupling
 from theory.proofs.problems.quadratic import Problems
 from theory.proofs.problems.selection import SelectionProblems, draw_selection_problems
@@ -14,7 +14,8 @@ GAMMA = 1e-4
 
 
 def _greedy_gains(problems: SelectionProblems) -> Array:
-    return np.array([greedy(q, problems.size).gain for q in problems.quadratics])
+    every = range(problems.layers)
+    return np.array([q.gain(greedy_layers(q, every, problems.size)) for q in problems.quadratics])
 
 
 def _decoy(floor: float | None = None) -> SelectionProblems:

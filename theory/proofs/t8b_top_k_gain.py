@@ -4,7 +4,7 @@ import numpy as np
 
 from theory.arrays import Array, BoolArray
 from theory.choice.placement import additive_lower, additive_lower_by_coupling
-from theory.choice.top_k import top_k
+from theory.choice.top_k import largest_norms
 from theory.proofs.problems.quadratic import Problems
 from theory.proofs.problems.selection import SelectionProblems, draw_selection_problems
 from theory.proofs.t8_weak_submodularity import FLOOR
@@ -12,7 +12,8 @@ from theory.proofs.theorem import Assumption, Bound, Theorem
 
 
 def _top_gains(problems: SelectionProblems) -> Array:
-    return np.array([top_k(q, problems.size).gain for q in problems.quadratics])
+    every = range(problems.layers)
+    return np.array([q.gain(largest_norms(q, every, problems.size)) for q in problems.quadratics])
 
 
 def _ceiling_holds(problems: SelectionProblems) -> BoolArray:

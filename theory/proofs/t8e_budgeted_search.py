@@ -3,7 +3,7 @@
 import numpy as np
 
 from theory.arrays import Array
-from theory.choice.additive_search import additive_within_budget
+from theory.choice.additive_search import additive_layers
 from theory.choice.budget_search import search_within_budget
 from theory.choice.cost_model import CostModel
 from theory.proofs.problems.quadratic import Problems
@@ -27,9 +27,10 @@ def _searched(p: SelectionProblems) -> Array:
 
 def _knapsack(p: SelectionProblems) -> Array:
     """Sum of single gains of the set that the library's knapsack chooses."""
-    found = [additive_within_budget(p.quadratics[i], b, p.claimed_cost) for i, b in _pairs(p)]
+    every = tuple(range(p.layers))
+    found = [additive_layers(p.quadratics[i], b, p.claimed_cost, every) for i, b in _pairs(p)]
     energy = [q.residual_norms**2 / 2 for q in p.quadratics]
-    return np.array([e[list(f.layers)].sum() for e, f in zip(energy, found, strict=True)])
+    return np.array([e[list(f)].sum() for e, f in zip(energy, found, strict=True)])
 
 
 def _depth(claimed_per_depth: float) -> SelectionProblems:

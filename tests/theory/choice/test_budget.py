@@ -200,3 +200,48 @@ def test_a_knapsack_is_not_filled_beyond_rounding() -> None:
     """The solver's own tolerance is 1e-6: a set that is too heavy by 1e-7 is cut off."""
     weights = np.array([0.5, 0.5 + 1e-7, 0.3])
     assert knapsack(np.array([2.1, 2.0, 1.0]), weights, 1.0).tolist() == [0, 2]
+
+
+def test_how_far_a_front_is_exact(make) -> None:
+    """``enumerate_up_to`` candidates are enumerated, one more are not; sizes reach ``max_size``."""
+    quadratic = make(12, (1,) * 6, 1.0)
+    cost = CostModel.count(6)
+    statement = "every set was evaluated: the best at its cost"
+    exact = pareto_front(quadratic, cost, enumerate_up_to=6)
+    assert {p.guarantee.statement for p in exact} == {statement}
+    assert [p.guarantee.best_gain_at_most for p in exact] == [p.gain for p in exact]
+    assert {(p.guarantee.fraction, p.guarantee.paper_fraction) for p in exact} == {(1.0, 1.0)}
+    assert [len(p.layers) for p in exact] == [1, 2, 3, 4, 5, 6]
+    quick = pareto_front(quadratic, cost, enumerate_up_to=5)
+    assert statement not in {p.guarantee.statement for p in quick}
+    assert [len(p.layers) for p in quick] == [1, 2, 3, 4, 5, 6]
+    for limit in (1, 2, 4, 6):
+        for most in (3, 6):
+            front = pareto_front(quadratic, cost, max_size=limit, enumerate_up_to=most)
+            assert [len(p.layers) for p in front] == list(range(1, limit + 1))
+    for point, best in zip(quick, exact, strict=True):
+        known = point.guarantee
+        assert known.best_gain_at_most >= best.gain * (1 - 1e-9)
+        assert known.fraction == pytest.approx(min(point.gain / known.best_gain_at_most, 1.0))
+        assert known.paper_fraction == 0.0
+    assert quick[-1].guarantee.fraction == pytest.approx(1.0)
+
+
+def test_a_front_of_candidates_knows_nothing_of_the_others(make) -> None:
+    quadratic = make(13, (1,) * 6, 1.0)
+    front = pareto_front(quadratic, CostModel.count(6), candidates=[1, 2, 4], enumerate_up_to=2)
+    everything = quadratic.gain([1, 2, 4])
+    assert front[-1].layers == (1, 2, 4)
+    assert front[-1].guarantee.best_gain_at_most == pytest.approx(everything, rel=1e-9)
+    assert all(p.guarantee.best_gain_at_most <= everything * (1 + 1e-9) for p in front)
+
+
+@pytest.mark.parametrize("search", [search_within_budget, additive_within_budget])
+def test_candidates_of_a_budget_are_whole_numbers(search) -> None:
+    quadratic = BlockQuadratic(np.ones(3), np.eye(3), (1,) * 3)
+    with pytest.raises(InputError, match="must be whole numbers"):
+        search(quadratic, 2, CostModel.count(3), candidates=[True, False])
+    with pytest.raises(InputError, match="must be whole numbers"):
+        pareto_front(quadratic, CostModel.count(3), candidates=[True, False])
+    with pytest.raises(InputError, match="max_size must be a whole number"):
+        pareto_front(quadratic, CostModel.count(3), max_size=True)

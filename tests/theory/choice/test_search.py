@@ -170,3 +170,75 @@ def test_a_wrong_placement_fails_the_protocol(make) -> None:
         check_placement(quadratic, worse, 2, best)
     with pytest.raises(AssertionError):
         check_placement(quadratic, placement, 2, 1.01 * best)
+
+
+def test_the_guarantee_is_the_best_result_at_hand() -> None:
+    """Fraction and bound from their definitions, where 10a is exact and where 12f is all there is.
+
+    Without coupling the bound is the best gain itself. Two layers that gain four times as much
+    together, one of them to choose: both results give 1 + mu_min.
+    """
+    apart = BlockQuadratic(np.array([3.0, 1.0, 2.0, 0.5]), np.eye(4), (1,) * 4)
+    for search in (greedy, top_k):
+        known = search(apart, 2).guarantee
+        assert (known.fraction, known.paper_fraction) == (
+            pytest.approx(1.0, rel=1e-12),
+            pytest.approx({greedy: 1 - np.exp(-1.0), top_k: 1.0}[search], rel=1e-12),
+        )
+        assert known.best_gain_at_most == pytest.approx(6.5, rel=1e-12)
+        assert "the paper's form gives" in known.statement
+    H = np.array([[1.0, -0.5], [-0.5, 1.0]])
+    pair = BlockQuadratic(np.ones(2), H, (1, 1))
+    for search, paper in ((greedy, 1 - np.exp(-0.5)), (top_k, 0.5 / 1.5)):
+        known = search(pair, 1).guarantee
+        assert known.fraction == pytest.approx(0.5, rel=1e-6)
+        assert known.paper_fraction == pytest.approx(paper, rel=1e-12)
+        assert known.best_gain_at_most == pytest.approx(1.0, rel=1e-6)
+    whole = greedy(pair, 2).guarantee
+    assert whole.best_gain_at_most == pytest.approx(pair.gain(), rel=1e-12)
+
+
+def test_the_certificate_decides_where_the_promise_is_void(make) -> None:
+    """At strong coupling the rule promises next to nothing and the certificate most."""
+    rng = np.random.default_rng(0)
+    scale = np.exp(rng.standard_normal(12))
+    J = (rng.standard_normal((6, 12)) + 2.0 * rng.standard_normal((6, 1))) * scale
+    quadratic = BlockQuadratic(J.T @ rng.standard_normal(6), J.T @ J + 0.1 * np.eye(12), (1,) * 12)
+    assert quadratic.coupling > 3
+    for search in (greedy, top_k):
+        found = search(quadratic, 4)
+        best, _ = best_by_trial(quadratic, 4)
+        known = found.guarantee
+        assert known.fraction == pytest.approx(found.gain / known.best_gain_at_most)
+        assert known.best_gain_at_most >= best * (1 - 1e-9)
+        assert "by its certificate (10a)" in known.statement
+    assert greedy(quadratic, 4).guarantee.fraction > 0.75
+
+
+def test_the_rule_s_own_promise_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no bound is at hand but the gain of all, 12f is the better and is named."""
+    placement = sys.modules["theory.choice.placement"]
+    monkeypatch.setattr(placement, "best_gain_bound", lambda *a: 100.0)
+    quadratic = BlockQuadratic(np.ones(4), np.eye(4) * 0.8 + 0.2, (1,) * 4)
+    known = greedy(quadratic, 2).guarantee
+    share = 1 - (1 - 0.8 / 2) ** 2
+    assert known.fraction == pytest.approx(share, rel=1e-9)
+    assert f"greedy (12f): at least {share:.1%} of the best gain, by the signed range" in (
+        known.statement
+    )
+    norms = top_k(quadratic, 2).guarantee
+    assert norms.fraction == pytest.approx(0.8 / 1.6, rel=1e-9)
+    assert "largest residual norms (8b): at least 50.0%" in norms.statement
+
+
+@pytest.mark.parametrize("search", [exact_search, greedy, top_k])
+@pytest.mark.parametrize("size", [True, np.int64(2)])
+def test_sizes_are_whole_numbers(search, size) -> None:
+    quadratic = BlockQuadratic(np.ones(3), np.eye(3), (1,) * 3)
+    if isinstance(size, bool):
+        with pytest.raises(InputError, match="whole number between 1 and 3"):
+            search(quadratic, size)
+    else:
+        assert search(quadratic, int(size)).layers == (0, 1)
+    with pytest.raises(InputError, match="must be whole numbers"):
+        search(quadratic, 2, candidates=[True, False, True])
