@@ -75,7 +75,7 @@ def summarise(table: Table) -> Table:
         ("sign", "target", "strength", "placement"),
         gain=("mean gain", lambda part: float(part.column("gain").mean())),
         guaranteed=(
-            "mean gain guaranteed by distance (6, 6a)",
+            "mean gain guaranteed by distance (6, 12e)",
             lambda part: float(part.column("guaranteed").mean()),
         ),
         coupling_inside=(
@@ -152,7 +152,7 @@ EXPERIMENT = Experiment(
         "gain": "G(S)",
         "sum_of_gains": "sum of single gains of S",
         "coupling_inside": "rho_S",
-        "coupling_bound": "its bound by distance (6a)",
+        "coupling_bound": "its bound by distance (12e)",
         "guaranteed": "lower bound on the gain from that",
         "at_most": "upper bound on the gain from that; none where the bound is 1 or more",
     },

@@ -90,7 +90,8 @@ def test_a_layer_of_rank_zero_stays_untuned():
     rng = np.random.default_rng
     some = alternating_least_squares(made, {0: 2, 1: 0}, rng(1))
     assert some.layers == (0,)
-    assert some.gain == alternating_least_squares(made, {0: 2}, rng(1)).gain
+    alone = alternating_least_squares(made, {0: 2}, rng(1)).gain
+    assert some.gain == pytest.approx(alone, rel=1e-12)
 
 
 def test_a_ridge_shrinks_the_adapter():

@@ -189,7 +189,8 @@ def budget_coupling(
                 f"longer run of {budget:.6g}: measure it there"
             )
         measured = float(damped_coupling_upper(coupling, kept_shares(lam, ridge, before)))
-        needed = float(ridge_upper(coupling, *map(float, two_largest(lam)), before))
+        first, second = two_largest(lam)
+        needed = float(ridge_upper(coupling, float(first), float(second), before))
         # At rho = 1 the shares are below 1 at every finite budget up to the reference.
         additive_budget = max(certain_budget, 1 / (2 * needed) if needed > 0 else np.inf)
     return BudgetCoupling(

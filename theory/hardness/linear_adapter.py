@@ -43,8 +43,8 @@ class LinearAdapter:
     The rank-one part of a rank-two problem carries the larger squared singular value:
 
     >>> adapter = LinearAdapter.from_moments(np.diag([3.0, 4.0]), np.diag([1.0, 4.0]))
-    >>> adapter.residual_norm(), adapter.residual_norm(rank=1)
-    (3.605551275463989, 3.0)
+    >>> round(adapter.residual_norm(), 12), round(adapter.residual_norm(rank=1), 12)
+    (3.605551275464, 3.0)
     >>> adapter.best(rank=1)
     array([[-3.,  0.],
            [ 0.,  0.]])

@@ -26,7 +26,7 @@ def _parts(p: Problems) -> Array:
 
 def _minus_lower(mu_min: Array, parts: Array) -> Array:
     """12c: what the term takes away at most, ``-interaction_term_lower``."""
-    return -interaction_term_lower(mu_min, parts)
+    return np.asarray(-interaction_term_lower(mu_min, parts), dtype=np.float64)
 
 
 def _tight() -> Problems:

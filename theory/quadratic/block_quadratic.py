@@ -54,11 +54,11 @@ class BlockQuadratic:
     Examples
     --------
     >>> quadratic = BlockQuadratic(np.array([1.0, 2.0]), np.array([[1.0, 0.5], [0.5, 4.0]]), (1, 1))
-    >>> quadratic.coupling                      # 0.5 / sqrt(1 * 4)
+    >>> round(quadratic.coupling, 12)           # 0.5 / sqrt(1 * 4)
     0.25
-    >>> quadratic.gain()                        # g' H^-1 g / 2 = (4 - 2 + 4) / 3.75 / 2
+    >>> round(quadratic.gain(), 12)             # g' H^-1 g / 2 = (4 - 2 + 4) / 3.75 / 2
     0.8
-    >>> quadratic.gain([1])                     # 2**2 / 4 / 2
+    >>> round(quadratic.gain([1]), 12)          # 2**2 / 4 / 2
     0.5
     """
 

@@ -76,7 +76,7 @@ def sampling_error(
     Examples
     --------
     >>> round(sampling_error(10.0, 5.0, 10_000), 3)
-    0.138
+    0.12
     """
     whole_number(samples, "samples", 1)
     if not (np.isfinite(leverage) and leverage >= effective_dimension > 0):

@@ -16,7 +16,7 @@ def spectral_norm(matrix: Float64[Array, "n n"]) -> float:
 
     Examples
     --------
-    >>> spectral_norm(np.array([[0.0, -2.0], [-2.0, 0.0]]))
+    >>> round(spectral_norm(np.array([[0.0, -2.0], [-2.0, 0.0]])), 12)
     2.0
     """
     if len(matrix) <= DENSE_UP_TO:

@@ -177,7 +177,7 @@ def marginal_gain(quadratic: BlockQuadratic, layers: Sequence[int], layer: int) 
     Examples
     --------
     >>> q = BlockQuadratic(np.array([0.5, 1.0]), np.array([[1.0, 0.5], [0.5, 1.0]]), (1, 1))
-    >>> marginal_gain(q, [0], 1)
+    >>> round(marginal_gain(q, [0], 1), 12)
     0.375
     """
     (new,) = quadratic.select([layer])

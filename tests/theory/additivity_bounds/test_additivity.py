@@ -31,8 +31,8 @@ def check_intervals(record: Additivity, tolerance: float) -> None:
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_intervals(seed: int, part: bool) -> None:
-    problems = draw_problems(np.random.default_rng(seed), 8)
-    for i in range(8):
+    problems = draw_problems(np.random.default_rng(seed), 4)
+    for i in range(4):
         record = additivity(problems.quadratic(i), problems.tuned if part else None)
         check_intervals(record, max(1e-10, float(problems.tolerance[i])))
 

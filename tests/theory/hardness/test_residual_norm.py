@@ -102,11 +102,11 @@ def test_kronecker_against_the_explicit_block(seed: int) -> None:
 
 def test_singular_moment_gets_the_pseudo_inverse_and_a_reason() -> None:
     C, Sigma = np.array([[2.0, 0.0]]), np.diag([4.0, 0.0])
-    assert projected_residual_norm(C, Sigma) == 1.0
+    assert projected_residual_norm(C, Sigma) == pytest.approx(1.0, rel=64 * EPS)
     adapter = LinearAdapter.from_moments(C, Sigma)
     assert adapter.reason is not None
     assert "1 of 2 eigenvalues" in adapter.reason
-    assert adapter.best().tolist() == [[-0.5, 0.0]]
+    np.testing.assert_allclose(adapter.best(), [[-0.5, 0.0]], atol=64 * EPS)
     assert LinearAdapter.from_moments(C, Sigma, ridge=0.1).reason is None
     assert np.isfinite(adapter.factors(1)[1]).all()
 
