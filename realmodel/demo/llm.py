@@ -89,7 +89,7 @@ def run(*words: str) -> None:
     InputError
         When the command fails; it has said why.
     """
-    say(f"\n$ {shlex.join(('layercard', *words))}")
+    say(f"$ {shlex.join(('layercard', *words))}")
     start, before = time.perf_counter(), os.times()
     done = subprocess.run(
         [sys.executable, "-c", "from realmodel.cli import app; app()", *words], check=False
@@ -151,7 +151,7 @@ def demonstrate(
         *("finetune", "--model", model, "--layers", ",".join(map(str, last)), *check),
         *("--steps", str(steps), "--train-batch-size", "4", "--output-dir", str(folder / "last")),
     )
-    say(f"\n{verdict(realised(folder / 'chosen'), realised(folder / 'last'), layers)}")
+    say(f"{verdict(realised(folder / 'chosen'), realised(folder / 'last'), layers)}")
     say(f"written to {folder}: card/card.html, place/placement.json, chosen/seed-{seed}/adapter")
 
 
