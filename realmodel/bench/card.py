@@ -15,7 +15,6 @@ import torch
 from realmodel.architectures import find_modules
 from realmodel.batches import EncodedExample, batches, completion_loss, encode
 from realmodel.bench.models import SIZES, random_model
-from realmodel.measure.operations import count_operations
 from realmodel.bench.peak_memory import peak_memory
 from realmodel.card import CardOptions
 from realmodel.card.build import card_of_sequences, window_of
@@ -23,6 +22,7 @@ from realmodel.checkpoint import Checkpoint, load_checkpoint, model_digest
 from realmodel.cli.card import write_card
 from realmodel.datasets import read_examples
 from realmodel.measure.attention import attention
+from realmodel.measure.operations import count_operations
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,9 @@ def time_card(
     rows: list[tuple[_Clock, _Clock]] = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            rows.append((_Clock.of(training, device), _Clock.of(lambda: card(Path(folder)), device)))
+            rows.append(
+                (_Clock.of(training, device), _Clock.of(lambda: card(Path(folder)), device))
+            )
     gpu = device.startswith("cuda")
     positions = sum(len(example.input_ids) for example in encoded)
     tokens = sum(example.num_completion_tokens for example in encoded)

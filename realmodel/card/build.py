@@ -132,7 +132,11 @@ def card_of_sequences(
             lambda done, total: tell("exact curvature", done, total),
         )
     brackets = intervals(
-        checkpoint, encoded, measurement, options, lambda done, total: tell("intervals", done, total)
+        checkpoint,
+        encoded,
+        measurement,
+        options,
+        lambda done, total: tell("intervals", done, total),
     )
     costs = _costs(checkpoint, table, encoded, options, tell)
     done = [0]

@@ -39,7 +39,8 @@ def markdown(card: "LayerCard") -> str:
         f"# Layer Card: {record['model']['source']} on {record['data']['source']}",
         "",
         "Gains are decreases of the loss in nats per completion token, of a quadratic model: the "
-        f"{card.predictor().title}. Only fine-tuning shows how much of a predicted gain comes true.",
+        f"{card.predictor().title}. Only fine-tuning shows how much of a predicted gain comes "
+        "true.",
         "",
         "## What is guaranteed here",
         "",

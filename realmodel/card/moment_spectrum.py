@@ -13,7 +13,7 @@ DENSE_UP_TO = 256
 """Width up to which all eigenvalues are computed; above, Lanczos finds the two ends."""
 
 TOLERANCE = 1e-4
-"""Relative residual that Lanczos is asked for; an eigenvalue that stands apart errs by its square."""
+"""Relative residual asked of Lanczos; an eigenvalue that stands apart errs by its square."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,5 @@ def extreme_eigenvalues(moment: Float64[Array, "d d"]) -> tuple[float, float]:
 
 
 def _largest(operator: LinearOperator, start: Array) -> float:
-    (value,) = eigsh(
-        operator, k=1, which="LA", v0=start, tol=TOLERANCE, return_eigenvectors=False
-    )
+    (value,) = eigsh(operator, k=1, which="LA", v0=start, tol=TOLERANCE, return_eigenvectors=False)
     return float(value)

@@ -87,7 +87,7 @@ def card(
         bool,
         typer.Option(
             "--exact-curvature",
-            help="Also the exact Gauss-Newton curvature in a few directions: hours, see --estimate.",
+            help="Also the exact Gauss-Newton curvature in a few directions: see --estimate.",
         ),
     ] = False,
     directions: Annotated[
@@ -278,9 +278,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     table = find_modules(model, options.modules)
     device = "cuda" if source.device == "auto" else source.device
     precision = getattr(torch, source.dtype or "float32")
-    stages = estimate_stages(
-        model, encoded, table.modules, options, device=device, dtype=precision
-    )
+    stages = estimate_stages(model, encoded, table.modules, options, device=device, dtype=precision)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     for stage in stages:
         rows.add_row(

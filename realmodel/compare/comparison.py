@@ -8,7 +8,6 @@ from typing import Any
 from realmodel.architectures import ModuleTable
 from realmodel.baselines import BASELINES, Context, JointGain
 from realmodel.checkpoint import Checkpoint
-from realmodel.measure.attention import attention
 from realmodel.compare.measured import measure
 from realmodel.compare.options import CompareOptions
 from realmodel.compare.pool import candidate_pool, single_layers
@@ -18,6 +17,7 @@ from realmodel.compare.result import ComparisonResult
 from realmodel.compare.run_store import RunStore
 from realmodel.compare.summary import ScoredBaseline, summarise
 from realmodel.compare.task import Task
+from realmodel.measure.attention import attention
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, how much of it is done, and how much there is."""

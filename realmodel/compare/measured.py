@@ -6,12 +6,12 @@ from pathlib import Path
 from realmodel.architectures import ModuleTable
 from realmodel.baselines import Context
 from realmodel.checkpoint import Checkpoint
-from realmodel.measure.attention import attention
 from realmodel.compare.options import CompareOptions
 from realmodel.compare.run_store import read_json
 from realmodel.compare.task import Task
 from realmodel.finetune.saved_run import write_json
 from realmodel.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.measure.attention import attention
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 

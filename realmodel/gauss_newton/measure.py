@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from realmodel.architectures import AdaptedModule, ModuleTable
@@ -35,7 +34,7 @@ class Streaming:
     Attributes
     ----------
     batch_size, padding_side, work_dir, save_every, progress
-        As in :func:`realmodel.statistics.collect_statistics`.
+        As in :func:`realmodel.measure.one_pass.one_pass`.
     curvature_sequences
         Take the curvature on this many sequences, drawn at random; all when None.
     groups

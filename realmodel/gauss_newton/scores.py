@@ -12,9 +12,7 @@ from realmodel.statistics.capture import captured
 from realmodel.statistics.completion_logits import completion_logits
 
 
-def sequence_scores(
-    model: Any, batch: Batch, directions: Directions
-) -> tuple[torch.Tensor, float]:
+def sequence_scores(model: Any, batch: Batch, directions: Directions) -> tuple[torch.Tensor, float]:
     """Derivative of the summed loss of each sequence in the K coordinates, and the batch's loss.
 
     ``<grad, left right'> = sum_t (left . g_t)(right . h_t)``, so nothing of a weight's size is

@@ -10,7 +10,7 @@ import torch
 
 from realmodel.architectures import AdaptedModule
 from realmodel.measure.gradient_sums import GradientSums
-from realmodel.measure.head import Head, head_gradients, uniform_numbers, stopped_at
+from realmodel.measure.head import Head, head_gradients, stopped_at, uniform_numbers
 from realmodel.measure.lora_rows import LoraRows
 from realmodel.measure.measurement import PassOptions
 from realmodel.measure.moments import Moments
@@ -40,12 +40,15 @@ class Counts:
     @classmethod
     def summed(cls, parts: Sequence["Counts"]) -> "Counts":
         """Those of all processes."""
+
+        def added(name: str) -> list[Any]:
+            return [sum(values) for values in zip(*(getattr(p, name) for p in parts), strict=True)]
+
         return cls(
             sum(part.positions for part in parts),
-            *(
-                [sum(values) for values in zip(*(getattr(p, name) for p in parts), strict=True)]
-                for name in ("tokens", "sequences", "losses")
-            ),
+            added("tokens"),
+            added("sequences"),
+            added("losses"),
         )
 
 

@@ -140,7 +140,10 @@ class _Shape:
         options: CardOptions,
         dtype: torch.dtype,
     ) -> "_Shape":
-        embedding, output = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        embedding, output = (
+            model.get_input_embeddings().weight,
+            model.get_output_embeddings().weight,
+        )
         everything = sum(parameter.numel() for parameter in model.parameters())
         labels = random_groups(len(encoded), min(GROUPS, len(encoded)), options.seed)
         plan = plan_batches(encoded, labels=labels, batch_size=options.batch_size)

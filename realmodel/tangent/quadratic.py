@@ -75,7 +75,8 @@ def tangent_replicates(
 @dataclass(frozen=True)
 class _Coordinates:
     """``images' images`` is the curvature, a row for each draw of each sequence; ``slopes``, a row
-    for each sequence, sum to the gradient."""
+    for each sequence, sum to the gradient.
+    """
 
     images: Float64[Array, "s p"]
     slopes: Float64[Array, "n p"]

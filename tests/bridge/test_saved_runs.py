@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 
 from realmodel.architectures import find_modules
 from realmodel.batches import EncodedExample
-from realmodel.gauss_newton import gauss_newton, select_directions
 from realmodel.finetune.options import FinetuneOptions
+from realmodel.gauss_newton import gauss_newton, select_directions
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 from realmodel.statistics.tensor_file import TensorFile, write_tensors

@@ -206,7 +206,5 @@ def task_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def measured(gpt2_folder: Path, task_file: Path) -> LayerCard:
     """A card measured on the tiny GPT-2, with both of its models."""
-    options = CardOptions(
-        exact_curvature=True, directions=2, rank=2, batch_size=8, calibrate=False
-    )
+    options = CardOptions(exact_curvature=True, directions=2, rank=2, batch_size=8, calibrate=False)
     return build_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)

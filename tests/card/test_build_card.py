@@ -68,9 +68,7 @@ def test_the_saved_card_is_the_card(measured: LayerCard, tmp_path: Path) -> None
 
 
 def test_two_runs_agree(measured: LayerCard, gpt2_folder: Path, task_file: Path) -> None:
-    options = CardOptions(
-        exact_curvature=True, directions=2, rank=2, batch_size=3, calibrate=False
-    )
+    options = CardOptions(exact_curvature=True, directions=2, rank=2, batch_size=3, calibrate=False)
     again = build_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)
     for name in ("tangent", "gauss-newton"):
         ours, theirs = (made.predictor(name).quadratic for made in (again, measured))  # type: ignore[arg-type]

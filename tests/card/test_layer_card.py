@@ -198,7 +198,11 @@ def test_a_card_from_before_the_tangent_model_is_read(measured: LayerCard, tmp_p
     del record["tangent"], record["predictor"], record["coupling"]["additive_steps"]
     record["version"] = 1
     # What version 1 also held.
-    record["quadratic"] |= {"layers": [0, 1, 2, 3], "whitened_gradient": [], "whitened_coupling": []}
+    record["quadratic"] |= {
+        "layers": [0, 1, 2, 3],
+        "whitened_gradient": [],
+        "whitened_coupling": [],
+    }
     for row in (*record["layers"], *record["modules"]):
         del row["budget_gain"], row["budget_gain_error"]
         row["steps_to_90"] = 3.0
