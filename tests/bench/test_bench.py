@@ -85,9 +85,10 @@ def test_a_pass_does_what_is_counted() -> None:
     squares = own["Sigma"] + own["Gamma"]  # one block: both triangles
     # The head is tried on the shortest sequence: two forward passes more, one with the head.
     tried = 2 * own["forward"] + own["head"] / 2
-    expected = sum(own.values()) + 5 * attention + squares - lowest + tried
-    assert counter.get_total_flops() == pytest.approx(expected, rel=0.05)
-    assert counter.get_total_flops() != pytest.approx(expected * 1.15, rel=0.05)
+    # Torch does not count products that are added in place.
+    expected = sum(own.values()) + 7 * attention + squares - lowest + tried - own["gradients"]
+    assert counter.get_total_flops() == pytest.approx(expected, rel=0.02)
+    assert counter.get_total_flops() != pytest.approx(expected * 1.1, rel=0.02)
 
 
 def test_floor_of_qwen3_8b_is_well_below_the_target() -> None:
