@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from realmodel.demo.tokenizer import train_tokenizer
 from transformers import AutoModelForCausalLM, GPT2Config, Qwen3Config
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -30,6 +29,7 @@ from paper_figures.artifact import artifacts
 from realmodel.bench.__main__ import application as bench
 from realmodel.card import LayerCard
 from realmodel.cli import app
+from realmodel.demo.recipe.tokenizer import train_tokenizer
 from simulate.experiments import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
