@@ -124,7 +124,7 @@ def place(
     }
     written: tuple[Path, ...] = ()
     if output_dir is not None:
-        from realmodel.runs.atomic import write_json
+        from theory.whole_file import write_json
 
         skeleton = card_model(measured, model, trust_remote_code=trust_remote_code)
         if export is None:

