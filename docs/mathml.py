@@ -1,4 +1,4 @@
-"""MkDocs hook: formulas become MathML when the site is built, so that it needs no script and no network."""
+"""MkDocs hook: formulas become MathML in the build, so the site needs no script, no network."""
 
 import html
 import re

@@ -91,8 +91,12 @@ def run(*words: str) -> None:
     """
     say(f"$ {shlex.join(('layercard', *words))}")
     start, before = time.perf_counter(), os.times()
+    # Bars of other libraries would fill a log that is no terminal.
+    quiet = {} if sys.stderr.isatty() else {"TQDM_DISABLE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", "from realmodel.cli import app; app()", *words], check=False
+        [sys.executable, "-c", "from realmodel.cli import app; app()", *words],
+        env={**os.environ, **quiet},
+        check=False,
     )
     used = os.times()
     processor = sum(used[2:4]) - sum(before[2:4])
