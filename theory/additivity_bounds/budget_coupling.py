@@ -37,7 +37,8 @@ def two_largest(values: Float64[Array, "... layers"]) -> tuple[Array, Array]:
 def damped_coupling_upper(rho: Scalars, shares: Float64[Array, "... layers"]) -> Scalars:
     """11a: ``rho(nu) <= rho(nu_0) sqrt(t_1 t_2)``, the two largest shares."""
     first, second = two_largest(shares)
-    return rho * np.sqrt(first * second)
+    bound: Scalars = rho * np.sqrt(first * second)
+    return bound
 
 
 def damped_end_upper(end: Scalars, shares: Float64[Array, "... layers"]) -> Scalars:
