@@ -37,13 +37,12 @@ def two_largest(values: Float64[Array, "... layers"]) -> tuple[Array, Array]:
 def damped_coupling_upper(rho: Scalars, shares: Float64[Array, "... layers"]) -> Scalars:
     """11a: ``rho(nu) <= rho(nu_0) sqrt(t_1 t_2)``, the two largest shares."""
     first, second = two_largest(shares)
-    bound: Scalars = rho * np.sqrt(first * second)
-    return bound
+    return rho * np.sqrt(first * second)
 
 
 def damped_end_upper(end: Scalars, shares: Float64[Array, "... layers"]) -> Scalars:
     """11a: ``mu_max(nu) <= t mu_max(nu_0)`` with the largest share, and so for ``-mu_min``."""
-    return end * shares.max(axis=-1)
+    return np.asarray(end * shares.max(axis=-1), dtype=np.float64)
 
 
 def ridge_upper(rho: Scalars, first: Scalars, second: Scalars, reference: Scalars) -> Scalars:
