@@ -112,12 +112,12 @@ def curvature(
 ) -> None:
     """The pass's sampled curvature against the exact Gauss-Newton matrix."""
     from realmodel.bench.curvature import compare_curvatures
-    from realmodel.card.build import window_of
     from realmodel.datasets import read_examples
     from realmodel.demo.embedded import checkpoint_source
     from realmodel.demo.generator import examples as demo_task
     from realmodel.model.batches import encode
     from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.forward import window_of
     from realmodel.model.lora_protocol import FinetuneOptions
     from realmodel.model.modules import find_modules
 

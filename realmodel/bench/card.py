@@ -14,12 +14,13 @@ import torch
 from realmodel.bench.models import SIZES, random_model
 from realmodel.bench.peak_memory import peak_memory
 from realmodel.card import CardOptions
-from realmodel.card.build import card_of_sequences, window_of
+from realmodel.card.build import card_of_sequences
 from realmodel.datasets import read_examples
 from realmodel.measure.attention import attention
 from realmodel.measure.operations import count_operations
 from realmodel.model.batches import EncodedExample, batches, completion_loss, encode
 from realmodel.model.checkpoint import Checkpoint, load_checkpoint, model_digest
+from realmodel.model.forward import window_of
 from realmodel.model.modules import find_modules
 from realmodel.report import write_card
 
