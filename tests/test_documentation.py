@@ -273,6 +273,12 @@ def demonstrated(world: World) -> None:
     assert LayerCard.load(world.file("gpt2/card.json")).layers
 
 
+def checked(world: World) -> None:
+    assert LayerCard.load(world.file("card/card.json")).layers
+    for name in ("chosen", "last"):
+        assert len(json.loads(world.file(f"{name}/finetune.json").read_text())["runs"]) == 1
+
+
 def says(*parts: str) -> Callable[[World], None]:
     def effect(world: World) -> None:
         for part in parts:
@@ -345,6 +351,12 @@ STAND_INS = (  # the first that matches counts
     StandIn("python -m pytest -m gpu", says("gpu: needs a CUDA device"), {"-m gpu": "--markers"}),
     StandIn("dask (?:scheduler|worker .*)", says("Usage"), {"(?<=worker) .*": ""}, "--help"),
     StandIn("make demo", demonstrated, {"make demo": "{make demo}"}, SMALL["demo"]),
+    StandIn(
+        "make demo-llm",
+        checked,
+        {"make demo-llm": "{make demo-llm} --model gpt2"},
+        "--num-samples 6 --layers 2 --steps 1",
+    ),
     StandIn("make figures", drawn, {"make figures": "{make figures}"}, "overview"),
     StandIn("make test", says("pytest", "ruff", "pyright", "mypy", "mkdocs"), {"make": "make -n"}),
 )
@@ -484,7 +496,7 @@ def test_documented_command(command: str, folder: Path) -> None:
     run = command
     for old, new in known.swap.items():
         run = re.sub(old, new, run)
-    run = re.sub(r"\{make (\w+)\}", lambda target: recipe(target[1]), run)
+    run = re.sub(r"\{make ([\w-]+)\}", lambda target: recipe(target[1]), run)
     with dask_cluster() if "{dask}" in run else nullcontext("") as address:
         run = f"{run.replace('{dask}', address)} {known.more}"
         if run.startswith("layercard simulate") and run.split()[2].startswith("-"):

@@ -23,7 +23,7 @@ Layers = Annotated[int, typer.Option(min=1, help="How many layers to choose.")]
 
 def demo(
     output_dir: OutputDir = Path("out/demo"),
-    num_samples: NumSamples = 32,
+    num_samples: NumSamples = 256,
     layers: Layers = 3,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -53,8 +53,7 @@ def demo(
         cards = measure_all(CHECKPOINTS, num_samples, seed, tell)
     for name, card in cards.items():
         choices[name] = place(card, objective="gain", budget=str(layers))
-        card.save(folder / name / "card.json")
-        write_whole(folder / name / "card.md", report.markdown(card))
+        report.write_card(card, folder / name)
     rows = [Row(TITLES[name], cards[name], choices[name].best.layers) for name in CHECKPOINTS]
     picture = write_whole(folder / "layer_profile.png", png_bytes(layer_profile(rows)))
     record: dict[str, dict[str, Any]] = {
@@ -74,7 +73,7 @@ def demo(
         for part in (report.table(cards[name]), chosen(record[name]["placements"], layers), Text())
     ]
     emit(record, Group(*shown), as_json=as_json)
-    say(f"written to {folder}: card.json and card.md per checkpoint, {picture.name}")
+    say(f"written to {folder}: card.json, card.md and card.html per checkpoint, {picture.name}")
 
 
 def placements(card: "LayerCard", choice: "Choice", size: int) -> dict[str, Any]:
