@@ -64,9 +64,7 @@ class Certified:
         }
 
 
-def certified(
-    quadratic: BlockQuadratic, placement: Placement, indices: Sequence[int]
-) -> Certified:
+def certified(quadratic: BlockQuadratic, placement: Placement, indices: Sequence[int]) -> Certified:
     """The certificate of a placement that a search has found.
 
     Parameters

@@ -97,8 +97,10 @@ def _fitting(
     card: LayerCard, budget: Budget, rest: tuple[int, ...], others: set[int]
 ) -> Iterator[int]:
     """The layers that the budget admits beside ``rest``."""
+    if budget.objective == "gain":
+        yield from sorted(others)
+        return
+    cost, limit = card.costs.of(budget.objective), budget.value * (1 + TOLERANCE)
     for layer in sorted(others):
-        if budget.objective == "gain":
-            yield layer
-        elif card.costs.of(budget.objective).of((*rest, layer)) <= budget.value * (1 + TOLERANCE):
+        if cost.of((*rest, layer)) <= limit:
             yield layer
