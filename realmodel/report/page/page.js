@@ -107,13 +107,13 @@ function show() {
   const budget = `${amount(point.costs[kind], unit.unit)}, ${percent(share)} of adapting every layer`;
   by("budget-text").textContent = budget;
   by("gain").textContent = card.forecast ? number(point.gain) : percent(point.gain / whole.gain);
-  by("gain-unit").textContent = card.forecast ? "nats per token, predicted gain" : "of the gain of all layers (its level is no forecast)";
+  by("gain-unit").textContent = card.forecast ? "nats per token, predicted gain" : "of the gain of all layers";
   const spread = half(point);
   const level = (x) => card.forecast ? number(x) : percent(x / whole.gain);
   by("interval").textContent = (spread === null
     ? "No interval: the card holds no replicates. "
     : `95% sampling interval ${level(Math.max(point.gain - spread, 0))} to ${level(point.gain + spread)}. `) +
-    (card.forecast ? `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.` : "");
+    (card.forecast ? `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.` : "The order is meant: the level is no forecast.");
   const chosen = `Adapt ${list(point.layers)}.`;
   by("chosen").textContent = chosen;
   slider.setAttribute("aria-valuetext", `${budget}. ${chosen} Predicted gain ${number(point.gain)} nats per token`);

@@ -88,7 +88,10 @@ def test_all_layers_have_no_runner_up(small: LayerCard) -> None:
 
 
 def test_without_replicates_there_is_no_interval(small: LayerCard) -> None:
-    choice = place(replace(small, replicates=None), objective="gain", budget="2")
+    assert small.gauss_newton is not None
+    alone = replace(small, gauss_newton=replace(small.gauss_newton, replicates=None))
+    choice = place(alone, objective="gain", budget="2")
+    assert {swap.leads for swap in choice.exchanges} == {None}
     assert choice.best.gain_error is None
     assert choice.margin_error is None
 
