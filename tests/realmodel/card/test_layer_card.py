@@ -230,7 +230,7 @@ def test_a_card_without_the_exact_curvature_does_everything(
     assert not (tmp_path / "quadratic.npz").exists()
     assert again.coupling.rho == measured.coupling.rho
     for text in (report.markdown(again), report.html(again)):
-        assert "tangent model of 40 Adam steps" in text
+        assert "tangent model of 100 Adam steps" in text
     with pytest.raises(InputError, match="measured on request alone"):
         again.predictor("gauss-newton")
     chosen = place(again, objective="gain", budget="2")

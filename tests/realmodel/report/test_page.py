@@ -17,6 +17,7 @@ from realmodel import report
 from realmodel.card import LayerCard
 from realmodel.placement import frontier
 from realmodel.placement.export import lora_config_arguments
+from realmodel.report.columns import PROFILES
 
 CONTRAST = r"""
 const linear = (c) => c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
@@ -125,7 +126,7 @@ class TestInChromium:
 
     def test_it_loads_without_an_error(self, driver: webdriver.Chrome) -> None:
         assert driver.get_log("browser") == []  # type: ignore[no-untyped-call]
-        assert len(driver.find_elements(By.CSS_SELECTOR, "#profiles figure")) == 9
+        assert len(driver.find_elements(By.CSS_SELECTOR, "#profiles figure")) == len(PROFILES)
         assert len(driver.find_elements(By.CSS_SELECTOR, "#heat tbody td")) == 64
 
     def test_the_slider_moves_along_the_front_by_keyboard(
