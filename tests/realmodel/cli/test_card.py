@@ -191,7 +191,7 @@ def test_intervals_of_whole_layers_go_onto_the_card(
     words = ("card", "--model", gpt2_folder, "--data", task_file, "--num-samples", 24)
     words = (*words, "--rank", 2, "--no-calibrate", "--tangent-samples", 5)
     chosen = ("--interval", "1-2", "--interval", 3, "--interval-products", 3)
-    result = run(*words, *chosen, "--output-dir", tmp_path)
+    result = run(*words, *chosen, "--verbose", "--output-dir", tmp_path)
     assert result.exit_code == 0, result.output
     card = LayerCard.load(tmp_path / "card.json")
     assert card.gauss_newton is None
