@@ -209,7 +209,10 @@ def card_written(world: World) -> None:
 
 
 def placed(world: World) -> None:
+    assert "best possible placement in this model" in " ".join(world.printed.split())
     code = world.printed[world.printed.index("from peft import LoraConfig") :]
+    made = "config = LoraConfig(**ARGUMENTS)"
+    code = code[: code.index(made) + len(made)]
     names: dict[str, Any] = {}
     exec(code.replace("from peft import LoraConfig", "LoraConfig = dict"), names)
     card = LayerCard.load(world.folder / world.words[2])

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+ROUNDING = 1e-9
+"""Relative, of a sum that was made in another order."""
+
 PROTOCOL = ("rank", "alpha", "learning_rate", "steps", "batch_size")
 
 
@@ -37,6 +40,7 @@ def contradictions(record: Mapping[str, Any]) -> Iterator[str]:
     for interval in record.get("intervals", ()):
         if not set(interval["layers"]) <= set(layers):
             yield f"intervals name layers {interval['layers'][:6]} that are not listed"
+    yield from _certificate(record, layers)
     yield from _protocol(record)
 
 
@@ -68,6 +72,20 @@ def _quadratic(section: str, model: Mapping[str, Any], layers: int) -> Iterator[
         yield f"{section} has a gradient and a curvature of another size than its blocks' {size}"
     elif any(len(row) != size for row in model["curvature"]):
         yield f"{section}/curvature is not square"
+
+
+def _certificate(record: Mapping[str, Any], layers: list[int]) -> Iterator[str]:
+    found = record.get("certificate")
+    if found is None:  # cards of before
+        return
+    if len(found["prices"]) != len(layers):
+        yield f"certificate/prices has {len(found['prices'])} numbers for {len(layers)} layers"
+    if not set(found["layers"]) <= set(layers):
+        yield f"certificate names layers {found['layers'][:6]} that are not listed"
+    if found["size"] != len(set(found["layers"])) or found["size"] != len(found["layers"]):
+        yield f"certificate/size is {found['size']}, but its layers are {found['layers'][:6]}"
+    if found["gain"] > found["gain_at_most"] * (1 + ROUNDING):
+        yield "certificate/gain exceeds certificate/gain_at_most"
 
 
 def _protocol(record: Mapping[str, Any]) -> Iterator[str]:

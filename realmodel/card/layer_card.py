@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.card.additivity_record import additivity_record
+from realmodel.card.certified import DEFAULT_SIZE, Certified, best_of_size, certified
 from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.digest import card_digest
 from realmodel.card.predictor import Predictor, PredictorName, no_gauss_newton, no_tangent
@@ -107,6 +108,18 @@ class LayerCard:
         return self.predictor().additive_steps
 
     @cached_property
+    def certain_steps(self) -> int | None:
+        """The same without a measurement of the coupling, from the layers' curvatures alone."""
+        model = self.predictor()
+        return None if model.budget is None else model.steps_within(model.budget.certain_budget)
+
+    @cached_property
+    def certificate(self) -> Certified:
+        """The best layers of the default size, a bound on all others, and every layer's price."""
+        size = min(DEFAULT_SIZE, len(self.layers))
+        return certified(self.quadratic, best_of_size(self.quadratic, size), self.indices)
+
+    @cached_property
     def coupling(self) -> Coupling:
         """Interaction between layers."""
         return coupling(self.quadratic)
@@ -175,7 +188,9 @@ class LayerCard:
             "layers": [self._layer_row(profile) for profile in self.layers],
             "modules": [self._module_row(profile) for profile in self.modules],
             "predictor": predictor.name,
-            "coupling": self.coupling.to_dict() | {"additive_steps": self.additive_steps},
+            "certificate": self.certificate.to_dict(),
+            "coupling": self.coupling.to_dict()
+            | {"additive_steps": self.additive_steps, "certain_steps": self.certain_steps},
             "additivity": self.additivity | {"gain_error": error},
             "quadratic": None if self.gauss_newton is None else self.gauss_newton.to_dict(),
             "tangent": None if self.tangent is None else self.tangent.to_dict(),

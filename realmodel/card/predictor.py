@@ -1,5 +1,6 @@
 """A quadratic that predicts the gain of any placement, with its sampling error."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -7,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from realmodel.measure.replicates import Replicates
-from theory import BlockQuadratic, InputError
+from theory import BlockQuadratic, InputError, budget_coupling
+from theory.additivity_bounds.budget_coupling import BudgetCoupling
 from theory.arrays import Array, Float64
 
 PredictorName = Literal["tangent", "gauss-newton"]
@@ -109,6 +111,39 @@ class Predictor:
             middle = (low + high) // 2
             low, high = (middle, high) if additive(middle) else (low, middle)
         return low
+
+    @property
+    def budget(self) -> BudgetCoupling | None:
+        """What the planned run's step budget says about its coupling (docs/theory.md 11).
+
+        ``None`` where the model knows no steps.
+        """
+        if not self.protocol:
+            return None
+        H, tau = self.quadratic.curvature, float(self.protocol["time"])
+        largest = [float(np.linalg.eigvalsh(H[own, own])[-1]) for own in self.quadratic.slices]
+        # The ridge is a multiple of the identity: without it the eigenvalue falls by as much.
+        lam = np.maximum(np.array(largest) - 1 / (2 * tau), 0.0)
+        return budget_coupling(lam, tau, float(self.quadratic.coupling), reference=tau)
+
+    def steps_within(self, budget: float) -> int | None:
+        """Steps of the planned kind whose learning rates add up to ``budget`` at most.
+
+        ``tau = rate (steps + 1) / 2``, falling linearly to zero; 0 where one step is too many,
+        None where no number of steps is.
+
+        Examples
+        --------
+        >>> run = {"learning_rate": 0.01, "steps": 30, "time": 0.155}
+        >>> flat = BlockQuadratic(np.ones(2), np.eye(2), (1, 1))
+        >>> model = Predictor("tangent", flat, protocol=run)
+        >>> model.steps_within(0.155), model.steps_within(0.001), model.steps_within(np.inf)
+        (30, 0, None)
+        """
+        steps = 2 * budget / self.protocol["learning_rate"] - 1
+        if steps > MOST_STEPS:
+            return None
+        return max(math.floor(steps * (1 + 1e-12) + 1e-12), 0)
 
     def _ridged(self, F: Float64[Array, "p p"], ridge: float) -> BlockQuadratic:
         H = F + ridge * np.eye(len(F))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Group
 from rich.progress import TaskID
 
 from realmodel.cli.data_options import reads_data, tell_columns
@@ -21,7 +22,17 @@ from realmodel.cli.protocol import (
     planned,
 )
 from realmodel.datasets import ReadOptions
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say, stderr, stdout
+from realmodel.runs.console import (
+    AsJson,
+    OutputDir,
+    Seed,
+    Verbose,
+    emit,
+    progress,
+    say,
+    stderr,
+    stdout,
+)
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -152,11 +163,12 @@ def card(
         Path | None,
         typer.Option(help="Keep running sums here; a killed run continues from them."),
     ] = None,
+    verbose: Verbose = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a Layer Card for a planned training run; prints it with its bounds.
+    """Measure a Layer Card for a planned training run; ends with a recommendation.
 
     The run that you will train (--rank, --alpha, --learning-rate, --steps, --train-batch-size) is
     what the card predicts, and what place and finetune take from it.
@@ -242,7 +254,14 @@ def card(
                 f"{row['not_comparable']}"
             )
     written = report.write_card(made, folder)
-    emit(made.to_dict(), report.table(made, width=stdout.width), as_json=as_json)
+    shown = Group(
+        report.table(made, width=stdout.width, verbose=verbose),
+        report.verdict_text(report.verdict(made)),
+    )
+    emit(made.to_dict(), shown, as_json=as_json)
+    if not as_json:
+        commands = report.next_commands(made, None, str(folder / "card.json"), "out/place")
+        typer.echo(f"\nnext:\n{commands}")
     for path in written:
         say(f"wrote {path}")
 

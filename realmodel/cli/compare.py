@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Group
 from rich.markdown import Markdown
 from rich.progress import TaskID
+from rich.text import Text
 
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.preflight import preflight
@@ -20,6 +22,7 @@ from realmodel.cli.protocol import (
 )
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
+from realmodel.runs.printable import printable
 
 
 @reads_data
@@ -122,5 +125,6 @@ def compare(
         )
     write_json(folder / "comparison.json", result.to_json())
     write_whole(folder / "comparison.md", result.to_markdown())
-    emit(result.to_json(), Markdown(result.to_markdown()), as_json=as_json)
+    shown = Group(Markdown(result.to_markdown()), Text(), Text(printable(result.conclusion())))
+    emit(result.to_json(), shown, as_json=as_json)
     say(f"wrote {folder / 'comparison.json'} and comparison.md")

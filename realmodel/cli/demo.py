@@ -70,7 +70,12 @@ def demo(
     shown = [
         part
         for name in CHECKPOINTS
-        for part in (report.table(cards[name]), chosen(record[name]["placements"], layers), Text())
+        for part in (
+            report.table(cards[name]),
+            chosen(record[name]["placements"], layers),
+            report.verdict_text(report.verdict(cards[name], choices[name])),
+            Text(),
+        )
     ]
     emit(record, Group(*shown), as_json=as_json)
     say(f"written to {folder}: card.json, card.md and card.html per checkpoint, {picture.name}")

@@ -3,9 +3,11 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +26,7 @@ from realmodel.cli.protocol import (
 )
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
+from realmodel.runs.numbers import number
 from realmodel.runs.printable import printable
 from theory import InputError
 
@@ -179,7 +182,9 @@ def finetune(
             results.append(result.to_json())
     predicted = None if saved is None else prediction(saved, first, checkpoint.digest)
     record = {"runs": results, "predicted": predicted}
-    emit(record, table(results, predicted), as_json=as_json)
+    emit(
+        record, Group(table(results, predicted), Text(summary(results, predicted))), as_json=as_json
+    )
     if output_dir is not None:
         say(f"wrote {write_json(output_dir / 'finetune.json', record)}")
         for protocol in options:
@@ -194,6 +199,36 @@ def prediction(saved: "SavedPlacement", ran: "FinetuneOptions", digest: str) -> 
         "gain": saved.predicted_gain,
         "not_comparable": saved.not_comparable(ran, digest),
     }
+
+
+def summary(results: list[dict[str, Any]], predicted: dict[str, Any] | None = None) -> str:
+    """The mean over seeds, and what was predicted against it, in a sentence or two.
+
+    Examples
+    --------
+    >>> runs = [{"gain": 0.3, "loss_before": 2.0}, {"gain": 0.5, "loss_before": 2.0}]
+    >>> summary(runs)
+    'Gained 0.4 ± 0.1 nats per token over 2 seeds (± one standard error), of a loss of 2.'
+    >>> summary(runs[:1], {"gain": 0.6, "not_comparable": None})[-62:]
+    'Predicted were 0.6: training realised 0.5 times the prediction.'
+    """
+    gains = [float(run["gain"]) for run in results]
+    mean, spread = fmean(gains), ""
+    if len(gains) > 1:
+        error = number(stdev(gains) / len(gains) ** 0.5)
+        spread = f" ± {error}"
+    seeds = f"over {len(gains)} seeds (± one standard error)" if spread else "with one seed"
+    text = f"Gained {number(mean)}{spread} nats per token {seeds}, of a loss of "
+    text += f"{number(results[0]['loss_before'])}."
+    if predicted is None:
+        return text
+    if (reason := predicted["not_comparable"]) is not None:
+        return f"{text} The prediction is not of this run: {reason}."
+    text += f" Predicted were {number(predicted['gain'])}"
+    if predicted["gain"] > 0:
+        times = number(mean / predicted["gain"])
+        text += f": training realised {times} times the prediction"
+    return f"{text}."
 
 
 def advanced(bar: Progress, line: TaskID, done: int) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from realmodel.cli.layers import parse_layers
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say
+from realmodel.runs.console import AsJson, OutputDir, Seed, Verbose, emit, say, stdout
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from realmodel.card import LayerCard
-    from realmodel.placement import Choice
+    from realmodel.placement import Choice, FrontPoint
 
 
 class Model(StrEnum):
@@ -74,16 +74,19 @@ def place(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
     ] = False,
+    verbose: Verbose = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Choose the layers to adapt under a budget.
 
-    Prints the placement, the runner-up, the Pareto front, what is guaranteed and the
-    peft.LoraConfig. With --output-dir it also writes the configuration, after the model has
-    confirmed it, and placement.json, from which layercard finetune trains.
+    Prints the placement, the runner-up, five points of the Pareto front, the peft.LoraConfig, and
+    ends with how good the placement is: certified against the best possible one in the model.
+    With --output-dir it also writes the configuration, after the model has confirmed it, and
+    placement.json, from which layercard finetune trains.
     """
+    from realmodel import report
     from realmodel.card import LayerCard
     from realmodel.placement import place as choose
     from realmodel.placement.card_model import card_model
@@ -138,12 +141,16 @@ def place(
             output_dir, arguments, skeleton, dict(measured.model) | {"source": source}, formats
         )
         written += (write_json(output_dir / "placement.json", record),)
-    emit(record, render(measured, choice), as_json=as_json)
+    emit(record, render(measured, choice, verbose=verbose), as_json=as_json)
     if as_json:
         for warning in choice.warnings:
             say(f"warning: {warning}")
     else:
         typer.echo(lora_config_code(arguments))
+        stdout.print(report.verdict_text(report.verdict(measured, choice)))
+        if output_dir is not None:
+            following = report.next_commands(measured, choice, str(card), str(output_dir))
+            typer.echo(f"\nnext:\n{following}")
     for path in written:
         say(f"wrote {path}")
 
@@ -178,31 +185,71 @@ def _calibrated(
     return replace(card, costs=costs)
 
 
-def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
-    """The choice as tables."""
+SHOWN = 5
+"""Points of the front on a terminal."""
+
+
+def shortened(front: "tuple[FrontPoint, ...]") -> "list[FrontPoint]":
+    """At most five points of the front, its ends among them, evenly spread in gain."""
+    if len(front) <= SHOWN:
+        return list(front)
+    low, high = front[0].gain, front[-1].gain
+    wanted = [low + (high - low) * at / (SHOWN - 1) for at in range(SHOWN)]
+    nearest = {min(range(len(front)), key=lambda i: abs(front[i].gain - gain)) for gain in wanted}
+    return [front[at] for at in sorted(nearest)]
+
+
+def shown_layers(layers: tuple[int, ...]) -> str:
+    """Layers with runs of neighbours joined.
+
+    >>> shown_layers((0, 1, 2, 5, 7, 8))
+    '0-2, 5, 7, 8'
+    """
+    runs: list[list[int]] = []
+    for layer in layers:
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    return ", ".join(
+        f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
+    )
+
+
+def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "RenderableType":
+    """The choice as tables; ``verbose``: then what the rules and the bounds say of it."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
+    from realmodel.card.warnings import is_forecast
     from realmodel.runs.numbers import amount, number
     from realmodel.runs.printable import printable
 
+    whole = card.predictor(choice.predictor).quadratic.gain()
+    forecast = is_forecast(card, choice.predictor)
+
+    def gained(value: float) -> str:
+        return number(value) if forecast else f"{number(100 * value / whole)}%"
+
     def row(point: Any, *, shares: bool) -> list[str]:
-        error = "" if point.gain_error is None else f" ± {number(1.96 * point.gain_error)}"
+        error = "" if point.gain_error is None else f" ± {gained(1.96 * point.gain_error)}"
         costs = [
             f"{100 * point.costs[f'{kind}_share']:.0f}%"
             if shares
             else amount(point.costs[kind], card.costs.unit(kind))
             for kind in card.costs.KINDS
         ]
-        layers = ", ".join(str(layer) for layer in point.layers)
-        return [layers, f"{number(point.gain)}{error}", *costs]
+        return [shown_layers(point.layers), f"{gained(point.gain)}{error}", *costs]
 
     chosen = Table(
         title=Text(printable(f"{card.model['source']}: largest gain within {choice.budget.text}")),
-        caption="gain in nats per completion token, ± 95% sampling interval, by the "
+        caption=(
+            "gain in nats per completion token" if forecast else "gain as a share of all layers'"
+        )
+        + ", ± 95% sampling interval, by the "
         f"{choice.predictor_title}; time per training step, serving added to one decoded token",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -214,30 +261,24 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
     if choice.runner_up is not None:
         chosen.add_row("runner-up", *row(choice.runner_up, shares=False))
     front = Table(
-        title="Pareto front, costs as shares of adapting every layer",
+        title="Pareto front, costs as shares of all layers'"
+        + (f" ({SHOWN} of {len(choice.front)} points)" if len(choice.front) > SHOWN else ""),
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
     for head in heads:
         front.add_column(head, justify="left" if head in ("layers", "gain") else "right")
-    for point in choice.front:
+    for point in shortened(choice.front):
         style = "bold" if point == choice.best else ""
         front.add_row(*row(point, shares=True), style=style)
-    lines = [*choice.guarantee, *_bounds(choice)]
-    if choice.margin is not None and choice.margin_error is not None:
-        word = "is" if choice.margin > 1.96 * choice.margin_error else "is not"
-        lines.append(
-            f"the placement {word} distinguishable from the runner-up on this sample: margin "
-            f"{number(choice.margin)} ± {number(1.96 * choice.margin_error)}"
-        )
+    lines = [*choice.guarantee, *_bounds(choice)] if verbose else []
     if choice.ranks is not None:
         lines.append(
             f"ranks moved at {choice.ranks.parameters} parameters (uniform: "
             f"{choice.ranks.uniform_parameters}): {number(choice.ranks.gain_ratio)} times the sum "
             "of the modules' gains, without coupling"
         )
-    notes = [Text(f"• {line}", style="yellow") for line in choice.warnings]
-    notes += [Text(f"• {line}") for line in lines]
+    notes = [Text(f"• {line}") for line in lines]
     return Group(chosen, front, Padding(Group(*notes), (1, 0, 0, 0)))
 
 

@@ -58,6 +58,19 @@ class ComparisonResult:
             "summaries": [summary.to_json() for summary in self.summaries],
         }
 
+    def conclusion(self) -> str:
+        """Which score ordered the placements best, and what its own pick would have lost."""
+        known = [s for s in self.summaries if s.placements.spearman is not None]
+        if not known:
+            return "No score orders the placements: they all gained the same."
+        best = max(known, key=lambda s: s.placements.spearman or 0.0)
+        return (
+            f"Of {len(self.summaries)} scores the best at ordering the placements is "
+            f"{best.title}: Spearman {best.placements.spearman:.2f} with what training gained, and "
+            f"its own pick loses {100 * best.regret_share:.1f}% of the all-layer gain against the "
+            "best placement trained."
+        )
+
     def to_markdown(self) -> str:
         """A heading, the protocol in a sentence, one row per score, and the predictions."""
         o, f = self.options, self.options.finetune

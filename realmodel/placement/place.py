@@ -5,20 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from realmodel.card.additivity_record import additivity_record
+from realmodel.card.certified import SECONDS, Certified, best_of_size, certified
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
 from realmodel.card.warnings import EDITED, boasting
 from realmodel.placement.budget import Budget
+from realmodel.placement.exchange import Exchange, exchanges
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
 from realmodel.runs.numbers import number
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
 from theory.choice.budget_search import search_within_budget
-from theory.choice.exact_search import exact_search
 from theory.choice.greedy import greedy
 from theory.choice.placement import Placement
 from theory.choice.top_k import top_k
+
+SEARCHED = 14
+"""Candidates up to which the runner-up is searched for; above, it is the best single exchange."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,14 @@ class Choice:
     ----------
     budget : Budget
     best, runner_up : FrontPoint
-        ``runner_up`` is ``None`` where the budget admits one set alone.
+        ``runner_up`` is ``None`` where the budget admits one set alone. With more than
+        ``SEARCHED`` candidates it is the best set with one layer exchanged.
     margin, margin_error : float or None
         Gain of ``best`` over ``runner_up`` and its paired jackknife standard error.
+    certificate : Certified
+        How much better any other choice within the budget can be, and the price of every layer.
+    exchanges : tuple of Exchange
+        For each chosen layer the best set with another in its place.
     front : tuple of FrontPoint
         Pareto front in the objective's cost.
     bounds : dict
@@ -41,6 +50,8 @@ class Choice:
     predictor, predictor_title : str
         Which model predicted the gains, and what that means.
     ranks : RankPlan or None
+    indices : tuple of int
+        Block index of each position on the card, of which exchanges and prices speak.
     warnings : tuple of str
         Why the numbers are not to be taken as they are.
     """
@@ -50,12 +61,15 @@ class Choice:
     runner_up: FrontPoint | None
     margin: float | None
     margin_error: float | None
+    certificate: Certified
+    exchanges: tuple[Exchange, ...]
     front: tuple[FrontPoint, ...]
     bounds: dict[str, Any]
     guarantee: tuple[str, ...]
     predictor: PredictorName
     predictor_title: str
     ranks: RankPlan | None
+    indices: tuple[int, ...]
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,6 +84,8 @@ class Choice:
             "runner_up": None if self.runner_up is None else self.runner_up.to_dict(),
             "margin": self.margin,
             "margin_error": self.margin_error,
+            "certificate": self.certificate.to_dict() | {"price_layers": list(self.indices)},
+            "exchanges": [exchange.to_dict(self.indices) for exchange in self.exchanges],
             "front": [point.to_dict() for point in self.front],
             "bounds": self.bounds,
             "guarantee": list(self.guarantee),
@@ -120,25 +136,24 @@ def place(
     if not candidates:
         raise InputError("no layer to choose from: name at least one")
     best = _best(card, model, limit, candidates)
-    others = [
-        _best(card, model, limit, rest)
-        for left_out in best.layers
-        if (rest := tuple(at for at in candidates if at != left_out)) and _admits(card, limit, rest)
-    ]
-    runner_up = max(others, key=lambda placement: placement.gain, default=None)
+    swaps = exchanges(card, model, limit, best.layers, candidates)
+    runner_up = _runner_up(card, model, limit, best, candidates, swaps)
     chosen = front_point(card, best.layers, model)
     return Choice(
         budget=limit,
         best=chosen,
-        runner_up=None if runner_up is None else front_point(card, runner_up.layers, model),
-        margin=None if runner_up is None else best.gain - runner_up.gain,
-        margin_error=None if runner_up is None else model.gain_error(best.layers, runner_up.layers),
+        runner_up=None if runner_up is None else front_point(card, runner_up, model),
+        margin=None if runner_up is None else best.gain - model.quadratic.gain(runner_up),
+        margin_error=None if runner_up is None else model.gain_error(best.layers, runner_up),
+        certificate=certified(model.quadratic, best, card.indices),
+        exchanges=swaps,
         front=frontier(card, "time" if objective == "gain" else objective, model),
         bounds=additivity_record(model.quadratic, best.layers),
         guarantee=_guarantee(card, model, limit, best, candidates),
         predictor=model.name,
         predictor_title=model.title,
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
+        indices=card.indices,
         warnings=_warnings(card, model),
     )
 
@@ -163,9 +178,32 @@ def _best(
             raise InputError(
                 f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers"
             )
-        return exact_search(model.quadratic, int(limit.value), candidates=candidates)
+        return best_of_size(model.quadratic, int(limit.value), candidates)
     cost = card.costs.of(limit.objective)
-    return search_within_budget(model.quadratic, limit.value, cost, candidates=candidates)
+    return search_within_budget(
+        model.quadratic, limit.value, cost, candidates=candidates, time_limit=SECONDS
+    )
+
+
+def _runner_up(
+    card: LayerCard,
+    model: Predictor,
+    limit: Budget,
+    best: Placement,
+    candidates: tuple[int, ...],
+    swaps: tuple[Exchange, ...],
+) -> tuple[int, ...] | None:
+    """The best set within the budget that lacks a chosen layer; none where there is no other."""
+    if len(candidates) > SEARCHED:
+        closest = min(swaps, key=lambda swap: swap.loss, default=None)
+        return None if closest is None else closest.layers
+    others = [
+        _best(card, model, limit, rest)
+        for left_out in best.layers
+        if (rest := tuple(at for at in candidates if at != left_out)) and _admits(card, limit, rest)
+    ]
+    second = max(others, key=lambda placement: placement.gain, default=None)
+    return None if second is None else second.layers
 
 
 def _admits(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> bool:

@@ -7,6 +7,7 @@ import yaml
 
 from realmodel.report.columns import COLUMNS, Column
 from realmodel.report.notes import notes
+from realmodel.report.verdict import verdict
 from realmodel.runs.numbers import amount, cell, number
 from realmodel.runs.printable import printable
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def markdown(card: "LayerCard") -> str:
     """Front matter for machines, then bounds, layers, coupling, costs and provenance."""
-    record = card.to_dict()
+    record, found = card.to_dict(), verdict(card)
     front = {
         "layercard": record["version"],
         "base_model": record["model"]["source"],
@@ -43,6 +44,13 @@ def markdown(card: "LayerCard") -> str:
         "Gains are decreases of the loss in nats per completion token, of a quadratic model: the "
         f"{card.predictor().title}. Only fine-tuning shows how much of a predicted gain comes "
         "true.",
+        "",
+        "## Recommendation",
+        "",
+        f"**{found.headline}**",
+        "",
+        *(f"- {word}: {_plain(sentence)}" for word, sentence in found.rows),
+        *(f"- warning: {warning}" for warning in found.warnings),
         "",
         "## What is guaranteed here",
         "",

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 MOST_REASONS = 4
 """The card's JSON holds all of them."""
 
+WIDE = 10
+"""Times the gain: a bound beyond is left to the card's JSON, and the certificate speaks."""
+
 
 @dataclass(frozen=True)
 class Note:
@@ -28,6 +31,7 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
     total, gain = record["sum_of_gains"], record["gain"]
     found = [
         _level(card),
+        _certificate(card),
         Note(
             f"All layers together gain {number(gain)} nats per token in the quadratic model; the "
             f"sum of their single gains is {number(total)}"
@@ -52,17 +56,12 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
     found.extend(_left_out(card))
     if card.predictor().protocol:
         found.append(_regime(card))
-    low, high = number(coupling.lowest), number(coupling.highest)
-    if record["signed_upper"] is None:
-        found.append(Note(f"mu_min = {low}: the signed upper bound is void too.", void=True))
-    else:
-        weak = record["signed_upper"] > 10 * gain
+    if record["signed_upper"] is not None and record["signed_upper"] <= WIDE * gain:
         found.append(
             Note(
-                f"The signed range [{low}, {high}] (extension, 1f) puts the joint gain between "
-                f"{number(record['signed_lower'])} and {number(record['signed_upper'])}"
-                + (": true, but too wide to decide anything." if weak else "."),
-                void=weak,
+                f"The signed range [{number(coupling.lowest)}, {number(coupling.highest)}] "
+                f"(extension, 1f) puts the joint gain between {number(record['signed_lower'])} and "
+                f"{number(record['signed_upper'])}."
             )
         )
     if coupling.alignment is not None:
@@ -112,6 +111,17 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
     return tuple(found)
 
 
+def _certificate(card: "LayerCard") -> Note:
+    """How good the best layers of the default size are: it holds at any coupling."""
+    found = card.certificate
+    text = (
+        f"Layers {', '.join(map(str, found.layers))} together gain {number(found.gain)}, and no "
+        f"{len(found.layers)} layers gain more than {number(found.gain_at_most)} in this model: "
+    )
+    proved = "they are the best" if found.gap <= 1e-9 else f"certified within {found.gap:.2%}"
+    return Note(f"{text}{proved} (extension, 10a, at any coupling).")
+
+
 def _left_out(card: "LayerCard") -> list[Note]:
     """What the measured modules are not; cards of before do not say."""
     share = card.model.get("left_out")
@@ -148,13 +158,21 @@ def _regime(card: "LayerCard") -> Note:
     """Up to how many steps layers add up as the paper has it."""
     steps, model = card.additive_steps, card.predictor()
     if steps is None:
-        return Note("Layers stay in the paper's regime, rho < 1, however long the run.")
-    planned = int(model.protocol["steps"])
-    text = (
-        f"At this first learning rate rho stays below 1, the paper's regime, for runs of up to "
-        f"{steps} steps (extension, section 11, within the card's directions)"
-        if steps
-        else "At this first learning rate even a run of one step leaves the paper's regime, "
-        "rho < 1 (extension, section 11)"
-    )
-    return Note(f"{text}; {planned} are planned.", void=steps < planned)
+        return Note("Layers stay additive, in the paper's sense, however long the run.")
+    planned, budget = int(model.protocol["steps"]), model.budget
+    assert budget is not None
+    if steps:
+        certain = card.certain_steps
+        text = (
+            f"Layers are additive, in the paper's sense (rho < 1), up to {steps} steps of this "
+            f"run within the card's directions; certain without measurement up to "
+            f"{'any number' if certain is None else certain} (extension, 11)"
+        )
+    else:
+        text = (
+            "Layers are not additive, in the paper's sense (rho < 1), from the first step of this "
+            f"run: that takes learning rates that add up to less than "
+            f"{number(budget.additive_budget)}, of which this run's are "
+            f"{number(budget.budget)} (extension, 11)"
+        )
+    return Note(f"{text}; {planned} steps are planned.", void=steps < planned)

@@ -18,6 +18,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the record as JSON o
 Seed = Annotated[
     int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random draw.")
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Also the theory: bounds, coupling, other rules.")
+]
 OutputDir = Annotated[
     Path | None, typer.Option("--output-dir", help="Folder for the files; made if absent.")
 ]

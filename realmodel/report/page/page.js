@@ -106,12 +106,14 @@ function show() {
   const share = whole.costs[kind] > 0 ? point.costs[kind] / whole.costs[kind] : 1;
   const budget = `${amount(point.costs[kind], unit.unit)}, ${percent(share)} of adapting every layer`;
   by("budget-text").textContent = budget;
-  by("gain").textContent = number(point.gain);
+  by("gain").textContent = card.forecast ? number(point.gain) : percent(point.gain / whole.gain);
+  by("gain-unit").textContent = card.forecast ? "nats per token, predicted gain" : "of the gain of all layers";
   const spread = half(point);
+  const level = (x) => card.forecast ? number(x) : percent(x / whole.gain);
   by("interval").textContent = (spread === null
     ? "No interval: the card holds no replicates. "
-    : `95% sampling interval ${number(Math.max(point.gain - spread, 0))} to ${number(point.gain + spread)}. `) +
-    `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.`;
+    : `95% sampling interval ${level(Math.max(point.gain - spread, 0))} to ${level(point.gain + spread)}. `) +
+    (card.forecast ? `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.` : "The order is meant: the level is no forecast.");
   const chosen = `Adapt ${list(point.layers)}.`;
   by("chosen").textContent = chosen;
   slider.setAttribute("aria-valuetext", `${budget}. ${chosen} Predicted gain ${number(point.gain)} nats per token`);
@@ -137,10 +139,10 @@ function show() {
 }
 function choose(i) { at = i; show(); }
 
-/* The smallest budget with 80% of the gain of every layer: where most people should start. */
+/* The smallest budget with at least the gain of the recommended layers. */
 function start() {
   const own = points();
-  const found = own.findIndex((p) => p.gain >= 0.8 * card.whole.gain);
+  const found = own.findIndex((p) => p.gain >= card.certificate.gain * (1 - 1e-9));
   choose(found < 0 ? own.length - 1 : found);
 }
 
@@ -203,11 +205,18 @@ const MATRICES = {
     low: "0", high: "1", signed: false,
   },
 };
+/* Light enough for dark text or dark enough for white: no cell lies between, so all have 4.5:1. */
+const PAPER = [247, 249, 252], BLUE = [11, 98, 196], ORANGE = [166, 74, 4];
+const linear = (c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
+const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 function shade(value, limit, signed) {
   const t = Math.min(Math.abs(value) / limit, 1);
-  const end = signed && value < 0 ? [196, 98, 16] : [11, 98, 196];
-  const mix = end.map((c) => Math.round(247 + (c - 247) * t));
-  return { colour: `rgb(${mix.join(",")})`, dark: t > 0.55 };
+  const end = signed && value < 0 ? ORANGE : BLUE;
+  const mixed = end.map((c, i) => Math.round(PAPER[i] + (c - PAPER[i]) * t));
+  const own = luminance(mixed);
+  const dark = contrast(own, 1) >= contrast(own, luminance([0, 0, 0]));
+  return { colour: `rgb(${mixed.join(",")})`, ink: dark ? "#fff" : "#000" };
 }
 function heat() {
   const name = document.querySelector("input[name=matrix]:checked").value;
@@ -231,9 +240,9 @@ function heat() {
         (Math.abs(card.coupling.signed_matrix[i][j]) < 0.05 ? "(near independent)" : card.coupling.signed_matrix[i][j] > 0 ? "(redundant)" : "(synergistic)");
       const cell = element(line, "td", i === j ? "" : (Math.round(100 * value) / 100).toFixed(2).replace("0.", "."), { "aria-label": text, tabindex: i === 0 && j === 0 ? 0 : -1 });
       if (i !== j) {
-        const { colour, dark } = shade(value, limit, about.signed);
+        const { colour, ink } = shade(value, limit, about.signed);
         cell.style.background = colour;
-        cell.style.color = dark ? "#fff" : "#16202c";
+        cell.style.color = ink;
       }
       const tell = () => { by("readout").textContent = text[0].toUpperCase() + text.slice(1) + "."; };
       cell.addEventListener("mouseenter", tell);
@@ -258,7 +267,26 @@ function heat() {
   element(legend, "span", about.signed ? `${about.high} ${number(limit)}` : about.high);
 }
 
+/* ---------- prices ---------- */
+function prices() {
+  const { prices, layers: taken } = card.certificate;
+  const limit = Math.max(...prices) || 1;
+  prices.forEach((price, i) => {
+    const own = taken.includes(layers[i]);
+    const words = `layer ${layers[i]}: ${own ? "chosen, dropping it costs at least" : "adding it gains at most"} ${percent(price / card.certificate.gain)} of the gain`;
+    const cell = element(by("prices"), "li", layers[i], { title: words, "aria-label": words });
+    const { colour, ink } = shade(price, limit, false);
+    cell.style.background = colour;
+    cell.style.color = ink;
+    cell.classList.toggle("taken", own);
+  });
+  by("prices").classList.toggle("dense", layers.length > 40);
+  by("prices-text").textContent = `The darker, the dearer: up to ${percent(limit / card.certificate.gain)} of the gain of the recommended layers, which are framed. ` +
+    "A price is what a unit more of a layer is worth after the others have moved: adding a layer gains at most its price, and dropping one costs at least its price.";
+}
+
 /* ---------- start ---------- */
+prices();
 layers.forEach((layer) => element(by("strip"), "li", layer));
 by("strip").classList.toggle("dense", layers.length > 40);
 card.profiles.forEach(profile);
@@ -269,8 +297,7 @@ document.querySelectorAll("input[name=kind]").forEach((input) =>
   input.addEventListener("change", () => { kind = input.value; start(); }));
 document.querySelectorAll("input[name=matrix]").forEach((input) =>
   input.addEventListener("change", () => { heat(); show(); }));
-by("copy").addEventListener("click", async () => {
-  const text = by("config").textContent;
+async function copy(text, status, button) {
   let done = false;
   try {
     await navigator.clipboard.writeText(text);
@@ -281,7 +308,13 @@ by("copy").addEventListener("click", async () => {
     area.select();
     done = document.execCommand("copy");
     area.remove();
-    by("copy").focus();
+    button.focus();
   }
-  by("copied").textContent = done ? "Copied." : "Select the text and copy it by hand.";
-});
+  status.textContent = done ? "Copied." : "Select the text and copy it by hand.";
+}
+by("copy").addEventListener("click", (event) => copy(by("config").textContent, by("copied"), event.target));
+document.querySelectorAll("[data-copy]").forEach((button) => button.addEventListener("click", () => {
+  const shown = by(button.dataset.copy);
+  shown.hidden = false;
+  copy(shown.textContent, by("verdict-copied"), button);
+}));

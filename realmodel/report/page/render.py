@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from realmodel.card.warnings import is_forecast
 from realmodel.model.lora_config import lora_config_arguments
+from realmodel.placement.export.formats import lora_config_code
 from realmodel.placement.frontier import frontier
 from realmodel.report.columns import COLUMNS, PROFILES
 from realmodel.report.notes import notes
+from realmodel.report.verdict import next_commands, verdict
 from realmodel.runs.numbers import amount, cell, number
 
 if TYPE_CHECKING:
@@ -51,6 +54,9 @@ def html(card: "LayerCard") -> str:
         kinds=kinds,
         columns=COLUMNS,
         notes=notes(card),
+        verdict=verdict(card),
+        commands=next_commands(card, None, "card.json", "out/place"),
+        peft=_peft(card),
         measured_columns=measured,
         cost=_cost_words(card),
         predictor=card.predictor().title,
@@ -68,6 +74,8 @@ def _page_data(
     columns = {column.name: asdict(column) for column in COLUMNS}
     return {
         "layers": record["layers"],
+        "certificate": record["certificate"],
+        "forecast": is_forecast(card),
         "coupling": {name: record["coupling"][name] for name in ("matrix", "signed_matrix")},
         "fronts": {
             kind["name"]: [point.to_dict() for point in frontier(card, kind["name"])]
@@ -85,6 +93,14 @@ def _page_data(
         "profiles": [columns[name] for name in PROFILES],
         "lora": arguments | {"target_modules": []},
     }
+
+
+def _peft(card: "LayerCard") -> str:
+    """Python for the recommended layers."""
+    arguments = lora_config_arguments(
+        card.certificate.layers, card.modules, card.options["rank"], card.options["alpha"]
+    )
+    return lora_config_code(arguments)
 
 
 def _cost_words(card: "LayerCard") -> dict[str, str]:

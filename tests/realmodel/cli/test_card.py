@@ -27,7 +27,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, gpt2_folder: Path, task_fil
     )
     assert result.exit_code == 0, result.output
     assert "gain alone" in result.stdout
-    assert "rho" in result.stdout
+    assert "rho" not in result.stdout  # theory waits for --verbose
+    assert "Adapt layers" in result.stdout
+    pasted = " ".join(result.stdout.replace("\\\n", " ").split())
+    assert f"layercard place {home / 'out' / 'card.json'}" in pasted
+    assert "layercard finetune --placement out/place/placement.json" in pasted
     return home
 
 
@@ -58,8 +62,12 @@ def test_place_prints_tables_without_the_model(folder: Path) -> None:
     card = folder / "out" / "card.json"
     result = run("place", card, "--budget", "2", "--layers", "0-1,3")
     assert result.exit_code == 0, result.output
-    for words in ("placement", "runner-up", "Pareto front", "exact search"):
-        assert words in result.stdout
+    for words in ("placement", "runner-up", "Pareto front", "best possible placement"):
+        assert words in " ".join(result.stdout.split())
+    assert "exact search" not in result.stdout
+    told = run("place", card, "--budget", "2", "--layers", "0-1,3", "--verbose")
+    assert "exact search" in told.stdout
+    assert "signed form" in " ".join(told.stdout.split())
 
 
 def refused(message: str, *arguments: object) -> None:
@@ -183,7 +191,7 @@ def test_intervals_of_whole_layers_go_onto_the_card(
     words = ("card", "--model", gpt2_folder, "--data", task_file, "--num-samples", 24)
     words = (*words, "--rank", 2, "--no-calibrate", "--tangent-samples", 5)
     chosen = ("--interval", "1-2", "--interval", 3, "--interval-products", 3)
-    result = run(*words, *chosen, "--output-dir", tmp_path)
+    result = run(*words, *chosen, "--verbose", "--output-dir", tmp_path)
     assert result.exit_code == 0, result.output
     card = LayerCard.load(tmp_path / "card.json")
     assert card.gauss_newton is None

@@ -93,6 +93,7 @@ def test_without_replicates_there_is_no_interval(small: LayerCard) -> None:
         objective="gain",
         budget="2",
     )
+    assert {swap.leads for swap in choice.exchanges} == {None}
     assert choice.best.gain_error is None
     assert choice.margin_error is None
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from selenium import webdriver
@@ -18,6 +19,20 @@ from realmodel.placement import frontier
 from realmodel.placement.export import lora_config_arguments
 from realmodel.report.columns import PROFILES
 
+CONTRAST = r"""
+const linear = (c) => c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+const luminance = (text) => {
+  const [r, g, b] = text.match(/\d+/g).map((x) => linear(Number(x)));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const cells = [...document.querySelectorAll("#heat tbody td, #prices li")]
+  .filter((cell) => cell.textContent !== "");
+return [cells.length, Math.min(...cells.map((cell) => {
+  const style = getComputedStyle(cell);
+  const pair = [luminance(style.backgroundColor), luminance(style.color)].sort((a, b) => a - b);
+  return (pair[1] + 0.05) / (pair[0] + 0.05);
+}))];
+"""
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless",
@@ -174,6 +189,31 @@ class TestInChromium:
         ]
         assert unnamed == []
 
+    def test_the_verdict_is_the_certificate_and_can_be_copied(
+        self, driver: webdriver.Chrome, card: LayerCard
+    ) -> None:
+        assert "Adapt layers" in at(driver, "verdict-title").text
+        cells = at(driver, "prices").find_elements(By.TAG_NAME, "li")
+        assert len(cells) == len(card.layers)
+        taken = [int(cell.text) for cell in cells if cell.get_attribute("class") == "taken"]
+        assert tuple(taken) == card.certificate.layers
+        button = driver.find_element(By.CSS_SELECTOR, "[data-copy=peft]")
+        button.send_keys(Keys.ENTER)
+        driver.implicitly_wait(2)
+        assert driver.find_element(By.XPATH, "//*[@id='verdict-copied' and text()!='']")
+        names: dict[str, Any] = {}
+        code = at(driver, "peft").text.replace("from peft import LoraConfig", "LoraConfig = dict")
+        exec(code, names)
+        layers = card.certificate.layers
+        assert names["config"] == lora_config_arguments(layers, card.modules, 8, 16.0)
+
+    def test_every_coloured_cell_is_read_easily(self, driver: webdriver.Chrome) -> None:
+        for name in ("matrix", "signed_matrix"):
+            driver.find_element(By.CSS_SELECTOR, f"input[value={name}]").send_keys(Keys.SPACE)
+            cells, worst = driver.execute_script(CONTRAST)  # type: ignore[no-untyped-call]
+            assert cells == 64  # all pairs of eight layers, and the eight prices
+            assert worst >= 4.5
+
     def test_it_fits_a_phone(self, driver: webdriver.Chrome) -> None:
         driver.set_window_size(500, 900)
         width = driver.execute_script(  # type: ignore[no-untyped-call]
@@ -186,3 +226,4 @@ class TestInChromium:
 def test_a_large_card_has_a_page(make_card: Callable[..., LayerCard]) -> None:
     text = report.html(make_card(layers=20, groups=2))
     assert text.count('<tr data-layer="') == 40
+    assert "too wide to decide" not in text

@@ -1,0 +1,263 @@
+"""The decision in words: which layers, how sure, for which run, and what to type next."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from realmodel.card.warnings import EDITED, boasting, is_forecast
+from realmodel.placement.place import place
+from realmodel.runs.numbers import number
+from realmodel.runs.printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from realmodel.card.layer_card import LayerCard
+    from realmodel.placement.exchange import Exchange
+    from realmodel.placement.place import Choice
+
+LISTED = 8
+"""Layers of which a sentence names the prices; the record holds all."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A placement as an engineer needs it.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Block indices.
+    headline : str
+        Which layers, and which share of the gain of all of them they have.
+    rows : tuple of (str, str)
+        A word and a sentence each, most important first.
+    warnings : tuple of str
+    """
+
+    layers: tuple[int, ...]
+    headline: str
+    rows: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+
+def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
+    """Put a choice into words; by default that of the card's own certificate.
+
+    Parameters
+    ----------
+    card : LayerCard
+    choice : Choice, optional
+        Made on this card.
+    """
+    choice = choice or place(card, objective="gain", budget=str(len(card.certificate.layers)))
+    best, whole = choice.best, card.predictor(choice.predictor).quadratic.gain()
+    reached = f" for {best.gain / whole:.0%} of the gain of all {len(card.layers)} layers"
+    some = len(best.layers) < len(card.layers) and whole > 0
+    rows = [
+        ("gain", _gain(card, choice)),
+        ("cost", _cost(choice)),
+        ("certified", _certified(choice)),
+        *_confidence(choice),
+        *_prices(choice),
+        ("valid for", _valid(card, choice)),
+        ("training", _checked(card, choice)),
+    ]
+    return Verdict(
+        best.layers,
+        f"Adapt {named(best.layers)}{reached if some else ''}.",
+        tuple(rows),
+        _warnings(card, choice),
+    )
+
+
+def named(layers: tuple[int, ...]) -> str:
+    """Layers in a sentence.
+
+    >>> named((3,)), named((0, 1, 6))
+    ('layer 3', 'layers 0, 1 and 6')
+    """
+    if len(layers) == 1:
+        return f"layer {layers[0]}"
+    return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
+
+
+def share(part: float, whole: float) -> str:
+    """A part in percent, with two digits below ten.
+
+    >>> share(1.0, 3.0), share(0.004, 1.0), share(1.0, 0.0)
+    ('33%', '0.4%', '0%')
+    """
+    value = 100 * part / whole if whole > 0 else 0.0
+    return f"{value:.0f}%" if abs(value) >= 10 or value == 0 else f"{value:.2g}%"
+
+
+def _gain(card: "LayerCard", choice: "Choice") -> str:
+    best = choice.best
+    if not is_forecast(card, choice.predictor):
+        return "the order of placements is meant; the level is no forecast here"
+    spread = "" if best.gain_error is None else f" ± {number(1.96 * best.gain_error)}"
+    return (
+        f"{number(best.gain)}{spread} nats per token predicted, of a loss of "
+        f"{number(card.data['loss'])}; by the {choice.predictor_title}"
+    )
+
+
+def _cost(choice: "Choice") -> str:
+    costs = choice.best.costs
+    named_shares = ", ".join(
+        f"{share(costs[f'{kind}_share'], 1.0)} of the {title}"
+        for kind, title in (
+            ("time", "training time"),
+            ("memory", "memory"),
+            ("serving", "added latency"),
+            ("parameters", "adapter weights"),
+        )
+    )
+    return f"{named_shares} that all layers take"
+
+
+def _certified(choice: "Choice") -> str:
+    found = choice.certificate
+    if found.gap <= 1e-9:
+        return "the best possible placement in this model within the budget (0% behind, proved)"
+    return f"within {share(found.gap, 1.0)} of the best possible placement in this model"
+
+
+def _confidence(choice: "Choice") -> Iterator[tuple[str, str]]:
+    """Which layers lead, which are ties, and what the runner-up loses."""
+    clear = tuple(choice.indices[swap.out] for swap in choice.exchanges if swap.leads)
+    ties = [swap for swap in choice.exchanges if swap.leads is False]
+    if clear:
+        least = min(swap.loss for swap in choice.exchanges if swap.leads)
+        verb = "leads" if len(clear) == 1 else "lead"
+        yield (
+            "clear",
+            f"{named(clear)} {verb} clearly: in place of any of them the next best layer loses "
+            f"{share(least, choice.best.gain)} of the gain or more, beyond sampling error",
+        )
+    if ties:
+        told = "; ".join(_tie(choice, swap) for swap in ties[:LISTED])
+        more = f"; and {len(ties) - LISTED} more" if len(ties) > LISTED else ""
+        yield "ties", f"{told}{more}: within sampling error, take either"
+    if choice.exchanges and choice.exchanges[0].leads is None:
+        yield "ties", "not known: the card's replicates are not beside it"
+    if choice.runner_up is None:
+        yield "runner-up", "none: the budget admits one choice alone"
+        return
+    assert choice.margin is not None
+    text = f"{named(choice.runner_up.layers)}: less by {share(choice.margin, choice.best.gain)}"
+    if choice.margin_error is not None:
+        sure = choice.margin > 1.96 * choice.margin_error
+        text += f" ± {share(1.96 * choice.margin_error, choice.best.gain)}, " + (
+            "more than chance on this sample" if sure else "not distinguishable on this sample"
+        )
+    yield "runner-up", text
+
+
+def _tie(choice: "Choice", swap: "Exchange") -> str:
+    gain, out = choice.best.gain, choice.indices[swap.out]
+    error = "" if swap.error is None else f" ± {share(1.96 * swap.error, gain)}"
+    rival = "nothing" if swap.into is None else f"{choice.indices[swap.into]}"
+    return f"{out} with {rival} ({share(swap.loss, gain)}{error})"
+
+
+def _prices(choice: "Choice") -> Iterator[tuple[str, str]]:
+    """What each layer is worth, as shares of the gain: dearest first."""
+    gain = choice.best.gain
+    priced = sorted(
+        zip(choice.indices, choice.certificate.prices, strict=True), key=lambda row: -row[1]
+    )
+    for word, sentence, taken in (
+        ("dropping", "costs at least", True),
+        ("adding", "gains at most", False),
+    ):
+        rows = [row for row in priced if (row[0] in choice.best.layers) == taken]
+        if not rows:
+            continue
+        told = ", ".join(f"{layer} {share(price, gain)}" for layer, price in rows[:LISTED])
+        if len(rows) > LISTED:
+            told += f"; of {len(rows) - LISTED} more {share(rows[LISTED][1], gain)} or less"
+        yield word, f"{sentence}, of this gain: {told}"
+
+
+def _valid(card: "LayerCard", choice: "Choice") -> str:
+    if choice.predictor != "tangent":
+        return "training without a limit on steps, which short runs do not reach"
+    if card.protocol is None:
+        return f"the run of the {choice.predictor_title}, on data like {card.data['source']}"
+    return (
+        f"{card.protocol.title}, falling linearly to zero, alpha {card.protocol.alpha:g}; measure "
+        "another card for another run"
+    )
+
+
+def _checked(card: "LayerCard", choice: "Choice") -> str:
+    found = [
+        run
+        for run in card.measured
+        if tuple(run.get("layers", ())) == choice.best.layers and run.get("gain") is not None
+    ]
+    if not found:
+        return "not checked by training yet"
+    gains = ", ".join(number(run["gain"]) for run in found)
+    return f"checked: training these layers gained {gains} nats per token"
+
+
+def _warnings(card: "LayerCard", choice: "Choice") -> tuple[str, ...]:
+    found = [EDITED] if card.edited else []
+    boast = boasting(card) if choice.predictor == "tangent" else None
+    if boast is not None:
+        whole = card.predictor(choice.predictor).quadratic.gain()
+        found.append(f"All layers promise {number(whole)} nats per token. {boast}")
+    return tuple(found)
+
+
+def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder: str) -> str:
+    """The commands that come after a card or a placement, ready to paste.
+
+    Parameters
+    ----------
+    card : LayerCard
+    choice : Choice or None
+        None after a card: placing comes first.
+    path : str
+        Of ``card.json``.
+    folder : str
+        Where the placement is, or shall be written.
+    """
+    placed = f"{folder}/placement.json"
+    train = (
+        f"layercard finetune --placement {shlex.quote(placed)} \\\n"
+        f"  --data {shlex.quote(card.data['source'])} --seeds 2 --output-dir out/run"
+    )
+    if choice is not None:
+        return printable_lines(train)
+    size = len(card.certificate.layers)
+    chosen = (
+        f"layercard place {shlex.quote(path)} \\\n"
+        f"  --budget {size} --output-dir {shlex.quote(folder)}"
+    )
+    return printable_lines(f"{chosen}\n{train}")
+
+
+def printable_lines(text: str) -> str:
+    """Lines that a stranger's file name cannot turn into others."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def verdict_text(found: Verdict) -> "RenderableType":
+    """For a terminal: the headline, then a word and a sentence a line."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
+    for word, sentence in found.rows:
+        rows.add_row(Text(word, style="dim"), Text(printable(sentence)))
+    for warning in found.warnings:
+        rows.add_row(Text("warning", style="yellow"), Text(warning, style="yellow"))
+    return Group(Text(), Text(found.headline, style="bold"), rows)
