@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.protocol import Checkpointing
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say
+from theory import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +23,15 @@ class Model(StrEnum):
 
     tangent = "tangent"
     gauss_newton = "gauss-newton"
+
+
+class Engine(StrEnum):
+    """What serves the adapters."""
+
+    hf = "hf"
+    vllm = "vllm"
+    sglang = "sglang"
+    merged = "merged"
 
 
 class Objective(StrEnum):
@@ -67,10 +78,20 @@ def place(
             "placement by default."
         ),
     ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="Whose serving cost: hf is measured, vllm and sglang are counted."),
+    ] = Engine.hf,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Measure the costs again, on this machine."),
     ] = False,
+    gradient_checkpointing: Annotated[
+        Checkpointing | None,
+        typer.Option(
+            show_default="the card's", help="What the planned run uses; with --calibrate."
+        ),
+    ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
     ] = False,
@@ -99,8 +120,14 @@ def place(
     if output_dir is not None:
         output_folder(output_dir)
     measured = LayerCard.load(card)
+    kind = None if gradient_checkpointing is None else gradient_checkpointing.value
     if calibrate:
-        measured = _calibrated(measured, model, seed, trust_remote_code)
+        measured = _calibrated(measured, model, seed, kind, trust_remote_code)
+    elif kind not in (None, measured.costs.gradient_checkpointing):
+        raise InputError(
+            f"the card's costs are of a run with gradient checkpointing "
+            f"{measured.costs.gradient_checkpointing!r}, not {kind!r}: add --calibrate"
+        )
     choice = choose(
         measured,
         objective=objective.value,
@@ -108,6 +135,7 @@ def place(
         layers=None if layers is None else parse_layers(layers),
         allocate_ranks=rank_allocation,
         predictor=None if predictor is None else predictor.value,
+        engine=engine.value,
     )
     arguments = lora_config_arguments(
         choice.best.layers,
@@ -149,7 +177,11 @@ def place(
 
 
 def _calibrated(
-    card: "LayerCard", model: str | None, seed: int, trust_remote_code: bool
+    card: "LayerCard",
+    model: str | None,
+    seed: int,
+    gradient_checkpointing: str | None,
+    trust_remote_code: bool,
 ) -> "LayerCard":
     from dataclasses import replace
 
@@ -173,8 +205,15 @@ def _calibrated(
         )
         for row in card.modules
     ]
-    batch = random_batch(checkpoint.model, card.costs.tokens, seed=seed)
-    costs = calibrated_costs(checkpoint.model, modules, batch, rank=card.options["rank"])
+    rows, length = card.costs.batch or (max(1, card.costs.tokens // 64), 64)
+    batch = random_batch(checkpoint.model, rows, length, seed=seed)
+    costs = calibrated_costs(
+        checkpoint.model,
+        modules,
+        batch,
+        rank=card.options["rank"],
+        gradient_checkpointing=gradient_checkpointing or card.costs.gradient_checkpointing,
+    )
     return replace(card, costs=costs)
 
 
@@ -186,6 +225,7 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
+    from realmodel.costs.serving import TITLES
     from realmodel.runs.numbers import amount, number
     from realmodel.runs.printable import printable
 
@@ -194,8 +234,8 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
         costs = [
             f"{100 * point.costs[f'{kind}_share']:.0f}%"
             if shares
-            else amount(point.costs[kind], card.costs.unit(kind))
-            for kind in card.costs.KINDS
+            else amount(point.costs[kind], choice.costs.unit(kind))
+            for kind in choice.costs.KINDS
         ]
         layers = ", ".join(str(layer) for layer in point.layers)
         return [layers, f"{number(point.gain)}{error}", *costs]
@@ -203,7 +243,9 @@ def render(card: "LayerCard", choice: "Choice") -> "RenderableType":
     chosen = Table(
         title=Text(printable(f"{card.model['source']}: largest gain within {choice.budget.text}")),
         caption="gain in nats per completion token, ± 95% sampling interval, by the "
-        f"{choice.predictor_title}; time per training step, serving added to one decoded token",
+        f"{choice.predictor_title}; time and peak memory of a training step, "
+        f"{choice.costs.step_title}; serving added to one decoded token, by "
+        f"{TITLES[choice.costs.engine]}",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )

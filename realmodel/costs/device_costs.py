@@ -83,6 +83,16 @@ class DeviceCosts:
             kind, f"{work} per token" if kind == "serving" else "parameters"
         )
 
+    @property
+    def step_title(self) -> str:
+        """The training step in words."""
+        shape = f"{self.tokens} tokens"
+        if self.batch is not None:
+            shape = f"{self.batch[0]} sequences padded to {self.batch[1]} tokens"
+        if self.gradient_checkpointing == "none":
+            return f"{shape}, no gradient checkpointing"
+        return f"{shape}, {self.gradient_checkpointing} gradient checkpointing"
+
     def everything(self, kind: str) -> float:
         """Cost of adapting every layer."""
         return self.of(kind).of(range(len(self.time.per_layer)))

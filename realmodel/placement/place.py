@@ -1,13 +1,15 @@
 """Which layers to adapt under a budget, the next best, and what is known about both."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from realmodel.card.additivity_record import additivity_record
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
 from realmodel.card.warnings import EDITED, boasting
+from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
@@ -41,6 +43,8 @@ class Choice:
     predictor, predictor_title : str
         Which model predicted the gains, and what that means.
     ranks : RankPlan or None
+    costs : DeviceCosts
+        That the budget and the points speak of, with the engine's serving cost.
     warnings : tuple of str
         Why the numbers are not to be taken as they are.
     """
@@ -56,6 +60,7 @@ class Choice:
     predictor: PredictorName
     predictor_title: str
     ranks: RankPlan | None
+    costs: DeviceCosts
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,6 +80,8 @@ class Choice:
             "guarantee": list(self.guarantee),
             "ranks": None if self.ranks is None else self.ranks.to_dict(),
             "warnings": list(self.warnings),
+            "engine": self.costs.engine,
+            "gradient_checkpointing": self.costs.gradient_checkpointing,
         }
 
 
@@ -86,6 +93,7 @@ def place(
     layers: Sequence[int] | None = None,
     allocate_ranks: bool = False,
     predictor: PredictorName | None = None,
+    engine: str = "hf",
 ) -> Choice:
     """Choose the layers with the largest joint gain within a budget.
 
@@ -103,6 +111,8 @@ def place(
     predictor : {"tangent", "gauss-newton"}, optional
         What predicts the gains: within the card's training steps, or without a limit. By default
         the first, where the card has it: it orders placements better (docs/evidence.md).
+    engine : {"hf", "vllm", "sglang", "merged"}
+        Whose serving cost is meant (:mod:`realmodel.costs.serving`).
 
     Raises
     ------
@@ -110,6 +120,7 @@ def place(
         A budget that cannot be read or admits no layer, layers that the card does not have, or a
         predictor that it does not hold.
     """
+    card = replace(card, costs=served_by(card.costs, engine, card.modules))
     limit = Budget.parse(objective, budget, card.costs)
     model = card.predictor(predictor)
     candidates = (
@@ -139,6 +150,7 @@ def place(
         predictor=model.name,
         predictor_title=model.title,
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
+        costs=card.costs,
         warnings=_warnings(card, model),
     )
 
