@@ -65,9 +65,8 @@ def _json(arguments: Arguments, model: Arguments) -> Files:
 
 def _python(arguments: Arguments, model: Arguments) -> Files:
     head = '"""LoRA placement chosen by layercard."""\n\n'
-    return {
-        "lora_config.py": f"{head}{lora_config_code(arguments)}MODEL = {str(model['source'])!r}\n{RECIPE}"
-    }
+    model_line = f"MODEL = {str(model['source'])!r}\n"
+    return {"lora_config.py": head + lora_config_code(arguments) + model_line + RECIPE}
 
 
 def lora_config_code(arguments: Arguments) -> str:
