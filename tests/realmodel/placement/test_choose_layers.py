@@ -1,4 +1,4 @@
-"""From a model, data and a LoraConfig to the LoraConfig of the chosen layers, and through Trainer."""
+"""From a model, data and a LoraConfig to the chosen layers, and through Trainer."""
 
 import json
 import warnings
