@@ -77,8 +77,8 @@ def compare(
     from realmodel.finetuning import FinetuneOptions
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
-    from realmodel.runs.atomic import write_atomically, write_json
     from realmodel.runs.output_folder import output_folder
+    from theory.whole_file import write_json, write_whole
 
     folder = output_folder(output_dir or Path("out/compare"))
     own_task = data is None and model.startswith(PREFIX)
@@ -121,6 +121,6 @@ def compare(
             checkpoint, task, find_modules(checkpoint.model), options, folder, progress=tell
         )
     write_json(folder / "comparison.json", result.to_json())
-    write_atomically(folder / "comparison.md", result.to_markdown())
+    write_whole(folder / "comparison.md", result.to_markdown())
     emit(result.to_json(), Markdown(result.to_markdown()), as_json=as_json)
     say(f"wrote {folder / 'comparison.json'} and comparison.md")

@@ -108,8 +108,8 @@ def finetune(
     from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.placement.saved_placement import SavedPlacement
-    from realmodel.runs.atomic import write_json
     from realmodel.runs.output_folder import output_folder
+    from theory.whole_file import write_json
 
     if output_dir is not None:
         output_folder(output_dir)

@@ -152,11 +152,11 @@ def place(
     }
     written: tuple[Path, ...] = ()
     if output_dir is not None:
-        from realmodel.runs.atomic import write_json
+        from theory.whole_file import write_json
 
         skeleton = card_model(measured, model, trust_remote_code=trust_remote_code)
         if export is None:
-            formats = formats_for(arguments)
+            formats = list(formats_for(arguments))
             for name in sorted(FORMATS.keys() - formats):
                 say(f"not written: {name}, which cannot express this placement")
         else:

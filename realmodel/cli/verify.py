@@ -1,6 +1,5 @@
 """``layercard verify``: every theorem on random problems, in front of the user."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from rich.table import Table
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from realmodel.runs.output_folder import output_folder
 from simulate.verification import Report
+from theory.whole_file import write_json
 
 
 def verify(
@@ -43,11 +43,7 @@ def verify(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if output_dir is not None:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        path = output_dir / "verification.json"
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(report.record(), indent=2, allow_nan=False) + "\n")
-        temporary.replace(path)
+        path = write_json(output_dir / "verification.json", report.record())
         say(f"report: {path}")
     emit(report.record(), table(report), as_json=as_json)
     for theorem, key in report.failures:

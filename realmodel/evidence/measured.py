@@ -7,13 +7,13 @@ from realmodel.evidence.baselines import Context
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.run_store import read_json
 from realmodel.evidence.task import Task
-from realmodel.finetuning.saved_run import write_json
 from realmodel.measure.attention import attention
 from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
+from theory.whole_file import write_json
 
 
 def measure(

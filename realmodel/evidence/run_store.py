@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from realmodel.finetuning.saved_run import write_json
 from theory import InputError
+from theory.whole_file import write_json
 
 
 @dataclass(frozen=True)

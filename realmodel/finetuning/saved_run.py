@@ -1,7 +1,6 @@
 """A run on disk: adapter and optimiser as safetensors, everything else as JSON."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from theory import InputError
+from theory.whole_file import replacing, write_json
 
 VERSION = 1
 
@@ -29,16 +29,14 @@ def save_run(
     The tensors carry their step in the file name, and the JSON names them, so that replacing
     the JSON is the one atomic switch between two states.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"parameter:{name}": value.detach() for name, value in parameters.items()}
     state = optimizer.state_dict()["state"]
     for index, name in enumerate(parameters):
         for key, value in state[index].items():
             tensors[f"{key}:{name}"] = value
     file = folder / f"state-{step}.safetensors"
-    temporary = file.with_suffix(".partial")
-    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, temporary)
-    os.replace(temporary, file)
+    with replacing(file) as temporary:
+        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, temporary)
     manifest = {
         "version": VERSION,
         "step": step,
@@ -108,10 +106,3 @@ def load_run(
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     return step, losses
-
-
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write to a temporary file beside ``path`` and rename it."""
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)

@@ -1,12 +1,10 @@
 """The local quadratic model of fine-tuning, whitened block by block."""
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from scipy.linalg import blas, eigvalsh, issymmetric
@@ -15,6 +13,7 @@ from theory.arrays import Array, Float64
 from theory.errors import InputError
 from theory.quadratic.largest_eigenvalue import largest_eigenvalue
 from theory.quadratic.positive_factor import EPS, PositiveFactor, positive_factor
+from theory.whole_file import replacing
 from theory.whole_numbers import whole_numbers
 
 SYMMETRY_TOLERANCE = 1e-8
@@ -145,20 +144,13 @@ class BlockQuadratic:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write ``.npz`` without pickle, through a temporary file and a rename."""
-        target = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez(
-                    stream,
-                    gradient=self.gradient,
-                    curvature=self.curvature,
-                    sizes=np.array(self.sizes, dtype=np.int64),
-                )
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            np.savez(
+                stream,
+                gradient=self.gradient,
+                curvature=self.curvature,
+                sizes=np.array(self.sizes, dtype=np.int64),
+            )
 
     # ------------------------------------------------------------------ shape
 
