@@ -1,16 +1,20 @@
 from .card.build import measure_card
 from .card.layer_card import LayerCard
 from .card.options import CardOptions
+from .costs.stop_below_adapters import StopBelowAdapters
 from .datasets.read import read_examples
 from .finetuning.run import finetune
 from .model.checkpoint import load_checkpoint
 from .placement.budget import Budget
+from .placement.choose_layers import choose_layers
 from .placement.place import place
 
 __all__ = [
     "Budget",
     "CardOptions",
     "LayerCard",
+    "StopBelowAdapters",
+    "choose_layers",
     "finetune",
     "load_checkpoint",
     "measure_card",

@@ -125,7 +125,7 @@ def _memory(priced: Data, depth: tuple[int, ...], layers: tuple[int, ...], resul
     The card counts for one rank; its adapters' state is exchanged for that of this run.
     """
     from realmodel.card import DeviceCosts
-    from realmodel.costs.calibration import OPTIMISER_BYTES
+    from realmodel.costs.counted import OPTIMISER_BYTES
 
     costs = DeviceCosts.from_dict(priced["card"]["costs"])
     positions = [depth.index(layer) for layer in layers]

@@ -29,6 +29,59 @@ def main() -> None:
 
 
 @application.command()
+def costs(
+    model: Annotated[str, typer.Argument(help="Checkpoint.")],
+    data: Annotated[Path, typer.Option(help="Task whose sequences make the training step.")],
+    batch_size: Annotated[int, typer.Option(min=1, help="Sequences of the step.")] = 8,
+    rank: Annotated[int, typer.Option(min=1)] = 8,
+    top: Annotated[int, typer.Option(min=0, help="Position of the layer of largest gain.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0, help="For each calibration.")] = 10.0,
+    rounds: Annotated[int, typer.Option(min=1)] = 3,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predicted against measured time and memory of placements, by kind of checkpointing."""
+    from realmodel.bench.costs import compare_costs, largest_error
+    from realmodel.datasets import read_examples
+    from realmodel.measure.random_subset import random_subset
+    from realmodel.model.batches import batches, encode
+    from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.forward import window_of
+
+    try:
+        checkpoint = load_checkpoint(model)
+        encoded = encode(
+            read_examples(data, at_most=512),
+            checkpoint.tokenizer,
+            max_length=window_of(checkpoint.model),
+            too_long="skip",
+        )
+        drawn = random_subset(len(encoded), min(batch_size, len(encoded)), 0)
+        (batch,) = batches([encoded[at] for at in drawn], batch_size=len(drawn), pad_id=0)
+        rows = compare_costs(
+            checkpoint.model,
+            batch,
+            top=top,
+            rank=rank,
+            seconds=seconds,
+            rounds=rounds,
+            tell=lambda text: stderr.print(f"{text} ...", highlight=False),
+        )
+    except InputError as error:
+        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    record = _record(costs=[row.as_dict() for row in rows], largest_error=largest_error(rows))
+    _write(output, record)
+    table = Table(title=f"{model}: shares of adapting every layer, {tuple(batch.input_ids.shape)}")
+    for head in ("checkpointing", "placement", "time", "measured", "memory", "measured"):
+        table.add_column(head)
+    for row in rows:
+        shares = (row.time_predicted, row.time_measured, row.memory_predicted, row.memory_measured)
+        table.add_row(row.checkpointing, row.placement, *(f"{share:.0%}" for share in shares))
+    emit(record, table, as_json=as_json)
+
+
+@application.command()
 def card(
     models: Annotated[
         list[str] | None,

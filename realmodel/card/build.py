@@ -17,7 +17,8 @@ from realmodel.card.predictor import Predictor
 from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import Gain, profiles
 from realmodel.card.tangent_model import tangent_model
-from realmodel.costs.calibration import calibrated_costs, counted_costs
+from realmodel.costs.calibration import calibrated_costs
+from realmodel.costs.counted import counted_costs
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.datasets import Example
 from realmodel.measure.coverage import left_out
@@ -31,8 +32,6 @@ from realmodel.model.modules import ModuleTable, find_modules
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and of how much."""
-
-CALIBRATION_SEQUENCES = 4
 
 
 def measure_card(
@@ -232,18 +231,23 @@ def _costs(
     options: CardOptions,
     tell: Progress,
 ) -> DeviceCosts:
-    wanted = min(CALIBRATION_SEQUENCES, options.batch_size)
+    wanted = min(options.train_batch_size, len(encoded))
     chosen = [encoded[place] for place in random_subset(len(encoded), wanted, options.seed)]
+    checkpointing = options.gradient_checkpointing
     if not options.calibrate:
-        tokens = sum(len(example.input_ids) for example in chosen)
-        return counted_costs(checkpoint.model, table.modules, rank=options.rank, tokens=tokens)
+        return counted_costs(
+            checkpoint.model,
+            table.modules,
+            rank=options.rank,
+            tokens=sum(len(example.input_ids) for example in chosen),
+            gradient_checkpointing=checkpointing,
+        )
     (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)  # masked: any token serves
-    done = [0]
-
-    def step() -> None:
-        done[0] += 1
-        tell("costs", done[0], 6)
-
     return calibrated_costs(
-        checkpoint.model, table.modules, batch, rank=options.rank, progress=step
+        checkpoint.model,
+        table.modules,
+        batch,
+        rank=options.rank,
+        gradient_checkpointing=checkpointing,
+        progress=lambda done, total: tell("costs", done, total),
     )

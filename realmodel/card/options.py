@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
+from realmodel.costs.checkpointing import Checkpointing, check_checkpointing
 from realmodel.measure.one_pass import DRAWS, ROWS
 from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
@@ -54,6 +55,9 @@ class CardOptions:
         Added to the whitened curvature there; it is what bounds the spectrum from below.
     partitions, offload
         Memory against time in the pass over the data.
+    gradient_checkpointing : {"none", "reentrant", "non-reentrant"}
+        What the planned run uses: what a placement costs to train depends on it
+        (:mod:`realmodel.costs.checkpointing`).
     calibrate : bool
         Measure time, memory and latency on this device; otherwise count operations.
     seed : int
@@ -80,6 +84,7 @@ class CardOptions:
     interval_damping: float = 1.0
     partitions: int = 1
     offload: Literal["none", "cpu", "disk"] = "none"
+    gradient_checkpointing: Checkpointing = "none"
     calibrate: bool = True
     seed: int = 0
 
@@ -102,6 +107,7 @@ class CardOptions:
                 problem = "be finite" if getattr(self, name) > 0 else "not be negative"
                 raise InputError(f"{name} must {problem}, got {getattr(self, name)}")
         self.protocol()
+        check_checkpointing(self.gradient_checkpointing)
         if not 0 < self.interval_damping < inf:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")
         if self.alpha is not None and not self.alpha > 0:

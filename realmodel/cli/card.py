@@ -14,6 +14,7 @@ from realmodel.cli.layers import parse_layers
 from realmodel.cli.preflight import preflight
 from realmodel.cli.protocol import (
     Alpha,
+    Checkpointing,
     LearningRate,
     Rank,
     Steps,
@@ -159,6 +160,10 @@ def card(
     calibrate: Annotated[
         bool, typer.Option(help="Measure time, memory and latency on this device.")
     ] = True,
+    gradient_checkpointing: Annotated[
+        Checkpointing,
+        typer.Option(help="What the planned run uses: its costs are measured with it."),
+    ] = Checkpointing.none,
     resume_dir: Annotated[
         Path | None,
         typer.Option(help="Keep running sums here; a killed run continues from them."),
@@ -224,6 +229,7 @@ def card(
             interval_damping=interval_damping,
             partitions=partitions,
             offload=offload.value,
+            gradient_checkpointing=gradient_checkpointing.value,
             calibrate=calibrate,
             seed=seed,
         )

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.protocol import Checkpointing
 from realmodel.runs.console import AsJson, OutputDir, Seed, Verbose, emit, say, stdout
+from theory import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +23,15 @@ class Model(StrEnum):
 
     tangent = "tangent"
     gauss_newton = "gauss-newton"
+
+
+class Engine(StrEnum):
+    """What serves the adapters."""
+
+    hf = "hf"
+    vllm = "vllm"
+    sglang = "sglang"
+    merged = "merged"
 
 
 class Objective(StrEnum):
@@ -67,10 +78,20 @@ def place(
             "placement by default."
         ),
     ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="Whose serving cost: hf is measured, vllm and sglang are counted."),
+    ] = Engine.hf,
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Measure the costs again, on this machine."),
     ] = False,
+    gradient_checkpointing: Annotated[
+        Checkpointing | None,
+        typer.Option(
+            show_default="the card's", help="What the planned run uses; with --calibrate."
+        ),
+    ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
     ] = False,
@@ -102,8 +123,14 @@ def place(
     if output_dir is not None:
         output_folder(output_dir)
     measured = LayerCard.load(card)
+    kind = None if gradient_checkpointing is None else gradient_checkpointing.value
     if calibrate:
-        measured = _calibrated(measured, model, seed, trust_remote_code)
+        measured = _calibrated(measured, model, seed, kind, trust_remote_code)
+    elif kind not in (None, measured.costs.gradient_checkpointing):
+        raise InputError(
+            f"the card's costs are of a run with gradient checkpointing "
+            f"{measured.costs.gradient_checkpointing!r}, not {kind!r}: add --calibrate"
+        )
     choice = choose(
         measured,
         objective=objective.value,
@@ -111,6 +138,7 @@ def place(
         layers=None if layers is None else parse_layers(layers),
         allocate_ranks=rank_allocation,
         predictor=None if predictor is None else predictor.value,
+        engine=engine.value,
     )
     arguments = lora_config_arguments(
         choice.best.layers,
@@ -156,7 +184,11 @@ def place(
 
 
 def _calibrated(
-    card: "LayerCard", model: str | None, seed: int, trust_remote_code: bool
+    card: "LayerCard",
+    model: str | None,
+    seed: int,
+    gradient_checkpointing: str | None,
+    trust_remote_code: bool,
 ) -> "LayerCard":
     from dataclasses import replace
 
@@ -180,8 +212,15 @@ def _calibrated(
         )
         for row in card.modules
     ]
-    batch = random_batch(checkpoint.model, card.costs.tokens, seed=seed)
-    costs = calibrated_costs(checkpoint.model, modules, batch, rank=card.options["rank"])
+    rows, length = card.costs.batch or (max(1, card.costs.tokens // 64), 64)
+    batch = random_batch(checkpoint.model, rows, length, seed=seed)
+    costs = calibrated_costs(
+        checkpoint.model,
+        modules,
+        batch,
+        rank=card.options["rank"],
+        gradient_checkpointing=gradient_checkpointing or card.costs.gradient_checkpointing,
+    )
     return replace(card, costs=costs)
 
 
@@ -225,6 +264,7 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
     from rich.text import Text
 
     from realmodel.card.warnings import is_forecast
+    from realmodel.costs.serving import TITLES
     from realmodel.runs.numbers import amount, number
     from realmodel.runs.printable import printable
 
@@ -239,8 +279,8 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
         costs = [
             f"{100 * point.costs[f'{kind}_share']:.0f}%"
             if shares
-            else amount(point.costs[kind], card.costs.unit(kind))
-            for kind in card.costs.KINDS
+            else amount(point.costs[kind], choice.costs.unit(kind))
+            for kind in choice.costs.KINDS
         ]
         return [shown_layers(point.layers), f"{gained(point.gain)}{error}", *costs]
 
@@ -250,7 +290,9 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
             "gain in nats per completion token" if forecast else "gain as a share of all layers'"
         )
         + ", ± 95% sampling interval, by the "
-        f"{choice.predictor_title}; time per training step, serving added to one decoded token",
+        f"{choice.predictor_title}; time and peak memory of a training step, "
+        f"{choice.costs.step_title}; serving added to one decoded token, by "
+        f"{TITLES[choice.costs.engine]}",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )

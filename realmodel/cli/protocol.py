@@ -1,6 +1,7 @@
 """The training run that a command plans, predicts or trains: the same options everywhere."""
 
 from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,15 @@ from realmodel.runs.console import say
 
 if TYPE_CHECKING:
     from realmodel.model.lora_protocol import FinetuneOptions
+
+
+class Checkpointing(StrEnum):
+    """What the planned run recomputes instead of keeping."""
+
+    none = "none"
+    reentrant = "reentrant"
+    non_reentrant = "non-reentrant"
+
 
 # Ranges are checked by FinetuneOptions, in its own words.
 Rank = Annotated[int | None, typer.Option(show_default="8", help="LoRA rank.")]

@@ -11,53 +11,23 @@ import torch
 from peft import LoraConfig, get_peft_model
 from scipy.optimize import nnls
 
-from realmodel.costs.adapter_cost import adapter_cost
+from realmodel.costs.checkpointing import Checkpointing, checkpointed
+from realmodel.costs.counted import OPTIMISER_BYTES, by_layer, counted_costs
 from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.peak_bytes import peak_bytes
 from realmodel.measure.attention import attention
 from realmodel.model.batches import Batch, completion_loss
 from realmodel.model.forward import window_of
 from realmodel.model.lora_config import lora_config_arguments
 from realmodel.model.modules import AdaptedModule
+from realmodel.runs.stopwatch import Clock, fastest
 from theory import InputError
 from theory.choice.cost_model import CostModel
 
-OPTIMISER_BYTES = 12
-"""Gradient and AdamW's two moments of one float32 parameter."""
+ROUNDS = 2
+"""Times that every placement is visited: a machine's slow minutes then hit none of them alone."""
 
-
-def counted_costs(
-    model: Any, modules: Sequence[AdaptedModule], *, rank: int, tokens: int
-) -> DeviceCosts:
-    """Costs counted from shapes, for a model that is not run: operations instead of seconds.
-
-    Attention scores, norms and activations are left out of the operations; the bytes that
-    backward keeps in a frozen block are taken as the inputs of its linear maps.
-    """
-    table = _by_layer(modules)
-    total = sum(p.numel() for p in model.parameters())
-    embedding = model.get_input_embeddings().weight.numel()
-    linear = [sum(m.in_features * m.out_features for m in own) for own in table.values()]
-    inputs = [{m.input_group: m.in_features for m in own} for own in table.values()]
-    costs = [adapter_cost(own, rank) for own in table.values()]
-    vocabulary = embedding // model.get_input_embeddings().weight.shape[1]
-    return DeviceCosts(
-        time=CostModel(
-            tuple(float(tokens * (c.forward_flops + c.backward_flops)) for c in costs),
-            base=2.0 * tokens * total,
-            per_depth=2.0 * tokens * float(np.mean(linear)),
-        ),
-        memory=CostModel(
-            tuple(float(tokens * c.kept_bytes + OPTIMISER_BYTES * c.parameters) for c in costs),
-            base=4.0 * tokens * vocabulary,
-            per_depth=4.0 * tokens * float(np.mean([sum(group.values()) for group in inputs])),
-        ),
-        serving=CostModel(tuple(float(c.forward_flops) for c in costs)),
-        parameters=CostModel(tuple(float(c.parameters) for c in costs)),
-        rank=rank,
-        tokens=tokens,
-        calibrated=False,
-        device="counted from shapes",
-    )
+PLACEMENTS = 5
 
 
 def calibrated_costs(
@@ -66,15 +36,17 @@ def calibrated_costs(
     batch: Batch,
     *,
     rank: int,
+    gradient_checkpointing: Checkpointing = "none",
     seconds: float = 5.0,
-    progress: Callable[[], None] = lambda: None,
+    clock: Clock = time.perf_counter,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> DeviceCosts:
     """Fit ``base + per_depth (L - min S) + sum c_l`` to measured training steps.
 
     Five placements are run through peft: the highest layer, the lowest, a middle one, the upper
-    half and all. Time is the fastest of several steps (forward, backward, AdamW); memory is the
-    exact count of the bytes that autograd keeps, plus gradients and AdamW's state; serving is
-    the slowdown of a one-token forward pass with unmerged adapters. Fits are non-negative.
+    half and all. Time is the fastest of several steps (forward, backward, AdamW), in two rounds;
+    memory is the peak of one step beyond the model, plus the adapters and AdamW's state; serving
+    is the slowdown of a one-token forward pass with unmerged adapters. Fits are non-negative.
 
     Parameters
     ----------
@@ -82,19 +54,24 @@ def calibrated_costs(
         Given back unchanged.
     modules : sequence of AdaptedModule
     batch : Batch
-        One training step's data.
+        One training step's data, padded as the planned run pads it.
     rank : int
+    gradient_checkpointing : {"none", "reentrant", "non-reentrant"}
+        As :func:`realmodel.costs.checkpointing.checkpointed`.
     seconds : float
         Stop repeating a placement after about this share of the whole.
+    clock : callable
+        Seconds; ``time.process_time`` measures processor time, for a machine that is shared.
     progress : callable
-        Called once per measured placement (six times).
+        Told how many of how many measurements are done.
 
     Raises
     ------
     InputError
-        If the device's memory does not hold a training step of this batch.
+        If the device's memory does not hold a training step of this batch, or the model cannot
+        checkpoint.
     """
-    table = _by_layer(modules)
+    table = by_layer(modules)
     layers = list(table)
     depth = len(layers)
     chosen = sorted(
@@ -105,57 +82,59 @@ def calibrated_costs(
     weights = weights / weights.mean()
     device = next(model.parameters()).device
     batch = batch.to(device)
-    rows, times, kept = [], [], []
+    times, kept = np.full(len(chosen), np.inf), np.zeros(len(chosen))
+    share, total = seconds / (2 * ROUNDS * len(chosen)), ROUNDS * len(chosen) + 1
     with attention(model, "sdpa"):
         try:
-            for positions in chosen:
-                with _adapted(model, modules, [layers[i] for i in positions], rank) as adapted:
-                    step = _training_step(adapted, batch)
-                    kept.append(_kept_bytes(step, model))
-                    times.append(_fastest(step, device, seconds / (2 * len(chosen))))
-                rows.append([1.0, depth - positions[0], weights[list(positions)].sum()])
-                progress()
-            added = _serving(model, modules, layers, batch, rank, seconds / 4)
-            progress()
+            for turn in range(ROUNDS):
+                for at, positions in enumerate(chosen):
+                    own = [layers[i] for i in positions]
+                    with (
+                        adapters(model, modules, own, rank) as adapted,
+                        checkpointed(model, gradient_checkpointing),
+                    ):
+                        step = training_step(adapted, batch)
+                        if turn == 0:
+                            step()  # AdamW makes its state, which is counted apart
+                            kept[at] = peak_bytes(step, device)
+                        times[at] = min(times[at], fastest(step, device, share, clock=clock))
+                    progress(turn * len(chosen) + at + 1, total)
+            added = _serving(model, modules, layers, batch, rank, seconds / 4, clock)
+            progress(total, total)
         except torch.OutOfMemoryError as error:
             raise InputError(
                 "the device's memory does not hold a training step of "
-                f"{tuple(batch.input_ids.shape)} tokens: lower --batch-size or pass --no-calibrate"
+                f"{tuple(batch.input_ids.shape)} tokens: take smaller batches, or count costs "
+                "instead of measuring them"
             ) from error
-    design = np.asarray(rows)
-    seconds_fit, memory_fit = _fit(design, np.array(times)), _fit(design, np.array(kept))
-    errors = np.abs(design @ seconds_fit / np.array(times) - 1)
-    share = np.array([len(own) for own in table.values()]) / len(modules)
+    design = np.asarray([[1.0, depth - at[0], weights[list(at)].sum()] for at in chosen])
+    seconds_fit, memory_fit = _fit(design, times), _fit(design, kept)
+    counts = np.array([len(own) for own in table.values()]) / len(modules)
     state = OPTIMISER_BYTES * np.asarray(counted.parameters.per_layer)
     return DeviceCosts(
         time=_cost(seconds_fit, seconds_fit[2] * weights),
         memory=_cost(memory_fit, memory_fit[2] * weights + state),
-        serving=CostModel(tuple((added * share).tolist())),
+        serving=CostModel(tuple((added * counts).tolist())),
         parameters=counted.parameters,
         rank=rank,
         tokens=int(batch.attention_mask.sum()),
         calibrated=True,
         device=_name(device),
-        residual=float(errors.max()),
+        residual=_worst(design @ seconds_fit, times),
+        memory_residual=_worst(design @ memory_fit, kept),
+        gradient_checkpointing=gradient_checkpointing,
+        batch=(batch.input_ids.shape[0], batch.input_ids.shape[1]),
     )
 
 
-def random_batch(model: Any, tokens: int, *, length: int = 64, seed: int = 0) -> Batch:
-    """Random token ids of about ``tokens`` tokens in all: what a step costs does not ask which."""
-    length = min(length, tokens, window_of(model))
-    rows = max(tokens // length, 1)
+def random_batch(model: Any, rows: int, length: int, *, seed: int = 0) -> Batch:
+    """Random token ids of ``rows`` full sequences: what a step costs does not ask which."""
+    length = min(length, window_of(model))
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(
         len(model.get_input_embeddings().weight), (rows, length), generator=generator
     )
     return Batch(ids, torch.ones_like(ids), ids, torch.arange(rows))
-
-
-def _by_layer(modules: Sequence[AdaptedModule]) -> dict[int, list[AdaptedModule]]:
-    table: dict[int, list[AdaptedModule]] = {}
-    for module in sorted(modules, key=lambda module: module.layer):
-        table.setdefault(module.layer, []).append(module)
-    return table
 
 
 def _cost(fit: np.ndarray, per_layer: np.ndarray) -> CostModel:
@@ -167,10 +146,15 @@ def _fit(design: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.asarray(nnls(design / values[:, None], np.ones(len(values)))[0])
 
 
+def _worst(fitted: np.ndarray, values: np.ndarray) -> float:
+    return float(np.abs(fitted / values - 1).max())
+
+
 @contextmanager
-def _adapted(
-    model: Any, modules: Sequence[AdaptedModule], layers: list[int], rank: int
+def adapters(
+    model: Any, modules: Sequence[AdaptedModule], layers: Sequence[int], rank: int
 ) -> Generator[Any]:
+    """The model with peft's adapters on the layers; given back, with the generator's state."""
     flags = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     arguments = lora_config_arguments(layers, modules, rank)
     state = torch.random.get_rng_state()
@@ -189,7 +173,8 @@ def _adapted(
         torch.random.set_rng_state(state)
 
 
-def _training_step(adapted: Any, batch: Batch) -> Callable[[], None]:
+def training_step(adapted: Any, batch: Batch) -> Callable[[], None]:
+    """Forward, backward and AdamW on one batch, at learning rate zero."""
     trainable = [p for p in adapted.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trainable, lr=0.0)
 
@@ -202,36 +187,6 @@ def _training_step(adapted: Any, batch: Batch) -> Callable[[], None]:
     return step
 
 
-def _kept_bytes(step: Callable[[], None], model: Any) -> float:
-    """Bytes that autograd keeps between forward and backward, without the model's own weights."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        step()
-    return float(sum(kept.values()))
-
-
-def _fastest(run: Callable[[], None], device: torch.device, seconds: float) -> float:
-    """Fastest of the runs that fit in about ``seconds``; of one that takes longer, its own time."""
-    best, begin = np.inf, time.perf_counter()
-    count = 0
-    while count < 1 or (time.perf_counter() - begin < seconds and count < 50):
-        _wait(device)
-        start = time.perf_counter()
-        run()
-        _wait(device)
-        best = min(best, time.perf_counter() - start)
-        count += 1
-    return float(best)
-
-
 def _serving(
     model: Any,
     modules: Sequence[AdaptedModule],
@@ -239,6 +194,7 @@ def _serving(
     batch: Batch,
     rank: int,
     seconds: float,
+    clock: Clock,
 ) -> float:
     """Seconds that adapters in every layer add to one decoded token."""
     device = batch.input_ids.device
@@ -251,15 +207,11 @@ def _serving(
 
         return run
 
-    plain = _fastest(decode(model), device, seconds)
-    with _adapted(model, modules, layers, rank) as adapted:
-        slowed = _fastest(decode(adapted), device, seconds)
-    return max(slowed - min(plain, _fastest(decode(model), device, seconds)), 0.0)
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    plain = fastest(decode(model), device, seconds, clock=clock)
+    with adapters(model, modules, layers, rank) as adapted:
+        slowed = fastest(decode(adapted), device, seconds, clock=clock)
+    plain = min(plain, fastest(decode(model), device, seconds, clock=clock))
+    return max(slowed - plain, 0.0)
 
 
 def _name(device: torch.device) -> str:

@@ -19,7 +19,8 @@ class DeviceCosts:
     time : theory.CostModel
         One training step (seconds when calibrated, otherwise floating-point operations).
     memory : theory.CostModel
-        Bytes that one training step keeps for backward, with gradients and optimiser state.
+        Bytes that one training step needs at its highest beyond the model's weights: activations,
+        gradients, adapters and AdamW's state.
     serving : theory.CostModel
         Added to one decoded token by unmerged adapters (seconds, or operations).
     parameters : theory.CostModel
@@ -32,8 +33,15 @@ class DeviceCosts:
         Whether time, memory and serving were measured on ``device``.
     device : str
         Where, in words.
-    residual : float or None
-        Largest relative error of the calibrated time on the placements it was measured on.
+    residual, memory_residual : float or None
+        Largest relative error of the calibrated time, and of the measured part of the memory, on
+        the placements that they were fitted to.
+    gradient_checkpointing : str
+        ``none``, ``reentrant`` or ``non-reentrant``: what the training step used.
+    batch : tuple of int or None
+        Sequences of the training step and their padded length; ``None`` where it was not run.
+    engine : str
+        Whose serving cost it is (:mod:`realmodel.costs.serving`).
     """
 
     time: CostModel
@@ -45,6 +53,10 @@ class DeviceCosts:
     calibrated: bool
     device: str
     residual: float | None = None
+    memory_residual: float | None = None
+    gradient_checkpointing: str = "none"
+    batch: tuple[int, int] | None = None
+    engine: str = "hf"
 
     KINDS: ClassVar[tuple[str, ...]] = ("time", "memory", "serving", "parameters")
 
@@ -65,10 +77,21 @@ class DeviceCosts:
 
     def unit(self, kind: str) -> str:
         """Unit of a cost."""
-        work = "seconds" if self.calibrated else "operations"
+        measured = self.calibrated and not (kind == "serving" and self.engine != "hf")
+        work = "seconds" if measured else "operations"
         return {"time": f"{work} per step", "memory": "bytes per step"}.get(
             kind, f"{work} per token" if kind == "serving" else "parameters"
         )
+
+    @property
+    def step_title(self) -> str:
+        """The training step in words."""
+        shape = f"{self.tokens} tokens"
+        if self.batch is not None:
+            shape = f"{self.batch[0]} sequences padded to {self.batch[1]} tokens"
+        if self.gradient_checkpointing == "none":
+            return f"{shape}, no gradient checkpointing"
+        return f"{shape}, {self.gradient_checkpointing} gradient checkpointing"
 
     def everything(self, kind: str) -> float:
         """Cost of adapting every layer."""
@@ -95,6 +118,10 @@ class DeviceCosts:
             "calibrated": self.calibrated,
             "device": self.device,
             "residual": self.residual,
+            "memory_residual": self.memory_residual,
+            "gradient_checkpointing": self.gradient_checkpointing,
+            "batch": None if self.batch is None else list(self.batch),
+            "engine": self.engine,
         }
 
     @classmethod
@@ -118,4 +145,8 @@ class DeviceCosts:
             calibrated=record["calibrated"],
             device=record["device"],
             residual=record["residual"],
+            memory_residual=record.get("memory_residual"),
+            gradient_checkpointing=record.get("gradient_checkpointing", "none"),
+            batch=None if (shape := record.get("batch")) is None else (shape[0], shape[1]),
+            engine=record.get("engine", "hf"),
         )

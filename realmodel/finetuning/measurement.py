@@ -3,7 +3,6 @@
 import resource
 import statistics
 import sys
-import time
 from collections.abc import Mapping
 
 import torch
@@ -11,6 +10,7 @@ from peft import PeftModel
 
 from realmodel.finetuning.result import Latency
 from realmodel.model.batches import Batch
+from realmodel.runs.stopwatch import elapsed
 
 
 def peak_memory_bytes(device: torch.device) -> int:
@@ -40,13 +40,10 @@ def forward_latency(peft_model: PeftModel, batch: Batch, *, repeats: int = 5) ->
 
 
 def timed_forward(model: PeftModel, batch: Batch) -> float:
-    """Seconds of one forward pass, the device's queue drained before and after."""
-    device = batch.input_ids.device
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    start = time.perf_counter()
-    with torch.inference_mode():
-        model(**batch.inputs, use_cache=False)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    """Seconds of one forward pass."""
+
+    def run() -> None:
+        with torch.inference_mode():
+            model(**batch.inputs, use_cache=False)
+
+    return elapsed(run, batch.input_ids.device)

@@ -46,8 +46,8 @@ class Budget:
         Raises
         ------
         InputError
-            Unknown objective, unreadable amount, no unit or one of another kind, or nothing to
-            spend.
+            Unknown objective, unreadable amount, no unit or one of another kind, nothing to
+            spend, or a serving cost that no placement changes.
         """
         if objective not in OBJECTIVES:
             raise InputError(f"unknown objective {objective!r}: choose {', '.join(OBJECTIVES)}")
@@ -57,6 +57,8 @@ class Budget:
             raise InputError(f"budget {text[:40]!r} is not an amount: try 4, 60%, 80ms or 1.5GB")
         if objective == "gain":
             return cls._layers(text, value, read[2], len(costs.time.per_layer))
+        if objective == "serving" and not any(costs.serving.per_layer):
+            raise no_choice(costs)
         return cls._cost(objective, text, value, read[2], costs)
 
     @classmethod
@@ -104,3 +106,20 @@ class Budget:
         words = f"{amount(value, unit)} of {objective} ({number(100 * share)}% of every layer"
         beyond = "; more than adapting every layer costs, so it limits nothing"
         return cls(objective, value, words + (beyond if share > 1 else "") + ")")
+
+
+def no_choice(costs: DeviceCosts) -> InputError:
+    """Why a serving budget cannot choose between placements."""
+    if costs.engine in ("vllm", "sglang"):
+        whole = amount(costs.everything("serving"), costs.unit("serving"))
+        reason = (
+            f"{costs.engine} computes every wrapped module of every layer, {whole} a token by its "
+            "kernels, whichever layers are adapted"
+        )
+    elif costs.engine == "merged":
+        reason = "merged adapters cost nothing"
+    else:
+        reason = "no slowdown by adapters was measured"
+    return InputError(
+        f"objective serving cannot choose layers here: {reason}; choose gain, time or memory"
+    )

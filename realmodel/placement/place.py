@@ -1,7 +1,7 @@
 """Which layers to adapt under a budget, the next best, and what is known about both."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from realmodel.card.additivity_record import additivity_record
@@ -9,6 +9,8 @@ from realmodel.card.certified import SECONDS, Certified, best_of_size, certified
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
 from realmodel.card.warnings import EDITED, boasting
+from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
 from realmodel.placement.exchange import Exchange, exchanges
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
@@ -52,6 +54,8 @@ class Choice:
     ranks : RankPlan or None
     indices : tuple of int
         Block index of each position on the card, of which exchanges and prices speak.
+    costs : DeviceCosts
+        That the budget and the points speak of, with the engine's serving cost.
     warnings : tuple of str
         Why the numbers are not to be taken as they are.
     """
@@ -70,6 +74,7 @@ class Choice:
     predictor_title: str
     ranks: RankPlan | None
     indices: tuple[int, ...]
+    costs: DeviceCosts
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,6 +96,8 @@ class Choice:
             "guarantee": list(self.guarantee),
             "ranks": None if self.ranks is None else self.ranks.to_dict(),
             "warnings": list(self.warnings),
+            "engine": self.costs.engine,
+            "gradient_checkpointing": self.costs.gradient_checkpointing,
         }
 
 
@@ -102,6 +109,7 @@ def place(
     layers: Sequence[int] | None = None,
     allocate_ranks: bool = False,
     predictor: PredictorName | None = None,
+    engine: str = "hf",
 ) -> Choice:
     """Choose the layers with the largest joint gain within a budget.
 
@@ -119,6 +127,8 @@ def place(
     predictor : {"tangent", "gauss-newton"}, optional
         What predicts the gains: within the card's training steps, or without a limit. By default
         the first, where the card has it: it orders placements better (docs/evidence.md).
+    engine : {"hf", "vllm", "sglang", "merged"}
+        Whose serving cost is meant (:mod:`realmodel.costs.serving`).
 
     Raises
     ------
@@ -126,6 +136,7 @@ def place(
         A budget that cannot be read or admits no layer, layers that the card does not have, or a
         predictor that it does not hold.
     """
+    card = replace(card, costs=served_by(card.costs, engine, card.modules))
     limit = Budget.parse(objective, budget, card.costs)
     model = card.predictor(predictor)
     candidates = (
@@ -154,6 +165,7 @@ def place(
         predictor_title=model.title,
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
         indices=card.indices,
+        costs=card.costs,
         warnings=_warnings(card, model),
     )
 

@@ -82,7 +82,7 @@ def markdown(card: "LayerCard") -> str:
         "## Costs of a placement S",
         "",
         f"`base + per depth x (layers from the lowest of S to the top) + sum over S`, at rank "
-        f"{card.costs.rank}, {card.costs.tokens} tokens a step, {_plain(card.costs.device)}.",
+        f"{card.costs.rank}, {card.costs.step_title}, {_plain(card.costs.device)}.",
         "",
         *_table(["Cost", "base", "per depth", "per layer", "every layer"], _costs(card)),
         "",

@@ -35,15 +35,38 @@ class ExportFormat:
     read: Callable[[Files], dict[str, Any]]
 
 
+RECIPE = """
+# With gradient checkpointing: without this callback transformers' Trainer and TRL's run backward to
+# the embeddings, and adapters of the last layers cost nearly as much as those of the first.
+#     args = TrainingArguments(..., gradient_checkpointing=True,
+#                              gradient_checkpointing_kwargs={"use_reentrant": False})
+#     Trainer(..., args=args, callbacks=[stop_below_adapters()])
+
+
+def stop_below_adapters():
+    from transformers import TrainerCallback
+
+    class StopBelowAdapters(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            embeddings = kwargs["model"].get_input_embeddings()
+            self.hook = embeddings.register_forward_hook(lambda *call: call[-1].detach())
+
+        def on_train_end(self, args, state, control, **kwargs):
+            self.hook.remove()
+
+    return StopBelowAdapters()
+"""
+"""What a placement of high layers needs so as to stay cheap; the file stands alone."""
+
+
 def _json(arguments: Arguments, model: Arguments) -> Files:
     return {"lora_config.json": json.dumps(dict(arguments), indent=2, allow_nan=False) + "\n"}
 
 
 def _python(arguments: Arguments, model: Arguments) -> Files:
     head = '"""LoRA placement chosen by layercard."""\n\n'
-    return {
-        "lora_config.py": f"{head}{lora_config_code(arguments)}MODEL = {str(model['source'])!r}\n"
-    }
+    model_line = f"MODEL = {str(model['source'])!r}\n"
+    return {"lora_config.py": head + lora_config_code(arguments) + model_line + RECIPE}
 
 
 def lora_config_code(arguments: Arguments) -> str:

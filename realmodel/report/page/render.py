@@ -110,8 +110,12 @@ def _cost_words(card: "LayerCard") -> dict[str, str]:
     if not costs.calibrated:
         words = "Counted from shapes, not measured."
     else:
-        words = f"Time, memory and latency measured on {costs.device}, {costs.tokens} tokens a step"
-        words += "." if costs.residual is None else f", fit within {100 * costs.residual:.0f}%."
+        words = f"Time, memory and latency measured on {costs.device}, {costs.step_title}"
+        if costs.residual is not None:
+            words += f"; fit within {100 * costs.residual:.0f}% of the time"
+        if costs.memory_residual is not None:
+            words += f", {100 * costs.memory_residual:.0f}% of the memory"
+        words += "."
     return {"passing": passing, "words": words, "serving_unit": costs.unit("serving")}
 
 

@@ -1,54 +1,178 @@
 """Costs measured on a tiny model: exact where they can be, and the model left as it was."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import torch
 
+from realmodel.bench.costs import compare_costs, largest_error
 from realmodel.costs.calibration import (
-    OPTIMISER_BYTES,
+    PLACEMENTS,
+    ROUNDS,
+    adapters,
     calibrated_costs,
-    counted_costs,
     random_batch,
+    training_step,
 )
+from realmodel.costs.checkpointing import Checkpointing, checkpointed
+from realmodel.costs.counted import GRADIENT_BYTES, OPTIMISER_BYTES, counted_costs
+from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.peak_bytes import peak_bytes
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.modules import find_modules
 
+CPU = torch.device("cpu")
+KINDS = get_args(Checkpointing)
 
-def test_calibration(gpt2_folder: Path) -> None:
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_calibration(gpt2_folder: Path, kind: Any) -> None:
     model = load_checkpoint(gpt2_folder).model
     modules = find_modules(model).modules
-    batch = random_batch(model, 64)
+    batch = random_batch(model, 2, 32)
     state = {name: value.clone() for name, value in model.state_dict().items()}
     flags = [parameter.requires_grad for parameter in model.parameters()]
+    hooks = len(model.get_input_embeddings()._forward_hooks)
     generator = torch.random.get_rng_state()
-    ticks: list[int] = []
+    ticks: list[tuple[int, int]] = []
     costs = calibrated_costs(
-        model, modules, batch, rank=2, seconds=0.1, progress=lambda: ticks.append(1)
+        model,
+        modules,
+        batch,
+        rank=2,
+        gradient_checkpointing=kind,
+        seconds=0.1,
+        progress=lambda done, total: ticks.append((done, total)),
     )
     assert costs.calibrated
-    assert costs.tokens == 64
-    assert len(ticks) == 6
+    assert (costs.tokens, costs.batch, costs.gradient_checkpointing) == (64, (2, 32), kind)
+    total = ROUNDS * PLACEMENTS + 1
+    assert ticks == [(done, total) for done in range(1, total + 1)]
     assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
     assert flags == [parameter.requires_grad for parameter in model.parameters()]
+    assert hooks == len(model.get_input_embeddings()._forward_hooks)
+    assert not any(module.training for module in model.modules())
+    assert not any(getattr(m, "gradient_checkpointing", False) for m in model.modules())
     assert torch.equal(generator, torch.random.get_rng_state())
     assert model.config._attn_implementation == "eager"
-    # Equal layers: the bytes kept are exactly affine in depth and in the number of layers.
     own = sum(2 * (m.in_features + m.out_features) for m in modules if m.layer == 0)
     assert set(costs.parameters.per_layer) == {float(own)}
-    step = costs.memory.of([1]) - costs.memory.of([2])
-    assert step == pytest.approx(costs.memory.per_depth)
-    assert costs.memory.per_depth >= 4 * 64 * 16  # at least one residual stream in float32
-    assert min(costs.memory.per_layer) > OPTIMISER_BYTES * own
+    assert min(costs.memory.per_layer) >= OPTIMISER_BYTES * own
+    # One residual stream in float32 for each layer that backward passes; none that it saves.
+    stream = 4 * 64 * 16
+    if kind == "none":
+        assert costs.memory.per_depth >= stream
     assert costs.time.of([0]) >= costs.time.of([3])
+    assert DeviceCosts.from_dict(costs.to_dict()) == costs
+
+
+def test_bytes_of_other_placements(gpt2_folder: Path) -> None:
+    """The peak is affine in depth and in the number of layers: no share is off by ten points."""
+    model = load_checkpoint(gpt2_folder).model
+    rows = compare_costs(
+        model, random_batch(model, 4, 32), top=1, rank=2, seconds=0.1, rounds=1, kinds=KINDS
+    )
+    assert len(rows) == 4 * len(KINDS)
+    assert {row.checkpointing for row in rows} == set(largest_error(rows)) == set(KINDS)
+    assert all(abs(row.memory_predicted - row.memory_measured) < 0.1 for row in rows)
+
+
+def operations(model: Any, kind: Any, layers: list[int], *, gradients: bool = False) -> int:
+    """Floating-point operations of one step, by torch's own count."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with (
+        adapters(model, find_modules(model).modules, layers, 2) as adapted,
+        checkpointed(model, kind),
+    ):
+        if gradients:
+            model.enable_input_require_grads()
+        step = training_step(adapted, random_batch(model, 2, 32))
+        with FlopCounterMode(display=False) as counter:
+            step()
+        return int(counter.get_total_flops())
+
+
+def test_what_brings_the_saving_back(gpt2_folder: Path) -> None:
+    """The highest layer against the lowest, by kind and by the embeddings' gradient."""
+    model = load_checkpoint(gpt2_folder).model
+    plain = [operations(model, "none", [at]) for at in (3, 0)]
+    free = [operations(model, "non-reentrant", [at]) for at in (3, 0)]
+    assert plain[0] < 0.7 * plain[1]
+    assert free[0] < 0.6 * free[1]
+    for kind in ("reentrant", "non-reentrant"):
+        bound = [operations(model, kind, [at], gradients=True) for at in (3, 0)]
+        assert bound[0] > 0.9 * bound[1]
+
+
+def test_checkpointing_changes_no_gradient(gpt2_folder: Path) -> None:
+    model = load_checkpoint(gpt2_folder, dtype="float64").model
+    batch = random_batch(model, 2, 32)
+    found = []
+    for kind in KINDS:
+        with adapters(model, find_modules(model).modules, [2], 2) as adapted:
+            with torch.no_grad():
+                for name, parameter in adapted.named_parameters():
+                    if parameter.requires_grad:
+                        generator = torch.Generator().manual_seed(len(name))
+                        parameter.copy_(torch.randn(parameter.shape, generator=generator))
+            with checkpointed(model, kind):
+                adapted(**batch.inputs, labels=batch.labels, use_cache=False).loss.backward()
+            found.append([p.grad.clone() for p in adapted.parameters() if p.grad is not None])
+    eps = torch.finfo(torch.float32).eps  # peft keeps adapters in float32
+    for other in found[1:]:
+        assert len(other) == len(found[0]) > 0
+        for one, two in zip(found[0], other, strict=True):
+            assert (one - two).norm() <= 64 * eps * one.norm()
+
+
+def test_peak_bytes_sees_what_is_recomputed(gpt2_folder: Path) -> None:
+    """A recomputed block is part of the peak, which no hook on saved tensors sees."""
+    hidden = torch.randn(256, 64, requires_grad=True)
+
+    def block(x: torch.Tensor) -> torch.Tensor:
+        for _ in range(20):
+            x = torch.sin(x)
+        return x
+
+    def plain() -> None:
+        block(hidden).sum().backward()
+
+    def again() -> None:
+        torch.utils.checkpoint.checkpoint(block, hidden, use_reentrant=False).sum().backward()
+
+    size = 4 * 256 * 64
+    assert peak_bytes(plain, CPU) >= 20 * size
+    assert peak_bytes(again, CPU) >= 20 * size
+    with torch.no_grad():
+        assert peak_bytes(lambda: block(hidden), CPU) == 2 * size
 
 
 def test_counted_costs_by_hand(gpt2_folder: Path) -> None:
     model = load_checkpoint(gpt2_folder).model
-    costs = counted_costs(model, find_modules(model).modules, rank=2, tokens=10)
+    modules = find_modules(model).modules
+    costs = counted_costs(model, modules, rank=2, tokens=10)
     parameters = 2 * ((16 + 48) + (16 + 16) + (16 + 64) + (64 + 16))
+    inputs, kept = 16 + 16 + 16 + 64, 16 + 16 + 16 + 64 + 2 * 4
     assert costs.parameters.per_layer == (float(parameters),) * 4
     assert costs.time.per_layer == (60.0 * parameters,) * 4
     assert costs.time.per_depth == 20.0 * 16 * (48 + 16 + 64 + 64)
+    assert costs.memory.per_depth == 40.0 * inputs
+    state = parameters * (OPTIMISER_BYTES + GRADIENT_BYTES)
+    assert costs.memory.per_layer == (40.0 * kept + state,) * 4
     assert costs.unit("time") == "operations per step"
     assert costs.serving.of([0, 1]) == 4.0 * parameters
+
+    again = counted_costs(model, modules, rank=2, tokens=10, gradient_checkpointing="non-reentrant")
+    assert again.time.per_depth == 2 * costs.time.per_depth
+    assert again.time.per_layer == (80.0 * parameters,) * 4
+    assert again.memory.per_depth == 40.0 * 16
+    assert again.memory.per_layer == (float(state),) * 4
+    assert again.memory.base == costs.memory.base + 40.0 * (inputs + kept)
+    bottom = counted_costs(model, modules, rank=2, tokens=10, gradient_checkpointing="reentrant")
+    for kind in ("time", "memory"):
+        assert bottom.of(kind).per_depth == 0
+        assert bottom.of(kind).of([3]) == again.of(kind).of([0])
+    assert replace(again, gradient_checkpointing="none").to_dict() != again.to_dict()
