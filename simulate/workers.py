@@ -1,5 +1,8 @@
 """Where points are computed: this process, all cores, or an existing Dask cluster."""
 
+import os
+import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +22,8 @@ def parallel(workers: int, dask: str | None = None) -> Generator[Any]:
     Parameters
     ----------
     workers
-        Processes on this machine; -1 for one for each core. Every process runs one BLAS thread.
+        Processes on this machine; -1 for one for each core. Every process runs one BLAS thread,
+        and ends when this one does, even when it is killed.
     dask
         Address of a Dask scheduler, such as ``tcp://host:8786``; it then replaces ``workers``.
         The cluster's workers need layercard installed.
@@ -43,7 +47,9 @@ def parallel(workers: int, dask: str | None = None) -> Generator[Any]:
     if workers != -1 and workers < 1:
         raise InputError(f"workers is {workers}: give a positive number, or -1 for every core")
     if dask is None:
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
+        with joblib.parallel_config(
+            "loky", inner_max_num_threads=1, initializer=_end_with, initargs=(os.getpid(),)
+        ):
             yield joblib.Parallel(n_jobs=workers, **EACH_AS_IT_COMES)
         return
     try:
@@ -56,3 +62,14 @@ def parallel(workers: int, dask: str | None = None) -> Generator[Any]:
         raise InputError(f"no Dask scheduler answers at {dask!r}: {error}") from None
     with client, joblib.parallel_config("dask"):
         yield joblib.Parallel(n_jobs=-1, **EACH_AS_IT_COMES)
+
+
+def _end_with(parent: int) -> None:
+    """Watch the parent from a thread: a killed one can tell its workers nothing."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()

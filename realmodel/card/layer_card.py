@@ -17,9 +17,9 @@ from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.measure.replicates import Replicates
 from realmodel.model.lora_protocol import FinetuneOptions
-from realmodel.runs.atomic import write_atomically
-from realmodel.runs.read_json import read_json
 from theory import BlockQuadratic, InputError
+from theory.read_json import read_json
+from theory.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -210,8 +210,8 @@ class LayerCard:
         parse_card(text, str(path))
         for name, model in (("quadratic", self.gauss_newton), ("tangent", self.tangent)):
             if model is not None and model.replicates is not None:
-                write_atomically(path.parent / f"{name}.npz", model.replicates.to_bytes())
-        return write_atomically(path, text)
+                write_whole(path.parent / f"{name}.npz", model.replicates.to_bytes())
+        return write_whole(path, text)
 
     @classmethod
     def load(cls, path: str | Path) -> "LayerCard":

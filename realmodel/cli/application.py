@@ -5,6 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from realmodel.cli.claim import releasing
 from realmodel.runs.allocator import keep_freed_memory
 from realmodel.runs.console import stderr
 from realmodel.runs.printable import printable
@@ -17,7 +18,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; report bad input without a traceback."""
         try:
-            return super().invoke(ctx)
+            with releasing():
+                return super().invoke(ctx)
         except InputError as error:
             message = printable(f"error: {error}")
             stderr.print(message, style="red", markup=False, soft_wrap=True)

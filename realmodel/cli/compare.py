@@ -7,6 +7,7 @@ import typer
 from rich.markdown import Markdown
 from rich.progress import TaskID
 
+from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.preflight import preflight
 from realmodel.cli.protocol import (
@@ -77,10 +78,10 @@ def compare(
     from realmodel.finetuning import FinetuneOptions
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
-    from realmodel.runs.atomic import write_atomically, write_json
-    from realmodel.runs.output_folder import output_folder
+    from theory.whole_file import write_json, write_whole
 
-    folder = output_folder(output_dir or Path("out/compare"))
+    folder = output_dir or Path("out/compare")
+    claim(folder)
     own_task = data is None and model.startswith(PREFIX)
     protocol = planned(
         PROTOCOL if own_task else FinetuneOptions(),
@@ -105,7 +106,7 @@ def compare(
         seed=seed,
     )
     announce(protocol, "every run")
-    preflight(checkpoint_source(model), folders=(folder,), device=device)
+    preflight(checkpoint_source(model), device=device)
     default, training, held = task_examples(model, data, heldout, options, reading, tell_columns)
     checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
     task = Task.from_examples(name or default, checkpoint, training, held, options)
@@ -121,6 +122,6 @@ def compare(
             checkpoint, task, find_modules(checkpoint.model), options, folder, progress=tell
         )
     write_json(folder / "comparison.json", result.to_json())
-    write_atomically(folder / "comparison.md", result.to_markdown())
+    write_whole(folder / "comparison.md", result.to_markdown())
     emit(result.to_json(), Markdown(result.to_markdown()), as_json=as_json)
     say(f"wrote {folder / 'comparison.json'} and comparison.md")

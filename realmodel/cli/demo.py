@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from realmodel.cli.claim import claim
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from theory import InputError
 
@@ -35,12 +36,12 @@ def demo(
     from realmodel.demo.measure import PROTOCOL, measure_all
     from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
     from realmodel.placement import place
-    from realmodel.runs.atomic import write_atomically
-    from realmodel.runs.output_folder import output_folder
+    from theory.whole_file import write_whole
 
     if layers > LAYERS:
         raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
-    folder = output_folder(output_dir or Path("out/demo"))
+    folder = output_dir or Path("out/demo")
+    claim(folder)
     say(f"planned run: {PROTOCOL.title} (falling linearly to zero)")
     choices: dict[str, Choice] = {}
     with progress() as bar:
@@ -54,9 +55,9 @@ def demo(
     for name, card in cards.items():
         choices[name] = place(card, objective="gain", budget=str(layers))
         card.save(folder / name / "card.json")
-        write_atomically(folder / name / "card.md", report.markdown(card))
+        write_whole(folder / name / "card.md", report.markdown(card))
     rows = [Row(TITLES[name], cards[name], choices[name].best.layers) for name in CHECKPOINTS]
-    picture = write_atomically(folder / "layer_profile.png", png_bytes(layer_profile(rows)))
+    picture = write_whole(folder / "layer_profile.png", png_bytes(layer_profile(rows)))
     record: dict[str, dict[str, Any]] = {
         name: {
             "card": str(folder / name / "card.json"),
@@ -67,7 +68,7 @@ def demo(
         }
         for name in CHECKPOINTS
     }
-    write_atomically(folder / "demo.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    write_whole(folder / "demo.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
     shown = [
         part
         for name in CHECKPOINTS

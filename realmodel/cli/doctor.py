@@ -1,6 +1,5 @@
 """``layercard doctor``: does this machine have what the commands need, and are the data right?"""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from realmodel.datasets import ReadOptions
 from realmodel.doctor import Check, checks
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr, stdout
 from theory import InputError
+from theory.whole_file import write_json
 
 STYLE = {"ok": "green", "note": "yellow", "broken": "red"}
 SHOWN = 3
@@ -78,10 +78,7 @@ def doctor(
         shown += [Text(), *data_page(record["data"])]
     emit(record, Group(*shown), as_json=as_json)
     if output_dir is not None and "write access" not in broken:
-        from realmodel.runs.atomic import write_atomically  # its package needs torch
-
-        text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-        write_atomically(output_dir / "doctor.json", text)
+        write_json(output_dir / "doctor.json", record)
     if broken:
         stderr.print(f"broken: {', '.join(broken)}", style="red", markup=False)
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from realmodel.cli.claim import claim
 from realmodel.cli.layers import parse_layers
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say
 
@@ -94,10 +95,8 @@ def place(
         lora_config_code,
         write_exports,
     )
-    from realmodel.runs.output_folder import output_folder
 
-    if output_dir is not None:
-        output_folder(output_dir)
+    claim(output_dir)
     measured = LayerCard.load(card)
     if calibrate:
         measured = _calibrated(measured, model, seed, trust_remote_code)
@@ -124,7 +123,7 @@ def place(
     }
     written: tuple[Path, ...] = ()
     if output_dir is not None:
-        from realmodel.runs.atomic import write_json
+        from theory.whole_file import write_json
 
         skeleton = card_model(measured, model, trust_remote_code=trust_remote_code)
         if export is None:

@@ -1,7 +1,5 @@
 """A run on disk: adapter and optimiser as safetensors, everything else as JSON."""
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from theory import InputError
+from theory.read_json import read_json
+from theory.whole_file import replacing, write_json
 
 VERSION = 1
 
@@ -36,9 +36,8 @@ def save_run(
         for key, value in state[index].items():
             tensors[f"{key}:{name}"] = value
     file = folder / f"state-{step}.safetensors"
-    temporary = file.with_suffix(".partial")
-    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, temporary)
-    os.replace(temporary, file)
+    with replacing(file) as temporary:
+        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, temporary)
     manifest = {
         "version": VERSION,
         "step": step,
@@ -77,12 +76,14 @@ def load_run(
     if not path.exists():
         return 0, []
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path, "saved run")
         version = manifest["version"]
         saved_identity = manifest["identity"]
         step, losses = int(manifest["step"]), [float(loss) for loss in manifest["losses"]]
         tensors_path = folder / str(manifest["tensors"])
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except InputError as error:
+        raise InputError(f"{error}; delete it to start over") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a saved run: {error}; delete it to start over") from error
     if version != VERSION:
         raise InputError(f"{path} has version {version!r}, this program reads {VERSION}")
@@ -108,10 +109,3 @@ def load_run(
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     return step, losses
-
-
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write to a temporary file beside ``path`` and rename it."""
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)

@@ -5,7 +5,7 @@ from pathlib import Path
 from realmodel.card.layer_card import LayerCard
 from realmodel.report.markdown import markdown
 from realmodel.report.page.render import html
-from realmodel.runs.atomic import write_atomically
+from theory.whole_file import write_whole
 
 
 def write_card(card: LayerCard, folder: Path) -> tuple[Path, ...]:
@@ -18,5 +18,5 @@ def write_card(card: LayerCard, folder: Path) -> tuple[Path, ...]:
     """
     texts = {"card.md": markdown(card), "card.html": html(card)}
     written = [card.save(folder / "card.json")]
-    written += [write_atomically(folder / name, text) for name, text in texts.items()]
+    written += [write_whole(folder / name, text) for name, text in texts.items()]
     return tuple(written)

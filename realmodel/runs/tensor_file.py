@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from theory import InputError
+from theory.read_json import parse_json
+from theory.whole_file import replacing
 
 
 def write_tensors(
@@ -28,21 +28,14 @@ def write_tensors(
     contents = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(manifest, allow_nan=False, sort_keys=True)
     metadata = {"manifest": text, "sha256": _digest(contents, text)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(contents, temporary, metadata=metadata)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
+        with replacing(path) as temporary:
+            save_file(contents, temporary, metadata=metadata)
+    except (InputError, SafetensorError) as error:
         size = sum(tensor.numel() * tensor.element_size() for tensor in contents.values())
         raise InputError(
             f"{str(path)!r} cannot be written ({error}); it needs {size / 1e6:.1f} MB of free space"
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -57,10 +50,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
         metadata = file.metadata() or {}
     if "manifest" not in metadata:
         raise InputError(f"{str(path)!r} has no manifest: it was not written by layercard")
-    try:
-        manifest: dict[str, Any] = json.loads(metadata["manifest"])
-    except ValueError as error:
-        raise InputError(f"{str(path)!r} is corrupt: its manifest is no JSON ({error})") from error
+    manifest = parse_json(metadata["manifest"], str(path), "manifest")
+    if not isinstance(manifest, dict):
+        raise InputError(f"{str(path)!r} is corrupt: its manifest is no JSON object")
     return manifest
 
 

@@ -23,9 +23,9 @@ from realmodel.demo.recipe.pretrain import Schedule, heldout_loss, pack, pretrai
 from realmodel.demo.recipe.prose import passages
 from realmodel.demo.recipe.tokenizer import train_tokenizer
 from realmodel.model.batches import encode, padding_id
-from realmodel.runs.atomic import write_atomically
 from realmodel.runs.console import OutputDir, Seed, progress
 from theory import InputError
+from theory.whole_file import write_whole
 
 TRAIN_SEED, HELDOUT_SEED = 11, 12
 TASK_TRAIN_SEED, TASK_HELDOUT_SEED = 21, 22
@@ -139,7 +139,7 @@ def train(
             "tokenizers": tokenizers.__version__,
         },
     }
-    write_atomically(folder / "training.json", json.dumps(record, allow_nan=False) + "\n")
+    write_whole(folder / "training.json", json.dumps(record, allow_nan=False) + "\n")
     return record
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from realmodel.model.lora_config import ranks_of
 from realmodel.placement.export.formats import FORMATS
 from realmodel.placement.export.trainable import check_trainable
-from realmodel.runs.atomic import write_atomically
 from theory import InputError
+from theory.whole_file import write_whole
 
 
 def write_exports(
@@ -58,7 +58,7 @@ def write_exports(
         if name == "peft":
             home = home / "experiments" / "lora" / _experiment(arguments, description)
         pending |= {home / file: text for file, text in files.items()}
-    return tuple(write_atomically(path, text) for path, text in pending.items())
+    return tuple(write_whole(path, text) for path, text in pending.items())
 
 
 def _experiment(arguments: Mapping[str, Any], description: Mapping[str, Any]) -> str:

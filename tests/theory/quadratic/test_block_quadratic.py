@@ -301,7 +301,7 @@ def test_a_failed_save_leaves_nothing(
         raise OSError("disk full")
 
     monkeypatch.setattr(np, "savez", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         quadratic.save(tmp_path / "q.npz")
     assert os.listdir(tmp_path) == []
 
