@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from theory import InputError
+from theory.read_json import parse_json
 
 Row = dict[str, Any]
 
@@ -59,7 +60,9 @@ class Journal:
         kept = data.rfind(b"\n") + 1
         lines = data[:kept].splitlines()
         try:
-            records = [json.loads(line) for line in lines]
+            records = [
+                parse_json(line.decode(), str(self.path), "sweep's record") for line in lines
+            ]
             if records and records[0]["sweep"] != digest:
                 raise InputError(
                     f"{self.path} holds another sweep (other points, seed or version): "

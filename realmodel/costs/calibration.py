@@ -120,7 +120,8 @@ def calibrated_costs(
         except torch.OutOfMemoryError as error:
             raise InputError(
                 "the device's memory does not hold a training step of "
-                f"{tuple(batch.input_ids.shape)} tokens: lower --batch-size or pass --no-calibrate"
+                f"{tuple(batch.input_ids.shape)} tokens: take smaller batches, or count the costs "
+                "instead of measuring them"
             ) from error
     design = np.asarray(rows)
     seconds_fit, memory_fit = _fit(design, np.array(times)), _fit(design, np.array(kept))
