@@ -16,7 +16,8 @@ Row = dict[str, Any]
 class Journal:
     """Append-only JSON lines: first the sweep's identity, then the rows of each finished point.
 
-    A kill can cut the last line short; it is dropped when the file is opened again.
+    A kill can cut the last line short; it is dropped when the file is opened again. A file without
+    a finished point is removed at the end.
 
     Parameters
     ----------
@@ -90,6 +91,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         os.fsync(self._file.fileno())
         self._file.close()
+        if not self.finished:
+            self.path.unlink()
 
 
 def _digest(identity: Mapping[str, Any]) -> str:

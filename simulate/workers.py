@@ -1,8 +1,6 @@
 """Where points are computed: this process, all cores, or an existing Dask cluster."""
 
 import os
-import threading
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import joblib
 
 from theory import InputError
+from theory.end_with_parent import end_with_parent
 
 # Batches would hold finished points back, and a kill would lose them.
 EACH_AS_IT_COMES: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
@@ -48,7 +47,7 @@ def parallel(workers: int, dask: str | None = None) -> Generator[Any]:
         raise InputError(f"workers is {workers}: give a positive number, or -1 for every core")
     if dask is None:
         with joblib.parallel_config(
-            "loky", inner_max_num_threads=1, initializer=_end_with, initargs=(os.getpid(),)
+            "loky", inner_max_num_threads=1, initializer=end_with_parent, initargs=(os.getpid(),)
         ):
             yield joblib.Parallel(n_jobs=workers, **EACH_AS_IT_COMES)
         return
@@ -62,14 +61,3 @@ def parallel(workers: int, dask: str | None = None) -> Generator[Any]:
         raise InputError(f"no Dask scheduler answers at {dask!r}: {error}") from None
     with client, joblib.parallel_config("dask"):
         yield joblib.Parallel(n_jobs=-1, **EACH_AS_IT_COMES)
-
-
-def _end_with(parent: int) -> None:
-    """Watch the parent from a thread: a killed one can tell its workers nothing."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()

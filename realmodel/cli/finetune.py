@@ -178,11 +178,11 @@ def finetune(
             results.append(result.to_json())
     predicted = None if saved is None else prediction(saved, first, checkpoint.digest)
     record = {"runs": results, "predicted": predicted}
-    emit(record, table(results, predicted), as_json=as_json)
     if output_dir is not None:
         say(f"wrote {write_json(output_dir / 'finetune.json', record)}")
         for protocol in options:
             say(f"adapter: {output_dir / f'seed-{protocol.seed}' / 'adapter'}")
+    emit(record, table(results, predicted), as_json=as_json)
 
 
 def prediction(saved: "SavedPlacement", ran: "FinetuneOptions", digest: str) -> dict[str, Any]:

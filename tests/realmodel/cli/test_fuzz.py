@@ -87,6 +87,7 @@ BASES = {
     "verify": ("verify", "--dask", "nonsense://1"),
     "demo": ("demo", "--layers", "99"),
 }
+CHECKPOINT = ("config.json", "tokenizer.json", "tokenizer_config.json")
 OURS = ("card.json", "tangent.json", "placement.json", "runs.json")
 
 
@@ -103,8 +104,11 @@ def typed(draw: st.DrawFn) -> Case:
     """A command with one to three options of any value."""
     words = list(BASES[draw(st.sampled_from(sorted(BASES)))])
     known = options(words[0])
+    # What is accepted must end without a scheduler, in seconds.
     never = {"--dask", "--jobs", "--workers"} if words[0] != "demo" else {"--layers"}
-    for name in draw(st.lists(st.sampled_from(sorted(known.keys() - never)), min_size=1, max_size=3)):
+    for name in draw(
+        st.lists(st.sampled_from(sorted(known.keys() - never)), min_size=1, max_size=3)
+    ):
         words.append(name)
         if not known[name].is_flag:
             places = ("--model", "--data", "--heldout", "--card", "--finetuned", "--placement")
@@ -132,6 +136,16 @@ def edited(draw: st.DrawFn) -> Case:
     return {"words": words, "files": {name: [list(edit) for edit in draw(edits)]}}
 
 
+@st.composite
+def of_a_stranger(draw: st.DrawFn) -> Case:
+    """A checkpoint whose configuration or tokenizer has one or two values replaced."""
+    name = draw(st.sampled_from(CHECKPOINT))
+    edit = st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from([*VALUES, "<removed>"]))
+    edits = [list(one) for one in draw(st.lists(edit, min_size=1, max_size=2))]
+    words = [word.replace("{model}", "{stranger}") for word in BASES["estimate"]]
+    return {"words": words, "files": {f"stranger/{name}": edits}}
+
+
 LEAVES = st.sampled_from(VALUES) | st.text(max_size=8)
 ROWS = st.recursive(
     LEAVES,
@@ -145,13 +159,17 @@ def read(draw: st.DrawFn) -> Case:
     """A data file: rows of any fields and values, or a sound file with a piece replaced."""
     name = draw(st.sampled_from(sorted(DOCUMENTS)))
     if draw(st.booleans()):
-        rows = draw(st.lists(st.dictionaries(st.sampled_from(FIELDS), ROWS, min_size=1), min_size=1))
+        rows = draw(
+            st.lists(st.dictionaries(st.sampled_from(FIELDS), ROWS, min_size=1), min_size=1)
+        )
         lines = [json.dumps(row) for row in rows]
         text = "\n".join(lines) if draw(st.booleans()) else f"[{','.join(lines)}]"
     else:
         text = DOCUMENTS[name]
         at, length = draw(st.integers(0, len(text))), draw(st.integers(0, 12))
-        text = text[:at] + draw(st.sampled_from(ODD_TEXT) | st.text(max_size=4)) + text[at + length :]
+        text = (
+            text[:at] + draw(st.sampled_from(ODD_TEXT) | st.text(max_size=4)) + text[at + length :]
+        )
     words = [word.replace("{data}", "{here}/" + name) for word in BASES["estimate"]]
     words += draw(st.sampled_from([[], ["--column", "text"], ["--loss-on", "all"]]))
     return {"words": words, "files": {name: text}}
@@ -176,7 +194,7 @@ def replaced(record: Any, where: float, value: Any) -> None:
     if value == "<removed>":
         del record[last]
     else:
-        record[last] = value
+        record[last] = json.loads(json.dumps(value))  # a value of its own
 
 
 class TooSlow(BaseException):
@@ -231,6 +249,8 @@ def check(
         count += 1
         here = home / f"case-{count}"
         shutil.copytree(ours, here)
+        if any(name.startswith("stranger") for name in case["files"]):
+            shutil.copytree(model, here / "stranger")
         os.mkfifo(here / "pipe")
         for name, content in case["files"].items():
             if isinstance(content, list):
@@ -248,6 +268,7 @@ def check(
             "placement": here / "placement.json",
             "runs": here / "runs.json",
             "pipe": here / "pipe",
+            "stranger": here / "stranger",
         }
         words = list(case["words"])
         for name, path in known.items():
@@ -310,6 +331,6 @@ def test_what_once_failed(check: Check, line: str) -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(case=typed() | edited() | read())
+@given(case=typed() | edited() | read() | of_a_stranger())
 def test_nothing_breaks_it(check: Check, case: Case) -> None:
     check(case)
