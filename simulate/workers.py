@@ -1,7 +1,9 @@
 """Where points are computed: this process, all cores, or an existing Dask cluster."""
 
+import logging
 import os
 from collections.abc import Generator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,8 +32,8 @@ def parallel(workers: int, dask: str | None = None) -> Generator[Any]:
     Raises
     ------
     InputError
-        If ``workers`` is neither positive nor -1, dask is not installed, or nothing answers at
-        the address.
+        If ``workers`` is neither positive nor -1, dask is not installed, nothing answers at
+        the address, or the scheduler goes; a worker that goes is made up for by the others.
 
     Notes
     -----
@@ -52,12 +54,21 @@ def parallel(workers: int, dask: str | None = None) -> Generator[Any]:
             yield joblib.Parallel(n_jobs=workers, **EACH_AS_IT_COMES)
         return
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError:
         raise InputError("dask is not installed: pip install 'layercard[dask]'") from None
     try:
         client = Client(dask, timeout=10, set_as_default=True)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"no Dask scheduler answers at {dask!r}: {error}") from None
-    with client, joblib.parallel_config("dask"):
-        yield joblib.Parallel(n_jobs=-1, **EACH_AS_IT_COMES)
+    # Its report of a lost scheduler is a traceback; ours is a sentence.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        with client, joblib.parallel_config("dask"):
+            yield joblib.Parallel(n_jobs=-1, **EACH_AS_IT_COMES)
+    except (CancelledError, KilledWorker) as error:
+        lost = "workers died on one task" if isinstance(error, KilledWorker) else "it has gone"
+        raise InputError(
+            f"the Dask scheduler at {dask!r} gave up, for {lost}: see its log; what is finished is "
+            "kept where the sweep has a journal"
+        ) from None

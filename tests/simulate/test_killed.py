@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from simulate.sweep import sweep
+from simulate.workers import parallel
 from tests.simulate import counted_worlds
 from theory import InputError
 
@@ -50,56 +52,60 @@ def test_workers_end_with_their_parent(sent: signal.Signals) -> None:
     assert not any(map(running, workers))
 
 
-@pytest.fixture
-def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+CLUSTER = """
+import signal, sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    options = dict(threads_per_worker=1, protocol="tcp", dashboard_address=":0")
+    cluster = LocalCluster(n_workers=2, processes=True, **options)
+    print(cluster.scheduler_address, *(nanny.pid for nanny in cluster.workers.values()), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_worker_of_a_cluster_that_is_killed_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
     monkeypatch.setenv("TRACE", str(tmp_path / "trace"))
     monkeypatch.setenv("PAUSE", "0.05")
     monkeypatch.setenv("PYTHONPATH", ROOT)
-    return tmp_path / "trace"
-
-
-def test_a_dask_worker_that_is_killed_midway_is_made_up_for(trace: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    points = counted_worlds.POINTS
-    expected = sweep(counted_worlds.measure, points, seed=7)
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as cluster:
-        victim = next(iter(cluster.workers.values())).pid
-        killed: list[int] = []
-
-        def kill(done: int, total: int) -> None:
-            if done == 5 and not killed:
-                killed.append(victim)
-                os.kill(victim, signal.SIGKILL)
-
-        address = cluster.scheduler_address
-        rows = sweep(counted_worlds.measure, points, seed=7, dask=address, progress=kill)
-    assert killed
-    assert rows == expected
-
-
-def test_a_dask_scheduler_that_is_gone_is_an_error(trace: Path) -> None:
-    pytest.importorskip("distributed")
-    script = (
-        "from distributed import LocalCluster\nif __name__ == '__main__':\n"
-        "    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, "
-        "dashboard_address=None)\n    print(cluster.scheduler_address, flush=True)\n    input()\n"
+    (tmp_path / "cluster.py").write_text(CLUSTER)
+    cluster = subprocess.Popen(
+        [sys.executable, str(tmp_path / "cluster.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
-    other = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdin is not None
-    assert other.stdout is not None
-    address = other.stdout.readline().strip()
+    assert cluster.stdin is not None
+    assert cluster.stdout is not None
+    address, worker, _ = cluster.stdout.readline().split()
 
     def kill(done: int, total: int) -> None:
-        if done == 3:
-            other.kill()
+        if done == 5:
+            os.kill(int(worker), signal.SIGKILL)
 
-    points = counted_worlds.POINTS
-    with pytest.raises(InputError, match="the Dask scheduler .* has gone"):
-        sweep(counted_worlds.measure, points, seed=7, dask=address, progress=kill)
-    other.wait()
-    other.stdin.close()
-    other.stdout.close()
+    measure, points = counted_worlds.measure, counted_worlds.POINTS
+    try:
+        rows = sweep(measure, points, seed=7, dask=address, progress=kill)
+    finally:
+        cluster.stdin.close()
+        cluster.stdout.close()
+        with suppress(subprocess.TimeoutExpired):
+            cluster.wait(timeout=20)
+        cluster.kill()
+        cluster.wait()
+    assert rows == sweep(measure, points, seed=7)
+
+
+def test_a_scheduler_that_is_gone_is_an_error() -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        pytest.raises(InputError, match=r"the Dask scheduler at .* gave up, for it has gone"),
+        parallel(-1, cluster.scheduler_address),
+    ):
+        raise CancelledError  # what every task becomes then
