@@ -51,7 +51,8 @@ def read_measured(path: str | Path) -> Measured:
     """Read a saved :class:`theory.BlockQuadratic` or a card's JSON.
 
     A JSON file holds ``whitened_coupling`` or ``coupling`` as a square list of lists, at the top
-    level or under ``quadratic``, and may hold ``sizes`` and ``whitened_gradient`` beside it.
+    level or under ``quadratic``, and may hold ``sizes`` and ``whitened_gradient`` beside it; or a
+    card's ``quadratic`` or else ``tangent`` with ``gradient``, ``curvature`` and ``sizes``.
 
     Raises
     ------
@@ -85,8 +86,11 @@ def read_measured(path: str | Path) -> Measured:
 def _from_record(record: object, path: Path) -> Measured:
     entries = record if isinstance(record, dict) else {}
     source = _title(entries, path)
-    if isinstance(entries.get("quadratic"), dict):
-        entries = entries["quadratic"]
+    for section in ("quadratic", "tangent"):
+        if isinstance(entries.get(section), dict):
+            entries = entries[section]
+    if "curvature" in entries and "whitened_coupling" not in entries:
+        return _of_quadratic(entries, source, path)
     values = entries.get("whitened_coupling", entries.get("coupling"))
     try:
         coupling = np.array(values, dtype=np.float64)
@@ -114,6 +118,16 @@ def _from_record(record: object, path: Path) -> Measured:
         if not 0 < found.strength < np.inf or not np.isfinite(found.alignment or 0.0):
             raise InputError(f"{path}: the coupling or the gradient is zero or overflows")
     return found
+
+
+def _of_quadratic(record: dict[str, Any], source: str, path: Path) -> Measured:
+    try:
+        g, H = (np.array(record[name], dtype=np.float64) for name in ("gradient", "curvature"))
+        quadratic = BlockQuadratic(g, H, tuple(record["sizes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} holds no quadratic: {error}") from None
+    u = quadratic.whitened_gradient
+    return Measured(quadratic.whitened_coupling, tuple(quadratic.sizes), u, source)
 
 
 def _title(card: dict[str, Any], path: Path) -> str:

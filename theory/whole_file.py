@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ ABANDONED = re.compile(r"\..+\.([0-9]{1,9})\.part(?:\.[^.]*)?")
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """Within the block, write to the path given; leaving it replaces ``path`` in one step.
 
     The temporary file stands beside ``path`` under the number of this process, so that what a

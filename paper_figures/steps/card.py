@@ -62,6 +62,7 @@ def measure(
     checkpoint = load_model(model, dtype=dtype, device=device)
     examples = load_examples(task, num_samples, seed=seed)
     options = CardOptions(
+        exact_curvature=True,  # the ablation compares its directions and damping
         directions=directions,
         curvature_samples=curvature_samples,
         steps=steps,

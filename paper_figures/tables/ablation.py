@@ -47,7 +47,7 @@ def _row(
     source: Data, directions: int, damping: float, realised: dict[tuple[int, ...], float]
 ) -> Data:
     quadratic = variant(source["card"], directions, damping)
-    indices = source["card"]["quadratic"]["layers"]
+    indices = [layer["layer"] for layer in source["card"]["layers"]]
     predicted = [quadratic.gain([indices.index(i) for i in layers]) for layers in realised]
     gains = list(realised.values())
     best = exact_search(quadratic, source["size"])

@@ -6,13 +6,13 @@ from paper_figures.steps.card import cards
 from paper_figures.table import Column, Table
 
 CAPTION = (
-    "Statistics per layer. Gauss-Newton gain of the layer alone, within the card's directions, and "
+    "Statistics per layer. Gain of the layer alone in the planned run (tangent model), and "
     "squared residual norm (cross-fitted), each with its jackknife standard error; gradient norm; "
     "and the inputs' second moment. A dash is a number that the card does not have."
 )
 NUMBERS = {
-    "gain": ("gain (nats/token)", ".2e"),
-    "gain_error": ("± s.e.", ".1e"),
+    "budget_gain": ("gain (nats/token)", ".2e"),
+    "budget_gain_error": ("± s.e.", ".1e"),
     "residual_squared_cross_fitted": ("residual norm² (nats)", ".2e"),
     "residual_squared_error": ("± s.e.", ".1e"),
     "gradient_norm": ("gradient norm", ".3f"),
@@ -20,7 +20,6 @@ NUMBERS = {
     "smallest_eigenvalue": ("smallest eigenvalue", ".1e"),
     "effective_rank": ("effective rank", ".1f"),
     "condition_number": ("condition number", ".1e"),
-    "steps_to_90": ("steps to 90%", ".0f"),
 }
 
 

@@ -54,6 +54,7 @@ def card(
     from realmodel.bench.card import CardTiming, time_card
 
     measured: list[CardTiming] = []
+    record: dict[str, Any] = {}
     try:
         for name in models or ["gpt2-mini"]:
             stderr.print(f"{name} ...", highlight=False)
@@ -88,6 +89,84 @@ def card(
             "-" if m.processor_ratio is None else f"{m.processor_ratio:.2f}", f"{m.floor:.2f}",
             _gib(m.training_bytes), _gib(m.card_bytes), stages,
         )  # fmt: skip
+    emit(record, table, as_json=as_json)
+
+
+@application.command()
+def curvature(
+    model: Annotated[
+        str, typer.Argument(help="Checkpoint: hub id, folder or demo:NAME.")
+    ] = "demo:gpt2",
+    data: Annotated[
+        Path | None, typer.Option(help="As for `layercard card`; the demo task by default.")
+    ] = None,
+    modules: Annotated[
+        list[str] | None, typer.Option(help="Pattern of modules; may be repeated.")
+    ] = None,
+    sequences: Annotated[list[int] | None, typer.Option(min=2, help="May be repeated.")] = None,
+    draws: Annotated[list[int] | None, typer.Option(min=1, help="May be repeated.")] = None,
+    directions: Annotated[int, typer.Option(min=1, help="Per module.")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="Of the run, 40 steps.")] = 1e-2,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """The pass's sampled curvature against the exact Gauss-Newton matrix."""
+    from realmodel.bench.curvature import compare_curvatures
+    from realmodel.datasets import read_examples
+    from realmodel.demo.embedded import checkpoint_source
+    from realmodel.demo.generator import examples as demo_task
+    from realmodel.model.batches import encode
+    from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.forward import window_of
+    from realmodel.model.lora_protocol import FinetuneOptions
+    from realmodel.model.modules import find_modules
+
+    counts = sequences or [32]
+    checkpoint = load_checkpoint(checkpoint_source(model))
+    drawn = demo_task(max(counts)) if data is None else read_examples(data, num_samples=max(counts))
+    found = compare_curvatures(
+        checkpoint,
+        encode(drawn, checkpoint.tokenizer, max_length=window_of(checkpoint.model)),
+        find_modules(checkpoint.model, modules).modules,
+        FinetuneOptions(rank=8, alpha=16, steps=40, learning_rate=learning_rate),
+        sequences=counts,
+        draws=draws or [1, 2, 8],
+        directions=directions,
+    )
+    _write(output, record := _record(model=model, rows=[row.as_dict() for row in found]))
+    table = Table(title=f"sampled curvature over the exact one: {model}")
+    for column in ("sequences", "draws", "matrix error", "order of layers", "gain", "rho"):
+        table.add_column(column, justify="right")
+    for row in found:
+        table.add_row(
+            str(row.sequences), str(row.draws), f"{row.matrix_error:.0%}", f"{row.order:.2f}",
+            f"{row.gain:.2f}", f"{row.coupling:.2f}",
+        )  # fmt: skip
+    emit(record, table, as_json=as_json)
+
+
+@application.command()
+def widths(
+    sizes: Annotated[list[int] | None, typer.Argument(help="Widths d of d x d maps.")] = None,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seconds of the profiles' stage for one module of each width, and how they grow."""
+    from realmodel.bench.widths import time_profile
+
+    found = [time_profile(size) for size in sizes or [1024, 2048, 4096, 8192, 12288]]
+    _write(output, record := _record(rows=[row.as_dict() for row in found]))
+    table = Table(title="profiles of one d x d module, processor seconds")
+    for column in ("d", "factors", "spectrum", "whitening", "singular values", "in all", "growth"):
+        table.add_column(column, justify="right")
+    before = None
+    for row in found:
+        growth = "-" if before is None else f"d^{row.exponent(before):.1f}"
+        table.add_row(
+            str(row.width), f"{row.factors:.2f}", f"{row.spectrum:.2f}", f"{row.whitening:.2f}",
+            f"{row.singular_values:.2f}", f"{row.total:.2f}", growth,
+        )  # fmt: skip
+        before = row
     emit(record, table, as_json=as_json)
 
 

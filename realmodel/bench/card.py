@@ -1,7 +1,6 @@
 """Time a whole card against one plain forward and backward pass over the same sequences."""
 
 import gc
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +14,13 @@ import torch
 from realmodel.bench.models import SIZES, random_model
 from realmodel.bench.peak_memory import peak_memory
 from realmodel.card import CardOptions
-from realmodel.card.build import card_of_sequences, window_of
+from realmodel.card.build import card_of_sequences
 from realmodel.datasets import read_examples
 from realmodel.measure.attention import attention
 from realmodel.measure.operations import count_operations
 from realmodel.model.batches import EncodedExample, batches, completion_loss, encode
 from realmodel.model.checkpoint import Checkpoint, load_checkpoint, model_digest
+from realmodel.model.forward import window_of
 from realmodel.model.modules import find_modules
 from realmodel.report import write_card
 
@@ -218,11 +218,11 @@ class _Clock:
         if device.startswith("cuda"):
             torch.cuda.synchronize()
         with peak_memory(device) as peak:
-            wall, processor = time.perf_counter(), sum(os.times()[:2])
+            wall, processor = time.perf_counter(), time.process_time()
             work()
             if device.startswith("cuda"):
                 torch.cuda.synchronize()
-            wall, processor = time.perf_counter() - wall, sum(os.times()[:2]) - processor
+            wall, processor = time.perf_counter() - wall, time.process_time() - processor
         return cls(wall, processor, peak.bytes)
 
 

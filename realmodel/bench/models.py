@@ -46,7 +46,12 @@ def _qwen3(width: int, inner: int, layers: int, heads: int, *, tied: bool) -> An
 
 
 SIZES: dict[str, Size] = {
-    "gpt2-mini": Size(GPT2Config(n_embd=128, n_layer=12, n_head=4, vocab_size=4096), torch.float32),
+    "gpt2-mini": Size(
+        GPT2Config(
+            n_embd=128, n_layer=12, n_head=4, vocab_size=4096, bos_token_id=0, eos_token_id=0
+        ),
+        torch.float32,
+    ),
     "gpt2-medium": Size(_gpt2(1024, 24, 16), torch.float32),
     "gpt2-large": Size(_gpt2(1280, 36, 20), torch.float32),
     "qwen3-0.6b": Size(_qwen3(1024, 3072, 28, 16, tied=True), torch.float32),

@@ -79,6 +79,13 @@ def measure_card(
     find_modules(checkpoint.model, options.modules)  # refuses before anything is encoded
     window = options.max_length or window_of(checkpoint.model)
     encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
+    if warn is not None:
+        model, dtype = checkpoint.model, DTYPES[checkpoint.dtype]
+        device = str(next(model.parameters()).device)
+        stages = expected_stages(model, encoded, options, device=device, dtype=dtype)
+        for warning in (*looked.warnings, *time_warnings(stages)):
+            warn(warning)
     return card_of_sequences(
         checkpoint,
         encoded,
@@ -91,7 +98,6 @@ def measure_card(
         },
         work_dir=work_dir,
         progress=progress,
-        warn=warn,
     )
 
 
@@ -103,7 +109,6 @@ def card_of_sequences(
     data: Mapping[str, Any],
     work_dir: str | Path | None = None,
     progress: Progress | None = None,
-    warn: Callable[[str], None] | None = None,
 ) -> LayerCard:
     """:func:`measure_card` on sequences that are encoded already.
 
@@ -118,12 +123,6 @@ def card_of_sequences(
     check_intervals(options.intervals, table.layers)
     if options.exact_curvature or options.intervals:
         check_forward_mode(model, table.modules)
-    looked = preflight(checkpoint, encoded, left_out=data["left_out"])
-    if warn is not None:
-        device, dtype = str(next(model.parameters()).device), DTYPES[checkpoint.dtype]
-        stages = expected_stages(model, encoded, options, device=device, dtype=dtype)
-        for warning in (*looked.warnings, *time_warnings(stages)):
-            warn(warning)
     measurement = one_pass(
         checkpoint,
         encoded,

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from realmodel.card.build import window_of
 from realmodel.card.expected import expected_stages
 from realmodel.card.options import CardOptions
 from realmodel.card.preflight import preflight
 from realmodel.datasets import Example
 from realmodel.model.batches import encode
 from realmodel.model.checkpoint import DTYPES, Checkpoint
+from realmodel.model.forward import window_of
 from realmodel.model.shown import parts
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,8 +22,14 @@ ACTIVATIONS = 1.45
 PASSES_OVER_MEMORY = 4.0
 """Reads and writes of each kept value by element-wise work, forward and backward each."""
 
-LAYER_SECONDS = 1.5e-3
-"""Calls of one layer forward, or backward, however small its tensors."""
+LAYER_SECONDS = 1.2e-2
+"""One layer forward, or backward and observed, of one batch, however small its tensors."""
+
+MODULE_SECONDS = 6e-3
+"""Profile of one module, however small."""
+
+PROCESS_BYTES = 2**29
+"""Python, torch and transformers themselves, where they share memory with the arrays."""
 
 FORWARD_MODE_EFFICIENCY = 0.2
 """Share of the matrix-product rate that vectorised forward-mode passes reach."""
@@ -109,7 +115,8 @@ def estimate_stages(
         stages.append(shape.exact_curvature(machine))
     if options.intervals:
         stages.append(shape.intervals(machine))
-    return tuple(stages)
+    process = PROCESS_BYTES if device == "cpu" else 0
+    return tuple(replace(stage, memory=stage.memory + process) for stage in stages)
 
 
 @dataclass(frozen=True)
@@ -226,7 +233,7 @@ class _Shape:
         backward = 2.0 * self.body * positions
         operations = 2 * (5 * forward + 3 * backward)
         step = self.values * 4 * PASSES_OVER_MEMORY * 8 * positions / machine.bandwidth
-        step += 8 * LAYER_SECONDS * self.layers
+        step += 8 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
         seconds = operations / machine.rate + 2 * step + CALIBRATION_SECONDS
         memory = self.weights + int(self.values * self.itemsize * positions)
         memory += 3 * 4 * positions * self.vocabulary
@@ -246,6 +253,7 @@ class _Shape:
         operations = exact + whitened + values
         # Double precision has half the rate, and triangular work a good half of that.
         seconds = (4 * exact + whitened + 2 * values) / machine.rate + lanczos / machine.bandwidth
+        seconds += MODULE_SECONDS * len(self.modules)
         largest = max(max(m.in_features, m.out_features) for m in self.modules)
         widest = max(m.in_features * m.out_features for m in self.modules)
         memory = self.weights + self.sums + 8 * 4 * largest**2 + 4 * 3 * groups * widest

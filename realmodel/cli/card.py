@@ -102,7 +102,7 @@ def card(
         bool,
         typer.Option(
             "--exact-curvature",
-            help="Also the exact Gauss-Newton curvature in a few directions; see --estimate.",
+            help="Also the exact Gauss-Newton curvature in a few directions: see --estimate.",
         ),
     ] = False,
     directions: Annotated[

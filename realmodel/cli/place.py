@@ -127,7 +127,7 @@ def place(
 
         skeleton = card_model(measured, model, trust_remote_code=trust_remote_code)
         if export is None:
-            formats = formats_for(arguments)
+            formats = list(formats_for(arguments))
             for name in sorted(FORMATS.keys() - formats):
                 say(f"not written: {name}, which cannot express this placement")
         else:

@@ -29,7 +29,6 @@ def save_run(
     The tensors carry their step in the file name, and the JSON names them, so that replacing
     the JSON is the one atomic switch between two states.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"parameter:{name}": value.detach() for name, value in parameters.items()}
     state = optimizer.state_dict()["state"]
     for index, name in enumerate(parameters):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.accelerator import Accelerator
 
 from realmodel.finetuning.loss import trailing_loss
 from realmodel.finetuning.saved_run import load_run, save_run
@@ -83,10 +82,6 @@ def train(
             folder, parameters=parameters, optimizer=optimizer, identity=identity
         )
     device = next(iter(parameters.values())).device
-    accelerator = Accelerator(cpu=device.type == "cpu")
-    # The model is where the caller put it (perhaps spread over devices): accelerate must not
-    # move it, and only scales the backward pass and steps the optimiser.
-    optimizer = accelerator.prepare_optimizer(optimizer, device_placement=False)
     schedule = batch_schedule(
         encoded, batch_size=options.batch_size, steps=options.steps, seed=options.seed
     )
@@ -104,7 +99,7 @@ def train(
                 f"the loss is {losses[-1]} at step {step + 1}; lower the learning rate "
                 f"(it is {options.learning_rate})"
             )
-        accelerator.backward(loss / count)
+        (loss / count).backward()
         torch.nn.utils.clip_grad_norm_(list(parameters.values()), options.max_gradient_norm)
         optimizer.step()
         optimizer.zero_grad()

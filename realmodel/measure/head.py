@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -34,7 +34,8 @@ class Head:
         module = model.get_output_embeddings()
         if not isinstance(module, nn.Linear):
             return cls()
-        found = cls(module.weight.detach(), None if module.bias is None else module.bias.detach())
+        bias = cast(torch.Tensor | None, module.bias)  # torch's stubs say that it is there
+        found = cls(module.weight.detach(), None if bias is None else bias.detach())
         with torch.no_grad():
             logits, _ = completion_logits(model, batch)
             with stopped_at(model, found):

@@ -223,8 +223,10 @@ class Measurement:
                 np.asarray(self.row_tokens, dtype=np.float64),
                 batch_size=self.protocol.batch_size,
             )
-        found = {item: self.sums[f"{item}/{name}"].numpy() for item in KERNEL}
-        return Kernel(**found | {"square": float(found["square"])})
+        curvature, projection, square, contributions, slopes = (
+            self.sums[f"{item}/{name}"].numpy() for item in KERNEL
+        )
+        return Kernel(curvature, projection, float(square), contributions, slopes)
 
     @property
     def protocol(self) -> FinetuneOptions:

@@ -136,6 +136,8 @@ def one_pass(
     _check_placement(partitions, layers, offload, work_dir)
     together = processes.active() and shard is None
     index, shards = processes.place() if together else (shard or (0, 1))
+    if not 0 <= index < shards:
+        raise InputError(f"shard {index} of {shards}: choose 0 to {shards - 1}")
     dtype = next(model.parameters()).dtype
     options = PassOptions(
         groups=kept_groups,

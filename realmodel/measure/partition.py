@@ -40,12 +40,15 @@ class Counts:
     @classmethod
     def summed(cls, parts: Sequence["Counts"]) -> "Counts":
         """Those of all processes."""
+
+        def added(name: str) -> list[Any]:
+            return [sum(values) for values in zip(*(getattr(p, name) for p in parts), strict=True)]
+
         return cls(
             sum(part.positions for part in parts),
-            *(
-                [sum(values) for values in zip(*(getattr(p, name) for p in parts), strict=True)]
-                for name in ("tokens", "sequences", "losses")
-            ),
+            added("tokens"),
+            added("sequences"),
+            added("losses"),
         )
 
 

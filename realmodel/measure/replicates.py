@@ -10,6 +10,7 @@ import numpy as np
 
 from theory import BlockQuadratic, InputError
 from theory.arrays import Array, Float64
+from theory.jackknife import jackknife_error
 from theory.read_arrays import read_arrays
 
 
@@ -57,14 +58,12 @@ class Replicates:
         gains = self._gains(positions)
         if against is not None:
             gains = gains - self._gains(against)
-        count = len(gains)
-        return float(np.sqrt((count - 1) / count * np.sum((gains - gains.mean()) ** 2)))
+        return float(jackknife_error(gains))
 
     def single_errors(self) -> Float64[Array, " layers"]:
         """Standard errors of the gains of single layers, nats per token."""
         gains = np.array([0.5 * quadratic.residual_norms**2 for quadratic in self.quadratics])
-        count = len(gains)
-        return np.sqrt((count - 1) / count * np.sum((gains - gains.mean(axis=0)) ** 2, axis=0))
+        return jackknife_error(gains)
 
     def _gains(self, positions: tuple[int, ...]) -> Float64[Array, " R"]:
         return np.array([quadratic.gain(positions) for quadratic in self.quadratics])

@@ -19,7 +19,7 @@ def accepted(model: Any, **arguments: Any) -> dict[str, Any]:
     {'input_ids': 1}
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    named = inspect.signature(base.forward).parameters
+    named = inspect.signature(getattr(base, "forward", base)).parameters
     return {name: value for name, value in arguments.items() if name in named}
 
 

@@ -150,11 +150,9 @@ def find_modules(model: nn.Module, patterns: Sequence[str] | None = None) -> Mod
         origin = f"patterns {', '.join(patterns)}"
     # Groups are named after their first member that is measured.
     first: dict[tuple[Any, ...], str] = {}
-    for module in found:
-        first.setdefault(sights[module.name].source, module.name)
-    modules = tuple(
-        replace(module, input_group=first[sights[module.name].source]) for module in found
-    )
+    for own in found:
+        first.setdefault(sights[own.name].source, own.name)
+    modules = tuple(replace(own, input_group=first[sights[own.name].source]) for own in found)
     return ModuleTable(modules, excluded, origin)
 
 

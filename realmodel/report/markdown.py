@@ -40,8 +40,9 @@ def markdown(card: "LayerCard") -> str:
         "",
         f"# Layer Card: {_plain(record['model']['source'])} on {_plain(record['data']['source'])}",
         "",
-        "Gains are decreases of the loss in nats per completion token, of a quadratic model: "
-        f"the {card.predictor().title}. Only fine-tuning shows how much of it comes true.",
+        "Gains are decreases of the loss in nats per completion token, of a quadratic model: the "
+        f"{card.predictor().title}. Only fine-tuning shows how much of a predicted gain comes "
+        "true.",
         "",
         "## What is guaranteed here",
         "",

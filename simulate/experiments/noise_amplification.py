@@ -119,7 +119,8 @@ def _dots(
 
 def draw(table: Table, figure: Figure) -> None:
     """Both errors against the condition number."""
-    draw_noise(*figure.subplots(1, 2), errors(table.rows))
+    left, right = figure.subplots(1, 2)
+    draw_noise(left, right, errors(table.rows))
 
 
 EXPERIMENT = Experiment(

@@ -169,7 +169,8 @@ def test_costs_follow_the_affine_model(data_of: DataOf, measured: Measured) -> N
 def test_layer_statistics_has_a_row_for_every_layer(data_of: DataOf, measured: Measured) -> None:
     cards = [item["card"] for item in measured("layer_statistics").values()]
     rows = data_of("layer_statistics")["rows"]
-    assert [row["gain"] for row in rows] == [la["gain"] for c in cards for la in c["layers"]]
+    gains = [layer["budget_gain"] for card in cards for layer in card["layers"]]
+    assert [row["budget_gain"] for row in rows] == gains
 
 
 def test_every_theorem_is_in_the_table(data_of: DataOf) -> None:

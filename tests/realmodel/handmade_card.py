@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    PreTrainedTokenizerFast,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-)
+from transformers import PreTrainedTokenizerFast
 
 from realmodel.card import (
     CardOptions,
@@ -33,6 +26,7 @@ from realmodel.card.measures import MEASURES
 from realmodel.card.predictor import Predictor
 from realmodel.datasets import read_examples
 from realmodel.model.checkpoint import load_checkpoint
+from tests.realmodel.tiny_checkpoints import save_tiny
 from theory import BlockQuadratic
 from theory.choice.cost_model import CostModel
 
@@ -138,38 +132,18 @@ WORDS = [f"w{i}" for i in range(40)]
 
 def save_checkpoint(folder: Path, kind: str, *, layers: int = 4, seed: int = 0) -> Path:
     """A tiny random model with a tokenizer of 40 words, as a folder on disk."""
-    torch.manual_seed(seed)
     vocabulary = {word: i for i, word in enumerate(["<end>", "<unk>", *WORDS])}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = Whitespace()
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<end>", bos_token="<end>", unk_token="<unk>"
     )
-    common = {"vocab_size": len(vocabulary), "bos_token_id": 0, "eos_token_id": 0}
-    model: Any
-    if kind == "gpt2":
-        config = GPT2Config(n_layer=layers, n_embd=16, n_head=2, n_positions=32, **common)
-        model = GPT2LMHeadModel(config)
-    else:
-        model = Qwen3ForCausalLM(
-            Qwen3Config(
-                num_hidden_layers=layers,
-                hidden_size=16,
-                intermediate_size=24,
-                num_attention_heads=2,
-                num_key_value_heads=1,
-                head_dim=8,
-                max_position_embeddings=32,
-                tie_word_embeddings=True,
-                **common,
-            )
-        )
-    for name, parameter in model.named_parameters():
+
+    def louder(name: str, parameter: torch.nn.Parameter) -> None:
         if parameter.dim() == 2 and "wte" not in name:
             parameter.data *= 6.0  # off the flat start, so that layers differ
-    model.save_pretrained(folder)
-    fast.save_pretrained(folder)
-    return folder
+
+    return save_tiny(folder, kind, fast, layers=layers, window=32, reweigh=louder, seed=seed)
 
 
 def save_task(path: Path, count: int = 40, seed: int = 0) -> Path:

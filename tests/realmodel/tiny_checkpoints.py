@@ -58,29 +58,47 @@ def write_checkpoint(folder: Path, family: str) -> Path:
     )
     tokenizer.train_from_iterator([row.prompt + row.completion for row in rows()], trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>")
-    fast.save_pretrained(folder)
-    torch.manual_seed(0)
-    size = {"vocab_size": len(fast), "bos_token_id": 0, "eos_token_id": 0}
+
+    def wide(name: str, parameter: torch.nn.Parameter) -> None:
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.25)
+
+    return save_tiny(folder, family, fast, layers=LAYERS, window=64, reweigh=wide)
+
+
+def save_tiny(
+    folder: Path,
+    family: str,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    layers: int,
+    window: int,
+    reweigh: Callable[[str, torch.nn.Parameter], None],
+    seed: int = 0,
+) -> Path:
+    """A random model 16 wide with this tokenizer, whose first token ends a text."""
+    torch.manual_seed(seed)
+    size = {"vocab_size": len(tokenizer), "bos_token_id": 0, "eos_token_id": 0}
     if family == "gpt2":
-        config: Any = GPT2Config(n_layer=LAYERS, n_embd=16, n_head=2, n_positions=64, **size)
+        config: Any = GPT2Config(n_layer=layers, n_embd=16, n_head=2, n_positions=window, **size)
         model: Any = GPT2LMHeadModel(config)
     else:
         config = Qwen3Config(
             hidden_size=16,
             intermediate_size=24,
-            num_hidden_layers=LAYERS,
+            num_hidden_layers=layers,
             num_attention_heads=2,
             num_key_value_heads=1,
             head_dim=8,
-            max_position_embeddings=64,
+            max_position_embeddings=window,
             tie_word_embeddings=True,
             **size,
         )
         model = Qwen3ForCausalLM(config)
-    for parameter in model.parameters():
-        if parameter.dim() > 1:
-            torch.nn.init.normal_(parameter, std=0.25)
+    for name, parameter in model.named_parameters():
+        reweigh(name, parameter)
     model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 

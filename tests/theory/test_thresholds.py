@@ -134,17 +134,18 @@ def sign_of_least_squares(m: Any) -> None:
 
 
 def regular_cut(m: Any) -> None:
-    """Cholesky while ``1 + mu_min`` is above 1e-9 of the blocks' condition, then eigenvalues."""
+    """Cholesky while ``1 + mu_min`` is above 64 times the quadratic's noise, then eigenvalues."""
 
-    def system(gap: float, cond: float = 10.0) -> ConditionalSystem:
+    def quadratic(gap: float) -> BlockQuadratic:
         M = np.zeros((4, 4))
         M[0, 2] = M[2, 0] = 1 - gap
-        return m.ConditionalSystem.of(BlockQuadratic(*whitened(M, cond)), (0, 1))
+        return BlockQuadratic(*whitened(M, 1e5))
 
-    assert system(1e-6).regular
-    assert not system(1e-10).regular
-    assert not system(1e-6, 1e5).regular
-    halves = system(1e-10).half_inverses(np.stack([pair(1e-10), pair(1e-6)]))
+    cut = 64 * quadratic(0.5).noise * 2  # mu_max is 1 at small gaps
+    above, below = (m.ConditionalSystem.of(quadratic(f * cut), (0, 1)) for f in (1.6, 1 / 1.6))
+    assert above.regular
+    assert not below.regular
+    halves = below.half_inverses(np.stack([pair(cut / 1.6), pair(1e3 * cut)]))
     ranks = [np.linalg.matrix_rank(half, tol=1e-3) for half in halves]
     assert ranks == [1, 2]
 
@@ -309,10 +310,10 @@ MUTANTS: list[tuple[Check, str, str]] = [
     (symmetry, "SYMMETRY_TOLERANCE = 1e-8", "SYMMETRY_TOLERANCE = 1e-3"),
     (symmetry, "SYMMETRY_TOLERANCE = 1e-8", "SYMMETRY_TOLERANCE = 0.0"),
     (sign_of_least_squares, "cls(-J.T @ r", "cls(J.T @ r"),
-    (regular_cut, "REGULAR_ABOVE = 1e-9", "REGULAR_ABOVE = 1e-5"),
-    (regular_cut, "REGULAR_ABOVE = 1e-9", "REGULAR_ABOVE = 1e-12"),
-    (regular_cut, "REGULAR_ABOVE * max(1.0, quadratic.condition)", "REGULAR_ABOVE"),
-    (regular_cut, "kept = lam > REGULAR_ABOVE", "kept = lam > 0"),
+    (regular_cut, "ROUNDING = 64.0", "ROUNDING = 256.0"),
+    (regular_cut, "ROUNDING = 64.0", "ROUNDING = 16.0"),
+    (regular_cut, "quadratic.noise * (1.0 + high)", "quadratic.noise"),
+    (regular_cut, "kept = lam > self.cut", "kept = lam > 0"),
     (out_of_range, "OUT_OF_RANGE = 1e-6", "OUT_OF_RANGE = 1e-3"),
     (out_of_range, "OUT_OF_RANGE = 1e-6", "OUT_OF_RANGE = 0.0"),
     (ridges, "output_moment, output_ridge,", "output_moment, ridge,"),

@@ -42,7 +42,7 @@ def damped_coupling_upper(rho: Scalars, shares: Float64[Array, "... layers"]) ->
 
 def damped_end_upper(end: Scalars, shares: Float64[Array, "... layers"]) -> Scalars:
     """11a: ``mu_max(nu) <= t mu_max(nu_0)`` with the largest share, and so for ``-mu_min``."""
-    return end * shares.max(axis=-1)
+    return np.asarray(end * shares.max(axis=-1), dtype=np.float64)
 
 
 def ridge_upper(rho: Scalars, first: Scalars, second: Scalars, reference: Scalars) -> Scalars:

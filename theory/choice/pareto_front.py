@@ -128,7 +128,8 @@ def greedy_sets(quadratic: BlockQuadratic, candidates: tuple[int, ...], size: in
         yield (lowest,), float(system.marginals[at])
         above = min(size, len(candidates) - at) - 1
         if above > 0:
-            layers, gain = (lowest,), float(system.marginals[at])
+            layers: tuple[int, ...] = (lowest,)
+            gain = float(system.marginals[at])
             for layer, marginal in greedy_path(system.choose(at), above):
                 layers, gain = (*layers, layer), gain + marginal
                 yield tuple(sorted(layers)), gain

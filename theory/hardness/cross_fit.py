@@ -8,6 +8,7 @@ from theory.arrays import Array
 from theory.errors import InputError
 from theory.hardness.linear_adapter import LinearAdapter
 from theory.hardness.spectrum import Spectrum
+from theory.jackknife import jackknife_error
 
 Scalars = Array | float
 
@@ -124,10 +125,9 @@ def cross_fitted_norm(
     pairs = float(gram.sum() - own.sum())
     weight = N**2 - float(np.sum(counts**2))
     left_out = (pairs - 2 * (gram.sum(axis=1) - own)) / (weight - 2 * counts * (N - counts))
-    spread = float(np.sum((left_out - left_out.mean()) ** 2))
     return CrossFit(
         squared_norm=pairs / weight,
-        standard_error=float(np.sqrt((n - 1) / n * spread)),
+        standard_error=float(jackknife_error(left_out)),
         plug_in=whole.residual_norm() ** 2,
         sequences=n,
         ridge=float(ridge),

@@ -98,11 +98,6 @@ class Spectrum:
         return self.eigenvalues + self.ridge
 
     @property
-    def support(self) -> Float64[Array, " d"]:
-        """1 where ``Sigma + ridge I`` is invertible, 0 on its null space."""
-        return (self.regularised > 0).astype(np.float64)
-
-    @property
     def inverse(self) -> Float64[Array, " d"]:
         """Eigenvalues of the (pseudo-)inverse of ``Sigma + ridge I``."""
         lam = self.regularised

@@ -54,11 +54,16 @@ class ConditionalSystem:
         A[np.ix_(to, to)] = quadratic.whitened_coupling[np.ix_(at, at)]
         w[to] = quadratic.whitened_gradient[at]
         np.fill_diagonal(A, 1.0)
-        A, w = A.reshape(n, b, n, b), w.reshape(n, b)
         low, high = quadratic.coupling_range
         cut = ROUNDING * quadratic.noise * (1.0 + high)
         regular = 1.0 + low > cut and not quadratic.reasons
-        return cls(np.array(candidates, dtype=np.int64), A, w, regular, cut)
+        return cls(
+            np.array(candidates, dtype=np.int64),
+            A.reshape(n, b, n, b),
+            w.reshape(n, b),
+            regular,
+            cut,
+        )
 
     def half_inverses(self, blocks: Float64[Array, "k b b"]) -> Float64[Array, "k b b"]:
         """``R`` with ``R'R`` the (pseudo-)inverse of each block."""

@@ -3,19 +3,18 @@
 import torch
 
 from realmodel.bench.peers.peer import Outcome, Work
-from realmodel.measure.statistics import collect_statistics
+from realmodel.measure.one_pass import one_pass
 
 
 def run(work: Work) -> Outcome:
     """One forward and one backward pass."""
-    statistics = collect_statistics(
+    statistics = one_pass(
         work.model,
         work.examples,
         work.modules,
         batch_size=work.batch_size,
         groups=2,
         output_moment="empirical",
-        check_accuracy=False,
     )
     values: dict[str, torch.Tensor] = {}
     for kind, moments in (

@@ -41,7 +41,7 @@ class Outcome:
     Attributes
     ----------
     values
-        Numbers that ours can be held against, by the names of ``Statistics.sums``.
+        Numbers that ours can be held against, by the names of ``Measurement.sums``.
     note
         What the package does differently, in one sentence.
     """

@@ -9,10 +9,23 @@ from realmodel.measure.tangent.midpoint import midpoint
 from realmodel.measure.tangent.quadratic import tangent_quadratic
 
 
+def measured(context: Context, factors: LoraFactors | None = None) -> TangentGain:
+    """Under the protocol that the runs will follow."""
+    return one_pass(
+        context.checkpoint,
+        context.encoded,
+        context.modules,
+        protocol=context.protocol,
+        factors=factors,
+        groups=0,
+        seed=context.seed,
+    ).tangent()
+
+
 def flow(context: Context) -> TangentGain:
-    """The gain of a flow, under the protocol that the runs will follow."""
-    model, encoded = context.checkpoint, context.encoded
-    return _measured(context, midpoint(model, encoded, context.modules, context.protocol))
+    """The gain of a flow, with the tangent where the runs are half-way."""
+    middle = midpoint(context.checkpoint, context.encoded, context.modules, context.protocol)
+    return measured(context, middle)
 
 
 def at_midpoint(context: Context) -> JointGain:
@@ -22,19 +35,7 @@ def at_midpoint(context: Context) -> JointGain:
 
 def at_start(context: Context) -> JointGain:
     """The same with the tangent at the start, as on the card."""
-    return JointGain(tangent_quadratic(_measured(context)), context.layers, "exact")
-
-
-def _measured(context: Context, factors: LoraFactors | None = None) -> TangentGain:
-    """The pass of the card without its moments; where the factors start by default."""
-    return one_pass(
-        context.checkpoint,
-        context.encoded,
-        context.modules,
-        protocol=context.protocol,
-        factors=factors,
-        groups=0,
-    ).tangent()
+    return JointGain(tangent_quadratic(measured(context)), context.layers, "exact")
 
 
 BASELINES = (

@@ -16,6 +16,7 @@ from realmodel.model.checkpoint import Checkpoint, model_of
 from realmodel.model.modules import AdaptedModule
 from theory import InputError, gain_interval
 from theory.arrays import Array
+from theory.jackknife import jackknife_error
 
 
 @dataclass(frozen=True)
@@ -196,5 +197,4 @@ class _Krylov:
             A = T[bent].sum(axis=0) / self.products.group_tokens[bent].sum()
             u = slopes[sloped].sum(axis=0) / tokens[sloped].sum()
             gains.append(float(0.5 * u @ np.linalg.solve(A + self.damping * np.eye(size), u)))
-        spread = float(np.sum((np.asarray(gains) - np.mean(gains)) ** 2))
-        return float(np.sqrt((groups - 1) / groups * spread))
+        return float(jackknife_error(np.asarray(gains)))

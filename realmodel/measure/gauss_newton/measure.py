@@ -35,7 +35,7 @@ class Streaming:
     Attributes
     ----------
     batch_size, padding_side, work_dir, save_every, progress
-        As in :func:`realmodel.measure.statistics.collect_statistics`.
+        As in :func:`realmodel.measure.one_pass.one_pass`.
     curvature_sequences
         Take the curvature on this many sequences, drawn at random; all when None.
     groups

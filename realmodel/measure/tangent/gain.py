@@ -1,11 +1,11 @@
 """What a budget of Adam steps gains in the whole space that LoRA reaches.
 
 Every direction of the factors is kept (not k per module), the curvature is the Gauss-Newton
-matrix estimated from sampled labels, ``F = S'S`` with one row of ``S`` per draw of each sequence,
-and the optimiser enters twice: Adam divides each coordinate's gradient by ``sqrt(v)``, so the flow
-is ``theta' = -P (g + F theta)`` with ``P = diag(v)^{-1/2}``; and a schedule of learning rates
-``eta_t`` lasts ``tau = sum eta_t``. With eigenpairs ``(w_i, x_i)`` of ``P^{1/2} F P^{1/2}`` and
-``c_i = x_i'P^{1/2} g`` (docs/theory.md 4c, in continuous time)
+matrix estimated from sampled labels, ``F = S'S`` with one row of ``S`` for each draw of each
+sequence, and the optimiser enters twice: Adam divides each coordinate's gradient by ``sqrt(v)``,
+so the flow is ``theta' = -P (g + F theta)`` with ``P = diag(v)^{-1/2}``; and a schedule of learning
+rates ``eta_t`` lasts ``tau = sum eta_t``. With eigenpairs ``(w_i, x_i)`` of ``P^{1/2} F P^{1/2}``
+and ``c_i = x_i'P^{1/2} g`` (docs/theory.md 4c, in continuous time)
 
     gain(tau) = sum_i c_i^2 (1 - exp(-2 tau w_i)) / (2 w_i),    c_i^2 tau where w_i = 0.
 

@@ -113,6 +113,7 @@ def regroup(
 
     Examples
     --------
+    >>> import numpy as np
     >>> one = Kernel(np.eye(1), np.ones(1), 1.0, np.eye(1), np.ones(1))
     >>> q, k = (AdaptedModule(name, 0, name, 8, 8, "q", False) for name in "qk")
     >>> regroup({"q": one, "k": one}, (q, k), lambda module: module.layer)[0].square

@@ -2,21 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from realmodel.bench.operations import count_operations
-from realmodel.bench.run import random_examples
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel
 from typer.testing import CliRunner
 
 from realmodel.bench import models
 from realmodel.bench.__main__ import application
+from realmodel.bench.card import random_examples
 from realmodel.bench.models import Size, random_model
 from realmodel.bench.peak_memory import peak_memory
-from realmodel.measure.statistics import collect_statistics
+from realmodel.measure.one_pass import one_pass
+from realmodel.measure.operations import Operations, count_operations
 from realmodel.model.batches import batches, completion_loss
+from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
 from theory import InputError
 
@@ -35,6 +37,16 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     return "tiny"
 
 
+def counted(model: Any, length: int, **more: Any) -> Operations:
+    """For one sequence of ``length`` with loss on its second half, on the tiny model."""
+    body = sum(module.in_features * module.out_features for module in find_modules(model).modules)
+    given: dict[str, Any] = {
+        "body": body, "head": 16 * 32, "positions": length, "tokens": length - length // 2,
+        "sequences": 1, "length": length, "width": 16, "rank": 2, "rows": 1,
+    }  # fmt: skip
+    return count_operations(find_modules(model).modules, **given | more)
+
+
 def test_operations_agree_with_torch_s_own_counter() -> None:
     length = 16
     model = GPT2LMHeadModel(TINY.config)
@@ -46,61 +58,51 @@ def test_operations_agree_with_torch_s_own_counter() -> None:
     with FlopCounterMode(display=False) as counter:
         loss, _ = completion_loss(model, batch)
         loss.backward()
-    counted = count_operations(table.modules, width=16, vocabulary=32, length=length)
     # torch counts full attention where causal attention needs half; the lowest map needs no
     # gradient at its input.
     attention = 3 * 2 * 2.0 * 16 * length / 2 * 2
     lowest = 2.0 * 48 * 16
-    expected = (counted.training + attention - lowest) * length
+    expected = counted(model, length).training + (attention - lowest) * length
     assert counter.get_total_flops() == pytest.approx(expected, rel=0.03)
     assert counter.get_total_flops() != pytest.approx(expected * 1.1, rel=0.03)
 
 
-def test_partitions_repeat_the_passes_that_torch_counts() -> None:
+def test_a_pass_does_what_is_counted() -> None:
+    """Torch's own count of the pass, with blocks of the symmetric products in full."""
     length = 16
     model = GPT2LMHeadModel(TINY.config)
     model.set_attn_implementation("eager")  # torch does not count the fused kernel here
+    model._supports_sdpa = False
     table = find_modules(model)
-
-    def flops(partitions: int) -> float:
-        with FlopCounterMode(display=False) as counter:
-            collect_statistics(
-                model,
-                random_examples(1, length, 32, 0),
-                table,
-                groups=1,
-                output_moment="none",
-                partitions=partitions,
-                check_accuracy=False,
-            )
-        return float(counter.get_total_flops())
-
-    def counted(partitions: int) -> float:
-        return count_operations(
-            table.modules,
-            width=16,
-            vocabulary=32,
-            length=length,
-            partitions=partitions,
-            completion_share=0.5,
-        ).extraction
-
-    # The second pass: forward through two blocks, backward through one, of which torch counts
-    # all of the attention where half is needed; the lowest map needs no gradient at its input.
-    attention = 2 * 2.0 * 16 * length / 2
-    unneeded = 2.0 * 48 * 16
-    expected = (counted(2) - counted(1) + 4 * attention - unneeded) * length
-    assert flops(2) - flops(1) == pytest.approx(expected, rel=0.03)
-    assert flops(2) - flops(1) != pytest.approx(expected * 1.1, rel=0.03)
+    with FlopCounterMode(display=False) as counter:
+        one_pass(
+            model, random_examples(1, length, 32, 0), table, groups=1,
+            protocol=FinetuneOptions(rank=2, alpha=4),
+        )  # fmt: skip
+    own = counted(model, length).card
+    attention = 2 * 2.0 * 16 * length / 2 * 2 * length
+    lowest = 2 * 2.0 * 48 * 16 * length  # no gradient at the lowest input, in either backward
+    squares = own["Sigma"] + own["Gamma"]  # one block: both triangles
+    # The head is tried on the shortest sequence: two forward passes more, one with the head.
+    tried = 2 * own["forward"] + own["head"] / 2
+    # Torch does not count products that are added in place.
+    expected = sum(own.values()) + 7 * attention + squares - lowest + tried - own["gradients"]
+    assert counter.get_total_flops() == pytest.approx(expected, rel=0.02)
+    assert counter.get_total_flops() != pytest.approx(expected * 1.1, rel=0.02)
 
 
 def test_floor_of_qwen3_8b_is_well_below_the_target() -> None:
+    size = models.SIZES["qwen3-8b"]
     with torch.device("meta"):
-        model = models.AutoModelForCausalLM.from_config(models.SIZES["qwen3-8b"].config)
+        model = models.AutoModelForCausalLM.from_config(size.config)
     table = find_modules(model)
     assert len(table.modules) == 36 * 7
-    counted = count_operations(table.modules, width=4096, vocabulary=151_936, length=1024)
-    assert 1.1 < counted.floor < 1.6
+    body = sum(module.in_features * module.out_features for module in table.modules)
+    found = count_operations(
+        table.modules, body=body, head=4096 * 151_936, positions=256 * 512, tokens=256 * 256,
+        sequences=256, length=512, width=4096, rank=8, rows=256,
+    )  # fmt: skip
+    assert 1.3 < found.floor < 2.0
 
 
 def test_peak_memory_sees_an_allocation() -> None:
@@ -115,16 +117,35 @@ def test_peak_memory_sees_an_allocation() -> None:
 
 def test_command_writes_its_record(tiny: str, tmp_path: Path) -> None:
     output = tmp_path / "bench.json"
-    arguments = [tiny, "--length", "16", "--rounds", "1", "--partitions", "2"]
-    arguments += ["--output", str(output), "--json"]
+    arguments = ["card", tiny, "--length", "16", "--num-samples", "6", "--partitions", "2"]
+    arguments += ["--no-calibrate", "--output", str(output), "--json"]
     done = CliRunner().invoke(application, arguments)
     assert done.exit_code == 0, done.output
-    (measured,) = json.loads(output.read_text())["measurements"]
-    assert measured["tokens"] == 4 * 16
+    (measured,) = json.loads(output.read_text())["timings"]
+    assert measured["tokens"] == 6 * 16
     assert measured["partitions"] == 2
     assert measured["training_seconds"] > 0
-    assert measured["extraction_seconds"] > 0
-    assert measured["floor"] > 1
+    assert measured["card_seconds"] > 0
+    assert set(measured["stages"]) == {"one pass", "profiles", "assembly", "writing"}
+    assert measured["floor"] == pytest.approx(sum(measured["operations"].values()))
+
+
+def test_more_draws_come_closer_to_the_exact_curvature() -> None:
+    words = ["curvature", "--sequences", "6", "--draws", "1", "--draws", "40", "--json"]
+    result = CliRunner().invoke(application, words)
+    assert result.exit_code == 0, result.output
+    one, many = json.loads(result.stdout)["rows"]
+    assert (one["draws"], many["draws"]) == (1, 40)
+    assert many["matrix_error"] / one["matrix_error"] < 0.5  # about 1/sqrt(40)
+    assert many["order"] > 0.9
+    assert abs(many["gain"] - 1) < abs(one["gain"] - 1) + 0.05
+    assert many["coupling"] == pytest.approx(1, abs=0.2)
+
+
+def test_widths_are_timed_one_by_one() -> None:
+    result = CliRunner().invoke(application, ["widths", "16", "300", "--json"])
+    assert result.exit_code == 0, result.output
+    assert [row["width"] for row in json.loads(result.stdout)["rows"]] == [16, 300]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +154,7 @@ def test_command_writes_its_record(tiny: str, tmp_path: Path) -> None:
 def test_bad_model(name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         random_model(name, "cpu", 0)
-    assert CliRunner().invoke(application, [name]).exit_code == 2
+    assert CliRunner().invoke(application, ["card", name]).exit_code == 2
 
 
 @pytest.mark.gpu

@@ -103,7 +103,6 @@ def test_a_card_says_when_its_numbers_were_changed(record: dict[str, Any], tmp_p
         ("quadratic/curvature/0", [1.0], "quadratic/curvature is not square"),
         ("quadratic/sizes", [4, 4], "quadratic/sizes has 2 blocks for 3 layers"),
         ("quadratic/sizes/0", 5, "of another size than its blocks' 13"),
-        ("quadratic/layers/0", 2, "quadratic/layers are not the layers listed"),
         ("costs/rank", 4, "costs/rank is 4, options/rank 8"),
         ("costs/time/per_layer", [1.0], "costs/time has another number of layers"),
         ("data/completion_tokens", 9999, "exceeds data/tokens"),

@@ -214,7 +214,7 @@ def test_a_card_from_before_the_tangent_model_is_read(measured: LayerCard, tmp_p
     assert old.additive_steps is None
     with pytest.raises(InputError, match="choose the predictor 'gauss-newton'"):
         old.predictor("tangent")
-    for text in (old.to_markdown(), old.to_html()):
+    for text in (report.markdown(old), report.html(old)):
         assert "Gauss-Newton model" in text
     assert LayerCard.load(old.save(tmp_path / "again" / "card.json")).to_json() == old.to_json()
 
@@ -229,8 +229,8 @@ def test_a_card_without_the_exact_curvature_does_everything(
     assert json.loads(again.to_json())["quadratic"] is None
     assert not (tmp_path / "quadratic.npz").exists()
     assert again.coupling.rho == measured.coupling.rho
-    for text in (again.to_markdown(), again.to_html()):
-        assert "tangent model of 40 Adam steps" in text
+    for text in (report.markdown(again), report.html(again)):
+        assert "tangent model of 100 Adam steps" in text
     with pytest.raises(InputError, match="measured on request alone"):
         again.predictor("gauss-newton")
     chosen = place(again, objective="gain", budget="2")

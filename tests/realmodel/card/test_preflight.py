@@ -34,7 +34,7 @@ def unloadable(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "match"),
     [
-        ("--output-dir", "file/out", "is a file"),
+        ("--output-dir", "file/out", "cannot write to the output folder"),
         ("--device", "cuda:77", "device 'cuda:77' cannot be used (at hand: cpu"),
         ("--model", "./absent", "'./absent' is not a folder"),
     ],

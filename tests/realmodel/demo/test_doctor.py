@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatc
     def denied(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(output_folder.tempfile, "TemporaryDirectory", denied)
+    monkeypatch.setattr(output_folder.tempfile, "TemporaryFile", denied)
     check = doctor.write_access(Path("somewhere/out"))
     assert (check.status, check.advice) == ("broken", "choose another --output-dir")
     assert "Permission denied" in check.found

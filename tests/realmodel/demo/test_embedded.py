@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from realmodel.demo import CHECKPOINTS, checkpoint_folder, embedded, examples, miniature
+from realmodel.demo import CHECKPOINTS, checkpoint_folder, embedded, examples
+from realmodel.demo.recipe import miniature
 from realmodel.demo.recipe.headroom import fine_tuned_loss, task_loss
 from realmodel.demo.recipe.pretrain import Schedule, heldout_loss, pack
 from realmodel.demo.recipe.prose import passages
@@ -141,5 +142,5 @@ def test_unknown_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown demo architecture 'bert'"):
         miniature.build("bert", seed=0)
     monkeypatch.setattr(embedded, "FOLDER", tmp_path)
-    with pytest.raises(InputError, match=r"is missing; run python -m realmodel\.demo\.train"):
+    with pytest.raises(InputError, match="is missing; install the package again"):
         checkpoint_folder("gpt2")

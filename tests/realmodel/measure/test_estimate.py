@@ -16,7 +16,7 @@ from transformers import (
 
 from realmodel.bench.card import random_examples
 from realmodel.card import CardOptions
-from realmodel.card.estimate import Machine, estimate_stages
+from realmodel.card.estimate import PROCESS_BYTES, Machine, estimate_stages
 from realmodel.measure.head import Head
 from realmodel.measure.measurement import PassOptions
 from realmodel.measure.operations import count_operations
@@ -149,4 +149,4 @@ def test_memory_is_that_of_a_real_pass(name: str) -> None:
     sums = sum(tensor.nbytes for tensor in partition.sums.values())
     logits = 4 * 500 * 4 * 16 * 4  # four arrays of the completion tokens
     true = weights + sums + sum(kept.values()) + logits
-    assert 1 / 1.5 < stage.memory / true < 1.5
+    assert 1 / 1.5 < (stage.memory - PROCESS_BYTES) / true < 1.5

@@ -1,13 +1,14 @@
 """One pass against autograd, and everything that must not change it."""
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from realmodel.measure import head, moments
+from realmodel.measure import head, lora_rows, moments
 from realmodel.measure.head import Head
 from realmodel.measure.measurement import merge
 from realmodel.measure.one_pass import one_pass
@@ -88,6 +89,30 @@ def test_offload_to_disk(model: Any, encoded: Any, tmp_path: Any) -> None:
     check_same(ours, collect(model, encoded, protocol=protocol))
     again = collect(model, encoded, protocol=protocol, **where)
     check_same(ours, again, 1e-15)
+
+
+def test_many_rows_lie_in_a_mapped_file(
+    make: Any, encoded: Any, tmp_path: Any, monkeypatch: Any
+) -> None:
+    """That nobody sees and that is gone with the pass."""
+    model, protocol = make("gpt2"), FinetuneOptions(rank=2)
+    whole = collect(model, encoded, protocol=protocol)
+    made: list[str] = []
+    true = torch.from_file
+
+    def counted(name: str, **options: Any) -> torch.Tensor:
+        made.append(name)
+        return true(name, **options)
+
+    monkeypatch.setattr(torch, "from_file", counted)
+    monkeypatch.setattr(lora_rows, "IN_MEMORY_BYTES", 0)
+    mapped = collect(model, encoded, protocol=protocol, work_dir=tmp_path)
+    check_same(mapped, whole)
+    assert len(made) == 2 * len(whole.names)
+    assert all(name.startswith(str(tmp_path)) for name in made)
+    assert not any(Path(name).exists() for name in made)
+    # And a second start continues from the saved rows.
+    check_same(collect(model, encoded, protocol=protocol, work_dir=tmp_path), whole, 1e-15)
 
 
 def test_model_is_left_as_it_was(make: Any, encoded: Any) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from realmodel.model.attention import attention
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
@@ -18,6 +17,7 @@ from transformers import (
     ViTConfig,
 )
 
+from realmodel.measure.attention import attention
 from realmodel.model.checkpoint import empty_model, load_checkpoint, model_digest
 from realmodel.model.modules import find_modules
 from theory import InputError

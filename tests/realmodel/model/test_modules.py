@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageText
 from realmodel.finetuning.loss import trailing_loss
 from realmodel.measure.coverage import left_out
 from realmodel.measure.gauss_newton.tangents import check_forward_mode
-from realmodel.measure.statistics import collect_statistics
+from realmodel.measure.one_pass import one_pass
 from realmodel.measure.statistics.plan import PlannedBatch
 from realmodel.model.adapter import adapted
 from realmodel.model.batches import EncodedExample
@@ -153,14 +153,13 @@ def test_gradient_and_inputs_are_those_of_autograd(kind: str, sequences: Any) ->
     table = find_modules(model)
     groups = {module.input_group for module in table.modules}
     assert (len(table.modules), len(groups), table.layers) == (modules, inputs, (0, 1))
-    ours = collect_statistics(
+    ours = one_pass(
         model,
         sequences,
         table,
         groups=1,
         batch_size=3,
         output_moment="none",
-        check_accuracy=False,
     )
     tokens = sum(example.num_completion_tokens for example in sequences)
     weights = {m.name: model.get_submodule(m.name).weight.requires_grad_() for m in table.modules}
@@ -275,9 +274,7 @@ def test_nested_text_model(sequences: Any) -> None:
     assert table.origin == "every linear map in model.language_model.layers.*"
     assert len(table.modules) == 14
     assert any("vision" in name for name in table.excluded)
-    ours = collect_statistics(
-        model, sequences, table, groups=1, output_moment="none", check_accuracy=False
-    )
+    ours = one_pass(model, sequences, table, groups=1, output_moment="none")
     assert np.isfinite(ours.loss)
     with adapted(model, table.modules, FinetuneOptions()):
         pass

@@ -88,7 +88,11 @@ def test_all_layers_have_no_runner_up(small: LayerCard) -> None:
 
 
 def test_without_replicates_there_is_no_interval(small: LayerCard) -> None:
-    choice = place(replace(small, replicates=None), objective="gain", budget="2")
+    choice = place(
+        replace(small, gauss_newton=replace(small.predictor(), replicates=None)),
+        objective="gain",
+        budget="2",
+    )
     assert choice.best.gain_error is None
     assert choice.margin_error is None
 

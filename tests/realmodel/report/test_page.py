@@ -16,6 +16,7 @@ from realmodel import report
 from realmodel.card import LayerCard
 from realmodel.placement import frontier
 from realmodel.placement.export import lora_config_arguments
+from realmodel.report.columns import PROFILES
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -110,7 +111,7 @@ class TestInChromium:
 
     def test_it_loads_without_an_error(self, driver: webdriver.Chrome) -> None:
         assert driver.get_log("browser") == []  # type: ignore[no-untyped-call]
-        assert len(driver.find_elements(By.CSS_SELECTOR, "#profiles figure")) == 10
+        assert len(driver.find_elements(By.CSS_SELECTOR, "#profiles figure")) == len(PROFILES)
         assert len(driver.find_elements(By.CSS_SELECTOR, "#heat tbody td")) == 64
 
     def test_the_slider_moves_along_the_front_by_keyboard(

@@ -63,7 +63,7 @@ def test_batches_and_splits_agree(make, monkeypatch: pytest.MonkeyPatch) -> None
     """However few sets are enumerated together, the result is the same."""
     quadratic = make(2, (2,) * 8, 1.0)
     whole = [exact_search(quadratic, size).layers for size in range(1, 7)]
-    monkeypatch.setattr(sys.modules["theory.exact_search"], "BATCH", 0)
+    monkeypatch.setattr(sys.modules["theory.choice.exact_search"], "BATCH", 0)
     assert [exact_search(quadratic, size).layers for size in range(1, 7)] == whole
 
 

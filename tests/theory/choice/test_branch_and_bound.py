@@ -26,7 +26,7 @@ from theory.choice.relaxation import relax
 @pytest.fixture
 def no_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
     """However few sets there are, they are searched by branch and bound on relaxations."""
-    monkeypatch.setattr(sys.modules["theory.exact_search"], "ENUMERATED", 0)
+    monkeypatch.setattr(sys.modules["theory.choice.exact_search"], "ENUMERATED", 0)
     monkeypatch.setattr(sys.modules["theory.choice.budget_search"], "ENUMERATED", 0)
 
 
