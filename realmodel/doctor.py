@@ -138,7 +138,7 @@ def write_access(output_dir: Path) -> Check:
     try:
         folder = output_folder(output_dir)
     except InputError as error:
-        return Check("write access", "broken", str(error), "choose another --output-dir")
+        return Check("write access", "broken", str(error), "choose another output folder")
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(nearest).free / 2**30
     return Check("write access", "ok", f"{folder}, {free:.1f} GiB free")

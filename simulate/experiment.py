@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 else:
     Figure = Any
 
+MOST_POINTS = 10**6
+"""Worlds of one run: their rows are held in memory."""
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -78,12 +81,17 @@ class Experiment:
         Raises
         ------
         InputError
-            For a number of worlds below 1, cards that the experiment cannot place, and whatever
-            :func:`simulate.sweep.sweep` raises.
+            For a number of worlds below 1 or beyond a million in all, cards that the experiment
+            cannot place, and whatever :func:`simulate.sweep.sweep` raises.
         """
         count = self.worlds if worlds is None else worlds
         if count < 1:
             raise InputError(f"worlds is {count}: draw at least one at each point")
+        if count * len(self.grid) > MOST_POINTS:
+            raise InputError(
+                f"worlds is {count}: at {len(self.grid)} points of the grid draw at most "
+                f"{MOST_POINTS // len(self.grid)}"
+            )
         if cards and self.cards is None:
             raise InputError(f"experiment {self.name!r} has no place for cards: leave them out")
         measured = self.cards(cards) if self.cards is not None else []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from theory import InputError
+from theory.read_json import parse_json
 
 Row = dict[str, Any]
 
@@ -15,7 +16,8 @@ Row = dict[str, Any]
 class Journal:
     """Append-only JSON lines: first the sweep's identity, then the rows of each finished point.
 
-    A kill can cut the last line short; it is dropped when the file is opened again.
+    A kill can cut the last line short; it is dropped when the file is opened again. A file without
+    a finished point is removed at the end.
 
     Parameters
     ----------
@@ -59,7 +61,9 @@ class Journal:
         kept = data.rfind(b"\n") + 1
         lines = data[:kept].splitlines()
         try:
-            records = [json.loads(line) for line in lines]
+            records = [
+                parse_json(line.decode(), str(self.path), "sweep's record") for line in lines
+            ]
             if records and records[0]["sweep"] != digest:
                 raise InputError(
                     f"{self.path} holds another sweep (other points, seed or version): "
@@ -87,6 +91,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         os.fsync(self._file.fileno())
         self._file.close()
+        if not self.finished:
+            self.path.unlink()
 
 
 def _digest(identity: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """Coupling measured on a real model, read from a saved quadratic (.npz) or card (.json)."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ import numpy as np
 
 from theory import BlockQuadratic, InputError
 from theory.arrays import Array, Float64
+from theory.read_json import read_json
+from theory.whole_numbers import whole_numbers
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,7 @@ def read_measured(path: str | Path) -> Measured:
             quadratic.whitened_gradient,
             path.name,
         )
-    try:
-        record = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is neither .npz nor JSON: {error}") from None
-    return _from_record(record, path)
+    return _from_record(read_json(path, "measured coupling"), path)
 
 
 def _from_record(record: object, path: Path) -> Measured:
@@ -97,24 +94,30 @@ def _from_record(record: object, path: Path) -> Measured:
     values = entries.get("whitened_coupling", entries.get("coupling"))
     try:
         coupling = np.array(values, dtype=np.float64)
-        sizes = tuple(int(size) for size in entries.get("sizes", [1] * len(coupling)))
+        sizes = whole_numbers(entries.get("sizes", [1] * len(coupling)), "sizes")
         target = entries.get("whitened_gradient")
         u = None if target is None else np.array(target, dtype=np.float64)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (TypeError, ValueError):
         raise InputError(f"{path} holds no coupling matrix under 'whitened_coupling'") from None
-    square = coupling.ndim == 2 and coupling.shape == (sum(sizes), sum(sizes))
+    square = coupling.shape == (sum(sizes), sum(sizes)) and min(sizes, default=0) > 0
     if not square or not np.isfinite(coupling).all() or not np.allclose(coupling, coupling.T):
         raise InputError(
             f"{path}: the coupling has shape {coupling.shape}; it must be a finite symmetric "
             f"matrix of size {sum(sizes)}"
         )
-    if u is not None and u.shape != (len(coupling),):
-        raise InputError(f"{path}: the whitened gradient has shape {u.shape}")
+    if u is not None and (u.shape != (len(coupling),) or not np.isfinite(u).all()):
+        raise InputError(f"{path}: the whitened gradient is no list of {len(coupling)} numbers")
     end = 0
     for size in sizes:
         coupling[end : end + size, end : end + size] = 0.0
         end += size
-    return Measured(coupling, sizes, u, source)
+    found = Measured(coupling, sizes, u, source)
+    with np.errstate(all="ignore"):
+        if not 0 < found.strength < np.inf or not np.isfinite(found.alignment or 0.0):
+            raise InputError(f"{path}: the coupling or the gradient is zero or overflows")
+    return found
 
 
 def _of_quadratic(record: dict[str, Any], source: str, path: Path) -> Measured:

@@ -1,6 +1,5 @@
 """A tidy table: one row for each observation, with its seed, its options and its versions."""
 
-import json
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from jaxtyping import Float64
 from simulate.journal import Row
 from theory import InputError
 from theory.arrays import Array
+from theory.read_json import read_json
 from theory.whole_file import write_json
 
 
@@ -133,7 +133,7 @@ class Table:
             If the file is missing or does not hold a table.
         """
         try:
-            record: dict[str, Any] = json.loads(Path(path).read_text())
+            record: dict[str, Any] = read_json(path, "table")
             record["rows"] = tuple(record["rows"])
             return cls(**record)
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -11,6 +11,9 @@ import numpy as np
 from simulate.workers import parallel
 from theory import THEOREMS, InputError, Theorem, Verification
 
+MOST_PROBLEMS = 10**9
+"""A week of one core."""
+
 CHUNK = 50  # problems drawn at once: they share a shape, and what is computed on them
 
 Key = tuple[int, int, int]
@@ -132,8 +135,8 @@ def verify(
     (True, 0, 40)
     """
     chosen = tuple(THEOREMS.values() if theorems is None else theorems)
-    if problems < 1:
-        raise InputError(f"cannot verify on {problems} problems: draw at least 1")
+    if not 1 <= problems <= MOST_PROBLEMS:
+        raise InputError(f"cannot verify on {problems} problems: draw 1 to {MOST_PROBLEMS}")
     if seed < 0:
         raise InputError(f"seed is {seed}: it must be at least 0")
     if not chosen:

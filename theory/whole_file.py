@@ -2,12 +2,16 @@
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from theory.errors import InputError
+
+ABANDONED = re.compile(r"\..+\.([0-9]{1,9})\.part(?:\.[^.]*)?")
 
 
 @contextmanager
@@ -42,22 +46,21 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     ['a.txt']
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(target)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        temporary = beside(target)
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
-            f"cannot write {str(target)!r}: {error.strerror or error}; choose another place or "
-            "free some space"
+            f"cannot write {str(target)!r:.300}: {error.strerror or error}; choose another place "
+            "or free some space"
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_whole(path: str | os.PathLike[str], data: str | bytes) -> Path:
@@ -79,15 +82,25 @@ def write_json(path: str | os.PathLike[str], record: Mapping[str, Any]) -> Path:
     return write_whole(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
-def _remove_abandoned(target: Path) -> None:
-    for left in target.parent.glob(f".{_literal(target.stem)}.*.part{_literal(target.suffix)}"):
-        number = left.name[len(target.stem) + 2 :].split(".", 1)[0]
-        if number.isascii() and number.isdigit() and not _running(int(number)):
-            left.unlink(missing_ok=True)
+def beside(target: Path) -> Path:
+    """Where this process writes what will replace ``target``; its folder is made.
+
+    What killed processes left in the folder is removed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(target.parent)
+    return target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
 
 
-def _literal(text: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder, and nothing that a living one is."""
+    for left in folder.glob(".*.part*"):
+        found = ABANDONED.fullmatch(left.name)
+        if found is not None and not _running(int(found[1])):
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def _running(process: int) -> bool:

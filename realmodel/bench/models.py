@@ -71,7 +71,7 @@ def random_model(name: str, device: str, seed: int) -> Any:
         raise InputError(f"model size {name!r} is unknown: choose from {', '.join(SIZES)}")
     size = SIZES[name]
     if size.needs_gpu and not device.startswith("cuda"):
-        raise InputError(f"{name} is measured on a GPU only: pass --device cuda")
+        raise InputError(f"{name} is measured on a GPU only: choose the device cuda")
     torch.manual_seed(seed)
     with torch.device(device):
         model = AutoModelForCausalLM.from_config(

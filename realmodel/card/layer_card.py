@@ -18,8 +18,8 @@ from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.measure.replicates import Replicates
 from realmodel.model.lora_protocol import FinetuneOptions
-from realmodel.runs.read_json import read_json
 from theory import BlockQuadratic, InputError
+from theory.read_json import read_json
 from theory.whole_file import write_whole
 
 

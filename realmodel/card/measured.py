@@ -8,8 +8,8 @@ import numpy as np
 
 from realmodel.card.layer_card import LayerCard
 from realmodel.model.lora_protocol import FinetuneOptions
-from realmodel.runs.read_json import read_json
 from theory import InputError
+from theory.read_json import read_json
 
 
 def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from realmodel.card.consistency import contradictions
-from realmodel.runs.read_json import parse_json
 from theory import InputError
+from theory.read_json import parse_json
 
 FORMAT: Final = "layercard"
 VERSION: Final = 2

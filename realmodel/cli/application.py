@@ -5,8 +5,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from realmodel.cli.claim import releasing
 from realmodel.runs.allocator import keep_freed_memory
-from realmodel.runs.console import stderr
+from realmodel.runs.console import drop_unwritten, stderr, stdout
 from realmodel.runs.printable import printable
 from theory import InputError
 
@@ -15,10 +16,14 @@ class Commands(TyperGroup):
     """A command group that turns :class:`theory.InputError` into one line and exit code 2."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; report bad input without a traceback."""
+        """Run the command; bad input, and a system that refuses, end without a traceback."""
         try:
-            return super().invoke(ctx)
-        except InputError as error:
+            with releasing():
+                return super().invoke(ctx)
+        except BrokenPipeError:
+            stdout.on_broken_pipe()
+        except (InputError, OSError) as error:
+            drop_unwritten()
             message = printable(f"error: {error}")
             stderr.print(message, style="red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from None

@@ -9,6 +9,7 @@ import typer
 from rich.console import Group
 from rich.progress import TaskID
 
+from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.preflight import preflight
@@ -186,7 +187,6 @@ def card(
     from realmodel.card.measured import with_finetuning
     from realmodel.model.lora_protocol import FinetuneOptions
     from realmodel.runs import processes
-    from realmodel.runs.output_folder import output_folder
 
     if (saved is None) == (model is None or data is None):
         raise InputError("pass --model and --data to measure a card, or --card to read one")
@@ -194,7 +194,7 @@ def card(
         raise InputError("--offload disk needs a folder: pass --resume-dir")
     folder = output_dir or Path("out/card")
     if not estimate:
-        output_folder(folder)
+        claim(folder, resume_dir)
     if saved is not None:
         made = LayerCard.load(saved)
     else:
@@ -236,12 +236,7 @@ def card(
         source = Source(
             str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading
         )
-        preflight(
-            source.model,
-            folders=() if estimate else (output_dir or Path("out/card"), resume_dir),
-            device=device,
-            trust_remote_code=trust_remote_code,
-        )
+        preflight(source.model, device=device, trust_remote_code=trust_remote_code)
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return

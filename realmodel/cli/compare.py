@@ -9,6 +9,7 @@ from rich.markdown import Markdown
 from rich.progress import TaskID
 from rich.text import Text
 
+from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.preflight import preflight
 from realmodel.cli.protocol import (
@@ -80,10 +81,10 @@ def compare(
     from realmodel.finetuning import FinetuneOptions
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
-    from realmodel.runs.output_folder import output_folder
     from theory.whole_file import write_json, write_whole
 
-    folder = output_folder(output_dir or Path("out/compare"))
+    folder = output_dir or Path("out/compare")
+    claim(folder)
     own_task = data is None and model.startswith(PREFIX)
     protocol = planned(
         PROTOCOL if own_task else FinetuneOptions(),
@@ -108,7 +109,7 @@ def compare(
         seed=seed,
     )
     announce(protocol, "every run")
-    preflight(checkpoint_source(model), folders=(folder,), device=device)
+    preflight(checkpoint_source(model), device=device)
     default, training, held = task_examples(model, data, heldout, options, reading, tell_columns)
     checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
     task = Task.from_examples(name or default, checkpoint, training, held, options)

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from realmodel.cli.claim import claim
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from theory import InputError
 
@@ -35,12 +36,12 @@ def demo(
     from realmodel.demo.measure import PROTOCOL, measure_all
     from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
     from realmodel.placement import place
-    from realmodel.runs.output_folder import output_folder
     from theory.whole_file import write_whole
 
     if layers > LAYERS:
         raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
-    folder = output_folder(output_dir or Path("out/demo"))
+    folder = output_dir or Path("out/demo")
+    claim(folder)
     say(f"planned run: {PROTOCOL.title} (falling linearly to zero)")
     choices: dict[str, Choice] = {}
     with progress() as bar:

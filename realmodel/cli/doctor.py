@@ -76,9 +76,9 @@ def doctor(
         options = CardOptions(max_length=max_length, too_long="skip", seed=seed)
         record["data"] = data_report(checkpoint, examples, options, show=SHOWN)
         shown += [Text(), *data_page(record["data"])]
-    emit(record, Group(*shown), as_json=as_json)
     if output_dir is not None and "write access" not in broken:
         write_json(output_dir / "doctor.json", record)
+    emit(record, Group(*shown), as_json=as_json)
     if broken:
         stderr.print(f"broken: {', '.join(broken)}", style="red", markup=False)
         raise typer.Exit(1)

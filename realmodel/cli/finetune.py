@@ -12,6 +12,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 from rich.text import Text
 
+from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.preflight import preflight
@@ -111,11 +112,9 @@ def finetune(
     from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.placement.saved_placement import SavedPlacement
-    from realmodel.runs.output_folder import output_folder
     from theory.whole_file import write_json
 
-    if output_dir is not None:
-        output_folder(output_dir)
+    claim(output_dir)
     saved = None if placement is None else SavedPlacement.load(placement)
     if saved is not None and (layers is not None or modules is not None or rank is not None):
         raise InputError("a placement has its own modules and ranks: leave out the other options")
@@ -134,7 +133,7 @@ def finetune(
     )
     options = [replace(first, seed=seed + index) for index in range(seeds)]
     source = str(model if model is not None or saved is None else saved.model)
-    preflight(source, folders=(output_dir,), device=device, trust_remote_code=trust_remote_code)
+    preflight(source, device=device, trust_remote_code=trust_remote_code)
     announce(first, "training run" if saved is None else "training run of the placement")
     examples = read_at_most(data, num_samples, seed=seed, options=reading, tell=tell_columns)
     if heldout is None:
@@ -182,13 +181,12 @@ def finetune(
             results.append(result.to_json())
     predicted = None if saved is None else prediction(saved, first, checkpoint.digest)
     record = {"runs": results, "predicted": predicted}
-    emit(
-        record, Group(table(results, predicted), Text(summary(results, predicted))), as_json=as_json
-    )
     if output_dir is not None:
         say(f"wrote {write_json(output_dir / 'finetune.json', record)}")
         for protocol in options:
             say(f"adapter: {output_dir / f'seed-{protocol.seed}' / 'adapter'}")
+    shown = Group(table(results, predicted), Text(summary(results, predicted)))
+    emit(record, shown, as_json=as_json)
 
 
 def prediction(saved: "SavedPlacement", ran: "FinetuneOptions", digest: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from realmodel.cli.claim import claim
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.protocol import Checkpointing
 from realmodel.runs.console import AsJson, OutputDir, Seed, Verbose, emit, say, stdout
@@ -118,10 +119,8 @@ def place(
         lora_config_code,
         write_exports,
     )
-    from realmodel.runs.output_folder import output_folder
 
-    if output_dir is not None:
-        output_folder(output_dir)
+    claim(output_dir)
     measured = LayerCard.load(card)
     kind = None if gradient_checkpointing is None else gradient_checkpointing.value
     if calibrate:

@@ -1,14 +1,11 @@
-"""What a command checks before its first pass: where it writes, where it runs, what it measures."""
+"""What a command checks before its first pass: where it runs, and what it measures."""
 
 from pathlib import Path
-
-from realmodel.runs.output_folder import output_folder
 
 
 def preflight(
     model: str | Path,
     *,
-    folders: tuple[Path | None, ...],
     device: str = "cpu",
     trust_remote_code: bool = False,
 ) -> None:
@@ -18,19 +15,13 @@ def preflight(
     ----------
     model : str or Path
         The checkpoint; only its configuration is read.
-    folders : tuple of Path or None
-        Where files will be written.
 
     Raises
     ------
     InputError
-        A folder that cannot be written, a device that is not there, or a checkpoint of a kind
-        that cannot be measured.
+        A device that is not there, or a checkpoint of a kind that cannot be measured.
     """
-    for folder in folders:
-        if folder is not None:
-            output_folder(folder)
-    from realmodel.model.checkpoint import check_device, load_config  # torch: after the folders
+    from realmodel.model.checkpoint import check_device, load_config  # imports torch
 
     if device != "auto":
         check_device(device)

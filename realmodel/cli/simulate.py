@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as RichTable
 
+from realmodel.cli.claim import claim
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
-from realmodel.runs.output_folder import output_folder
 from simulate.experiments import EXPERIMENTS, experiment
 from simulate.table import Table
 
@@ -37,7 +37,8 @@ def simulate(
         _list(as_json)
         return
     chosen = experiment(name)
-    folder = output_folder(output_dir or Path("out") / "simulate")
+    folder = output_dir or Path("out/simulate")
+    claim(folder)
     journal = folder / f"{name}.jsonl"
     with progress() as bar:
         task = bar.add_task(chosen.title, total=None)

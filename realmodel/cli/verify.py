@@ -6,8 +6,8 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
+from realmodel.cli.claim import claim
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
-from realmodel.runs.output_folder import output_folder
 from simulate.verification import Report
 from theory.whole_file import write_json
 
@@ -31,8 +31,7 @@ def verify(
     """
     from simulate import verification
 
-    if output_dir is not None:
-        output_folder(output_dir)
+    claim(output_dir)
     with progress() as bar:
         task = bar.add_task("verify", total=None)
         report = verification.verify(
@@ -43,8 +42,7 @@ def verify(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if output_dir is not None:
-        path = write_json(output_dir / "verification.json", report.record())
-        say(f"report: {path}")
+        say(f"report: {write_json(output_dir / 'verification.json', report.record())}")
     emit(report.record(), table(report), as_json=as_json)
     for theorem, key in report.failures:
         say(f"{theorem} is violated on draw(np.random.default_rng({list(key)}), ..)")

@@ -1,6 +1,7 @@
 """A data file in memory, plain or gzip, with its place kept for error messages."""
 
 import gzip
+import io
 import re
 import zlib
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from typing import Any
 
 from realmodel.datasets.strict_json import parse_json
 from theory import InputError
+
+LARGEST = 2**30
+"""Bytes of text in one compressed file: what is beyond is no task, and a bomb fills the memory."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 # First bytes of what people pass by mistake, and what to do with it.
@@ -74,7 +78,8 @@ class Document:
         Raises
         ------
         InputError
-            When the file is missing, no regular file, empty, a damaged gzip stream or not UTF-8.
+            When the file is missing, no regular file, empty, a damaged gzip stream or one of more
+            than 1 GiB, or not UTF-8.
         """
         path = regular(Path(path))
         try:
@@ -83,7 +88,13 @@ class Document:
             raise InputError(f"cannot read data file {shown(path)}: {reason(error)}") from None
         if data.startswith(GZIP_MAGIC):
             try:
-                data = gzip.decompress(data)
+                with gzip.open(io.BytesIO(data)) as stream:
+                    data = stream.read(LARGEST + 1)
+                if len(data) > LARGEST:
+                    raise InputError(
+                        f"data file {str(path)!r} holds more than {LARGEST >> 20} MiB of text: "
+                        "unpack it and split it, or give a sample"
+                    )
             except (OSError, EOFError, zlib.error) as error:
                 raise InputError(f"data file {str(path)!r} is damaged gzip: {error}") from None
         kind = next((kind for magic, kind in FOREIGN.items() if data.startswith(magic)), None)

@@ -1,11 +1,11 @@
 """A folder of data files: those of one split, or what ``datasets`` saved to disk."""
 
-import json
 import re
 from pathlib import Path
 
 from realmodel.datasets import columnar, delimited
 from theory import InputError
+from theory.read_json import read_json
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".txt", *delimited.SUFFIXES, *columnar.SUFFIXES)
 SPLITS = {
@@ -36,7 +36,7 @@ def data_files(folder: Path, split: str | None) -> tuple[Path, ...]:
     if (folder / STATE).is_file():
         return saved_by_datasets(folder)
     if (folder / SPLIT_LIST).is_file():
-        names = json.loads((folder / SPLIT_LIST).read_text()).get("splits", [])
+        names = _splits(folder / SPLIT_LIST)
         chosen = split or ("train" if "train" in names or not names else names[0])
         if chosen not in names:
             raise InputError(f"{str(folder)!r} has no split {chosen!r}; it has {names}")
@@ -84,9 +84,17 @@ def split_of(path: Path) -> str | None:
 
 def saved_by_datasets(folder: Path) -> tuple[Path, ...]:
     """The Arrow files of ``Dataset.save_to_disk``."""
+    state = read_json(folder / STATE, "saved data set")
     try:
-        state = json.loads((folder / STATE).read_text())
         files = tuple(folder / Path(entry["filename"]).name for entry in state["_data_files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{str(folder / STATE)!r} is damaged: {error}") from None
     return files
+
+
+def _splits(path: Path) -> list[str]:
+    record = read_json(path, "list of splits")
+    names = record.get("splits", []) if isinstance(record, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{str(path)!r} is damaged: it lists no splits")
+    return names

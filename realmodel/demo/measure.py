@@ -14,6 +14,7 @@ from realmodel.demo.generator import examples
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.runs.allocator import keep_freed_memory
+from theory.end_with_parent import end_with_parent
 
 Tell = Callable[[str, str, int, int], None]
 """Told the checkpoint, the stage, how much of it is done, and of how much."""
@@ -80,7 +81,7 @@ def measure_all(
     # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     queue = context.SimpleQueue()
-    start = (queue, max(1, (cores or 1) // workers))
+    start = (queue, max(1, (cores or 1) // workers), os.getpid())
     with ProcessPoolExecutor(workers, context, initializer=_start, initargs=start) as pool:
         cards = {name: pool.submit(_measure_and_send, name, num_samples, seed) for name in names}
         while wait(cards.values(), timeout=0.1).not_done:
@@ -92,9 +93,10 @@ def measure_all(
 _queue: Any = None
 
 
-def _start(queue: Any, threads: int) -> None:
+def _start(queue: Any, threads: int, parent: int) -> None:
     global _queue
     _queue = queue
+    end_with_parent(parent)
     keep_freed_memory()
     torch.set_num_threads(threads)
 

@@ -1,6 +1,5 @@
 """``python -m realmodel.evidence.across FILE ...``: tables over several comparisons."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from scipy.stats import spearmanr
 from realmodel.runs.console import stderr, stdout
 from theory import InputError
 from theory.arrays import Array, Float64
+from theory.read_json import read_json
 
 TABLES: tuple[tuple[str, str, Callable[[dict[str, Any]], float], bool], ...] = (
     (
@@ -42,9 +42,9 @@ def read(path: Path) -> dict[str, Any]:
         When it is missing, or is no comparison.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path, "comparison.json")
         return {key: record[key] for key in ("summaries", "runs", "loss_before", "all_gain")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(f"{str(path)!r} is not a comparison.json: {error!r}") from error
 
 

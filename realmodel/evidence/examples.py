@@ -45,7 +45,7 @@ def task_examples(
     wanted = SPARE * options.training_samples
     if data is None:
         if not model.startswith("demo:"):
-            raise InputError(f"model {model!r} needs --data")
+            raise InputError(f"model {model!r} needs data to train on")
         training = demo_examples(options.training_samples, seed=options.seed)
         held = demo_examples(SPARE * options.heldout_samples, seed=options.seed + 1)
         return "demo", training, held

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from realmodel.evidence.baselines import Context
 from realmodel.evidence.options import CompareOptions
-from realmodel.evidence.run_store import read_json
+from realmodel.evidence.run_store import read_object
 from realmodel.evidence.task import Task
 from realmodel.measure.attention import attention
 from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
@@ -32,7 +32,7 @@ def measure(
     name = f"gauss-newton-{options.directions}-{options.curvature_samples}"
     quadratic_path = folder / f"{name}.safetensors"
     times_path = folder / f"{name}.seconds.json"
-    seconds = read_json(times_path) if times_path.exists() else {}
+    seconds = read_object(times_path) if times_path.exists() else {}
     if statistics_path.exists() and "statistics" in seconds:
         statistics = Measurement.load(statistics_path, model=checkpoint.digest)
     else:

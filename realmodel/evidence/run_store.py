@@ -1,12 +1,12 @@
 """Finished runs on disk, one JSON file each: a killed comparison continues where it was."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from theory import InputError
+from theory.read_json import read_json
 from theory.whole_file import write_json
 
 
@@ -33,7 +33,7 @@ class RunStore:
     def __post_init__(self) -> None:
         path = self.folder / "protocol.json"
         if path.exists():
-            found = read_json(path)
+            found = read_object(path)
             for key in sorted(self.protocol.keys() | found.keys()):
                 if found.get(key) != self.protocol.get(key):
                     raise InputError(
@@ -51,14 +51,14 @@ class RunStore:
     def read(self, layers: Sequence[int], seed: int) -> dict[str, Any] | None:
         """The finished run, or None."""
         path = self.path(layers, seed)
-        return read_json(path) if path.exists() else None
+        return read_object(path) if path.exists() else None
 
     def write(self, layers: Sequence[int], seed: int, record: Mapping[str, Any]) -> None:
         """Keep a finished run."""
         write_json(self.path(layers, seed), record)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
     """A JSON object from ``path``.
 
     Raises
@@ -67,9 +67,9 @@ def read_json(path: Path) -> dict[str, Any]:
         When the file is damaged.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged ({error}); delete it to run it again") from error
+        record = read_json(path, "finished run")
+    except InputError as error:
+        raise InputError(f"{error}; delete it to run it again") from error
     if not isinstance(record, dict):
         raise InputError(f"{path} does not hold a JSON object; delete it to run it again")
     return record

@@ -1,12 +1,13 @@
 """A trained adapter in peft's own layout, as ``PeftModel.from_pretrained`` and servers load it."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from peft import PeftModel
+from safetensors import SafetensorError
 
 from theory import InputError
+from theory.whole_file import beside
 
 
 def save_adapter(peft_model: PeftModel, folder: Path) -> Path:
@@ -20,14 +21,16 @@ def save_adapter(peft_model: PeftModel, folder: Path) -> Path:
         If it cannot be written.
     """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as home:
-            written = Path(home) / folder.name
+        written = beside(folder)
+        try:
             # "auto" would ask the hub whether the vocabulary was resized.
             peft_model.save_pretrained(str(written), save_embedding_layers=False)
             if folder.exists():
                 shutil.rmtree(folder)
             written.rename(folder)
-    except OSError as error:
-        raise InputError(f"cannot write the adapter {str(folder)!r}: {error.strerror}") from error
+        finally:
+            shutil.rmtree(written, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot write the adapter {str(folder)!r}: {reason}") from error
     return folder

@@ -1,6 +1,5 @@
 """A run on disk: adapter and optimiser as safetensors, everything else as JSON."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from theory import InputError
+from theory.read_json import read_json
 from theory.whole_file import replacing, write_json
 
 VERSION = 1
@@ -75,12 +75,14 @@ def load_run(
     if not path.exists():
         return 0, []
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_json(path, "saved run")
         version = manifest["version"]
         saved_identity = manifest["identity"]
         step, losses = int(manifest["step"]), [float(loss) for loss in manifest["losses"]]
         tensors_path = folder / str(manifest["tensors"])
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except InputError as error:
+        raise InputError(f"{error}; delete it to start over") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a saved run: {error}; delete it to start over") from error
     if version != VERSION:
         raise InputError(f"{path} has version {version!r}, this program reads {VERSION}")

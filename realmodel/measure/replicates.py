@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from theory import BlockQuadratic, InputError
 from theory.arrays import Array, Float64
 from theory.jackknife import jackknife_error
+from theory.read_arrays import read_arrays
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,14 @@ class Replicates:
         """
         if digest is None or not path.exists():
             return None
-        if not path.is_file():  # a pipe would hang
-            raise InputError(f"{str(path)!r} is not a regular file: remove it")
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                replicates = cls(
-                    np.asarray(stored["gradients"], dtype=np.float64),
-                    np.asarray(stored["curvatures"], dtype=np.float64),
-                    tuple(int(size) for size in stored["sizes"]),
-                )
-        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+            stored = read_arrays(path, ("gradients", "curvatures", "sizes"), "card's replicates")
+            replicates = cls(
+                np.asarray(stored["gradients"], dtype=np.float64),
+                np.asarray(stored["curvatures"], dtype=np.float64),
+                tuple(int(size) for size in stored["sizes"].ravel()),
+            )
+        except (ValueError, MemoryError) as error:
             raise InputError(f"corrupt replicates {str(path)!r}: {error}; remove it") from error
         if replicates.digest != digest:
             raise InputError(

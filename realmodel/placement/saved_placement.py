@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.model.lora_protocol import FinetuneOptions
-from realmodel.runs.read_json import read_json
 from theory import InputError
+from theory.read_json import read_json
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """What every command shares: data on stdout, talk and progress bars on stderr."""
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +13,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from realmodel.runs.printable import printable
 
-stdout = Console()
-stderr = Console(stderr=True)
+READER_GONE = 128 + 13
+"""Exit code of a program that SIGPIPE ended: what ``| head`` makes of others."""
+
+
+class Stream(Console):
+    """A console whose reader may go away: rich's own exit code for that is an error's."""
+
+    def on_broken_pipe(self) -> None:
+        """Write no more, and end."""
+        try:
+            super().on_broken_pipe()
+        except SystemExit:
+            raise SystemExit(READER_GONE) from None
+
+
+stdout = Stream()
+stderr = Stream(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the record as JSON on stdout.")]
 Seed = Annotated[
@@ -24,6 +41,14 @@ Verbose = Annotated[
 OutputDir = Annotated[
     Path | None, typer.Option("--output-dir", help="Folder for the files; made if absent.")
 ]
+
+
+def drop_unwritten() -> None:
+    """Where stdout takes no more, forget what is buffered: Python would complain at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(text: str) -> None:

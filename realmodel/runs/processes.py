@@ -8,6 +8,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from theory import InputError
+
 
 @contextmanager
 def joined() -> Generator[None]:
@@ -16,6 +18,11 @@ def joined() -> Generator[None]:
     ``torchrun --nproc-per-node 8 --no-python layercard card --device cuda ...`` gives each
     process its own GPU and its own share of the sequences; all of them get the sums.
     Without ``torchrun`` nothing happens.
+
+    Raises
+    ------
+    InputError
+        When a sibling has ended before its share of a sum was there.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ or dist.is_initialized():
         yield
@@ -26,8 +33,21 @@ def joined() -> Generator[None]:
     dist.init_process_group("nccl" if cuda else "gloo")
     try:
         yield
+    except (RuntimeError, dist.DistError) as error:
+        if not _lost(error):
+            raise
+        raise InputError(
+            "another process of this run has ended: see its message above, and start the run "
+            "again; it continues from its resume folder, if it has one"
+        ) from error
     finally:
         dist.destroy_process_group()
+
+
+def _lost(error: Exception) -> bool:
+    """Whether a sum failed because a sibling is gone: gloo and nccl say so in words alone."""
+    text = str(error)
+    return isinstance(error, dist.DistError) or "gloo" in text or "Connection closed" in text
 
 
 def active() -> bool:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from theory import InputError
+from theory.read_json import parse_json
 from theory.whole_file import replacing
 
 
@@ -49,10 +50,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
         metadata = file.metadata() or {}
     if "manifest" not in metadata:
         raise InputError(f"{str(path)!r} has no manifest: it was not written by layercard")
-    try:
-        manifest: dict[str, Any] = json.loads(metadata["manifest"])
-    except ValueError as error:
-        raise InputError(f"{str(path)!r} is corrupt: its manifest is no JSON ({error})") from error
+    manifest = parse_json(metadata["manifest"], str(path), "manifest")
+    if not isinstance(manifest, dict):
+        raise InputError(f"{str(path)!r} is corrupt: its manifest is no JSON object")
     return manifest
 
 

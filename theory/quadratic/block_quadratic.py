@@ -1,7 +1,6 @@
 """The local quadratic model of fine-tuning, whitened block by block."""
 
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from theory.arrays import Array, Float64
 from theory.errors import InputError
 from theory.quadratic.largest_eigenvalue import largest_eigenvalue
 from theory.quadratic.positive_factor import EPS, PositiveFactor, positive_factor
+from theory.read_arrays import read_arrays
 from theory.whole_file import replacing
 from theory.whole_numbers import whole_numbers
 
@@ -133,14 +133,10 @@ class BlockQuadratic:
         InputError
             The file is missing, is not such a file, or holds an invalid quadratic.
         """
-        try:
-            # Opened here: NumPy leaves a cut archive open.
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                return cls(stored["gradient"], stored["curvature"], tuple(stored["sizes"].tolist()))
-        except InputError:
-            raise
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"cannot read a BlockQuadratic from {str(path)!r}: {error}") from error
+        stored = read_arrays(path, ("gradient", "curvature", "sizes"), "BlockQuadratic")
+        if stored["sizes"].ndim != 1:
+            raise InputError(f"cannot read a BlockQuadratic from {str(path)!r}: sizes is no list")
+        return cls(stored["gradient"], stored["curvature"], tuple(stored["sizes"].tolist()))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write ``.npz`` without pickle, through a temporary file and a rename."""

@@ -18,8 +18,8 @@ from realmodel.cli.place import render
 from realmodel.placement import place
 from realmodel.report.notes import notes
 from realmodel.report.table import table
-from realmodel.runs.read_json import read_json
 from theory import InputError
+from theory.read_json import read_json
 
 ODD = [
     *(None, True, False, "", "x", [], {}, [[]], -1, 0, 1, 2, 3, 7, -0.0, 0.5, 1e-320, 1e12, 1e100),

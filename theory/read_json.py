@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from theory import InputError
+from theory.errors import InputError
 
 DEEPEST: Final = 64
 """Levels of nesting: ours have ten, and Python's own encoder fails near a thousand."""
