@@ -521,7 +521,7 @@ def test_a_command_without_a_stand_in_fails() -> None:
 def test_effects_see_what_is_missing(folder: Path) -> None:
     with pytest.raises(AssertionError, match="was not written"):
         card_written(World(folder, ["layercard", "card", "--output-dir", "nowhere"], "gain alone"))
-    with pytest.raises(ValueError, match="substring"):
+    with pytest.raises(AssertionError, match="best possible placement"):
         placed(World(folder, ["layercard", "place", "out/card/card.json"], "no configuration"))
 
 

@@ -207,7 +207,7 @@ def summary(results: list[dict[str, Any]], predicted: dict[str, Any] | None = No
     >>> runs = [{"gain": 0.3, "loss_before": 2.0}, {"gain": 0.5, "loss_before": 2.0}]
     >>> summary(runs)
     'Gained 0.4 ± 0.1 nats per token over 2 seeds (± one standard error), of a loss of 2.'
-    >>> summary(runs[:1], {"gain": 0.6, "not_comparable": None})[-62:]
+    >>> summary(runs[:1], {"gain": 0.6, "not_comparable": None})[-63:]
     'Predicted were 0.6: training realised 0.5 times the prediction.'
     """
     gains = [float(run["gain"]) for run in results]

@@ -137,7 +137,7 @@ def demonstrate(
     run(
         *("card", "--model", model, *common, "--num-samples", str(num_samples)),
         *("--steps", str(steps), "--train-batch-size", "4", "--no-calibrate"),
-        *("--output-dir", str(folder / "card")),
+        *("--too-long", "skip", "--output-dir", str(folder / "card")),
     )
     run(
         *("place", str(folder / "card/card.json"), "--budget", str(layers)),
@@ -171,7 +171,7 @@ def verdict(chosen: dict[str, Any], last: dict[str, Any], layers: int) -> str:
     Examples
     --------
     >>> verdict({"gain": 1.5, "layers": [0, 3]}, {"gain": 1.2, "layers": [8, 9]}, 2)
-    'Held-out gain in nats per token: 1.50 of the card's layers 0, 3; 1.20 of the last 2. One seed.'
+    "Held-out gain in nats per token: 1.50 of the card's layers 0, 3; 1.20 of the last 2. One seed."
     """
     return (
         f"Held-out gain in nats per token: {chosen['gain']:.2f} of the card's layers "

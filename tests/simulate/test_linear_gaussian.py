@@ -160,13 +160,13 @@ def test_measured_coupling_makes_a_world_of_the_same_coupling(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is neither .npz nor JSON"),
+        ("{", "is not a measured coupling: invalid JSON"),
         ("[]", "holds no coupling matrix"),
         ('{"coupling": [[0, 1], [1]]}', "holds no coupling matrix"),
         ('{"coupling": [[0, 1], [2, 0]]}', "finite symmetric"),
         ('{"coupling": [[0, 1], [1, 0]], "sizes": [3]}', "matrix of size 3"),
-        ('{"coupling": [[0, NaN], [NaN, 0]]}', "finite symmetric"),
-        ('{"coupling": [[0]], "whitened_gradient": [1, 2]}', "gradient has shape"),
+        ('{"coupling": [[0, NaN], [NaN, 0]]}', "holds NaN"),
+        ('{"coupling": [[0]], "whitened_gradient": [1, 2]}', "whitened gradient is no list"),
     ],
 )
 def test_bad_measured_files(tmp_path, text, message):

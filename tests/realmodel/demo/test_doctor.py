@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(output_folder.tempfile, "TemporaryFile", denied)
     check = doctor.write_access(Path("somewhere/out"))
-    assert (check.status, check.advice) == ("broken", "choose another --output-dir")
+    assert (check.status, check.advice) == ("broken", "choose another output folder")
     assert "Permission denied" in check.found
 
 

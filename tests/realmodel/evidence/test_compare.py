@@ -96,7 +96,7 @@ def test_a_damaged_run_is_named(run, tmp_path):
         run(progress=stop)
     path = next((tmp_path / "runs").glob("run-*"))
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match=rf"{path.name} is damaged"):
+    with pytest.raises(InputError, match=rf"{path.name}' is not a finished run"):
         run()
 
 
@@ -125,7 +125,7 @@ def test_bad_options_are_refused(change, message):
 
 
 def test_a_model_without_data_is_refused_and_a_demo_model_has_its_own():
-    with pytest.raises(InputError, match="model 'some/model' needs --data"):
+    with pytest.raises(InputError, match="model 'some/model' needs data"):
         task_examples("some/model", None, None, OPTIONS)
     name, training, heldout = task_examples("demo:gpt2", None, None, OPTIONS)
     assert name == "demo"

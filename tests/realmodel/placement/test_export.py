@@ -217,7 +217,7 @@ def test_names_are_literals_in_the_generated_code(source: str, module: str) -> N
     )
     (text,) = FORMATS["python"].render(arguments, {"source": source, "dtype": ""}).values()
     kinds = [type(node).__name__ for node in ast.parse(text).body]
-    assert kinds == ["Expr", "ImportFrom", "Assign", "Assign", "Assign"]
+    assert kinds == ["Expr", "ImportFrom", "Assign", "Assign", "Assign", "FunctionDef"]
     names: dict[str, Any] = {}
     exec(text.replace("from peft import LoraConfig", "LoraConfig = dict"), names)
     assert names["MODEL"] == source
