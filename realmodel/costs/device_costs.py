@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from realmodel.costs.checkpointing import Checkpointing
 from theory import InputError
 from theory.choice.cost_model import CostModel
 
@@ -54,7 +55,7 @@ class DeviceCosts:
     device: str
     residual: float | None = None
     memory_residual: float | None = None
-    gradient_checkpointing: str = "none"
+    gradient_checkpointing: Checkpointing = "none"
     batch: tuple[int, int] | None = None
     engine: str = "hf"
 

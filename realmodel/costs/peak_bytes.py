@@ -51,10 +51,10 @@ class _LiveBytes(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        given = {storage._cdata for storage in _storages((args, kwargs))}
+        given = {_identity(storage) for storage in _storages((args, kwargs))}
         made = func(*args, **(kwargs or {}))
         for storage in _storages(made):
-            address = storage._cdata
+            address = _identity(storage)
             if address not in given and address not in self._known:
                 self._known.add(address)
                 self.now += storage.nbytes()
@@ -71,3 +71,8 @@ def _storages(values: Any) -> list[torch.UntypedStorage]:
     return [
         leaf.untyped_storage() for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor)
     ]
+
+
+def _identity(storage: torch.UntypedStorage) -> int:
+    """Of the memory itself: Python objects for it come and go."""
+    return int(storage._cdata)  # pyright: ignore[reportPrivateUsage]  (torch has no public name)
