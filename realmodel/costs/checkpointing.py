@@ -18,17 +18,23 @@ Checkpointing = Literal["none", "reentrant", "non-reentrant"]
 CHECKPOINTING: Final[tuple[Checkpointing, ...]] = get_args(Checkpointing)
 
 
-def check_checkpointing(value: str) -> None:
-    """Refuse a kind of checkpointing that is not known.
+def named(name: str) -> Checkpointing:
+    """The kind of this name.
 
     Raises
     ------
     InputError
+        For any other name.
+
+    Examples
+    --------
+    >>> named("reentrant")
+    'reentrant'
     """
-    if value not in CHECKPOINTING:
-        raise InputError(
-            f"unknown gradient checkpointing {value!r}: choose {', '.join(CHECKPOINTING)}"
-        )
+    for kind in CHECKPOINTING:
+        if kind == name:
+            return kind
+    raise InputError(f"unknown gradient checkpointing {name!r}: choose {', '.join(CHECKPOINTING)}")
 
 
 @contextmanager
@@ -47,7 +53,7 @@ def checkpointed(model: Any, kind: Checkpointing) -> Generator[None]:
     InputError
         If the architecture knows no checkpointing, or the kind is not known.
     """
-    check_checkpointing(kind)
+    named(kind)
     if kind == "none":
         yield
         return

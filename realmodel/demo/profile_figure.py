@@ -47,7 +47,7 @@ class Row:
 
 
 def layer_profile(rows: Sequence[Row]) -> Figure:
-    """Lollipops per layer: one row a checkpoint, one column a measure.
+    """Lollipops per layer: one row a checkpoint, one column a measure that some card has.
 
     Parameters
     ----------
@@ -58,11 +58,15 @@ def layer_profile(rows: Sequence[Row]) -> Figure:
     matplotlib.figure.Figure
         Not tied to any window.
     """
+    measured = [profile.measures for row in rows for profile in row.card.layers]
+    panels = [
+        panel for panel in PANELS if any(getattr(own, panel[0]) is not None for own in measured)
+    ]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11.2, 0.75 + 2.05 * len(rows)), layout="constrained")
-        axes = figure.subplots(len(rows), len(PANELS), squeeze=False)
+        figure = Figure(figsize=(2.24 * len(panels), 0.75 + 2.05 * len(rows)), layout="constrained")
+        axes = figure.subplots(len(rows), len(panels), squeeze=False)
         for index, row in enumerate(rows):
-            for axis, (measure, error, title) in zip(axes[index], PANELS, strict=True):
+            for axis, (measure, error, title) in zip(axes[index], panels, strict=True):
                 draw(axis, row, measure, error)
                 if index == 0:
                     axis.set_title(title, fontsize=9)
