@@ -373,11 +373,17 @@ def stand_in(command: str) -> StandIn:
     return found[0]
 
 
+def outside_make() -> dict[str, str]:
+    """The environment without what a make above these tests has put there."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+
 def recipe(target: str) -> str:
     """What ``make TARGET`` runs once the environment is there."""
     done = subprocess.run(
         ["make", "-n", "-o", ".venv/.ready", target],
         cwd=ROOT,
+        env=outside_make(),
         capture_output=True,
         text=True,
         check=True,
