@@ -12,8 +12,8 @@ from realmodel.model.forward import accepted
 def trailing_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
     """:func:`realmodel.model.batches.completion_loss` of a right-padded batch, faster.
 
-    The causal mask already hides right padding, and the vocabulary is projected only from
-    the position before the first completion token of the batch: on data with long prompts
+    The causal mask already hides right padding, and the vocabulary is projected only at
+    positions where some sequence of the batch has a completion token: on data with long prompts
     and small models these are a third of the arithmetic.
 
     Parameters
@@ -30,15 +30,20 @@ def trailing_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
     count : int
         Completion tokens.
     """
-    target = batch.labels[:, 1:]
-    first = int((target != IGNORED).any(dim=0).to(torch.int64).argmax())
-    keep = batch.labels.shape[1] - first
-    options = accepted(model, use_cache=False, logits_to_keep=keep)
-    logits = model(input_ids=batch.input_ids, **options).logits[:, -keep:]
-    counted = target[:, first:] != IGNORED
-    rows = logits[:, :-1][counted].float()
-    loss = torch.nn.functional.cross_entropy(rows, target[:, first:][counted], reduction="sum")
-    return loss, int(counted.sum())
+    targets = batch.labels[:, 1:]
+    wanted = targets != IGNORED
+    # Chosen by index, not by a slice: behind a slice the head is multiplied as one copy of its
+    # weight for each sequence.
+    columns = wanted.any(dim=0).nonzero().squeeze(1)
+    keep = accepted(model, logits_to_keep=columns)
+    options = accepted(model, use_cache=False) | keep
+    logits = model(input_ids=batch.input_ids, **options).logits
+    if not keep:
+        logits = logits[:, columns]
+    targets, wanted = targets[:, columns], wanted[:, columns]
+    rows = logits[wanted].float()
+    loss = torch.nn.functional.cross_entropy(rows, targets[wanted], reduction="sum")
+    return loss, len(rows)
 
 
 def heldout_loss(
