@@ -11,6 +11,7 @@ from realmodel.card.additivity_record import additivity_record
 from realmodel.card.certified import DEFAULT_SIZE, Certified, best_of_size, certified
 from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.digest import card_digest
+from realmodel.card.module_model import FILE, ModuleModel
 from realmodel.card.predictor import Predictor, PredictorName, no_gauss_newton, no_tangent
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.card.schema import FORMAT, VERSION, check_card, parse_card
@@ -56,6 +57,9 @@ class LayerCard:
     protocol : FinetuneOptions or None
         The training run that is planned: what the tangent model predicts, and what a placement
         carries on. ``None`` on older cards that do not say.
+    module_model : ModuleModel or None
+        The tangent model by module, in ``modules.npz``; None on older cards, and where that file
+        is not beside the card.
     edited : bool
         Whether the file that it was read from had been changed by hand.
     """
@@ -73,6 +77,7 @@ class LayerCard:
     intervals: tuple[Mapping[str, Any], ...] = field(default=())
     measured: tuple[Mapping[str, Any], ...] = field(default=())
     protocol: FinetuneOptions | None = None
+    module_model: ModuleModel | None = None
     edited: bool = False
 
     def __post_init__(self) -> None:
@@ -90,6 +95,11 @@ class LayerCard:
                     f"{len(indices)} layers, {model.quadratic.layers} blocks of the {model.name} "
                     f"model and {priced} costs do not agree"
                 )
+        if self.module_model is not None and self.module_model.modules != len(self.modules):
+            raise InputError(
+                f"{len(self.modules)} modules and {self.module_model.modules} blocks of the "
+                "modules' model do not agree"
+            )
         named = [name for profile in self.layers for name in profile.modules]
         if sorted(named) != sorted(profile.name for profile in self.modules):
             raise InputError("the layers' modules are not the modules of the card")
@@ -194,6 +204,7 @@ class LayerCard:
             "additivity": self.additivity | {"gain_error": error},
             "quadratic": None if self.gauss_newton is None else self.gauss_newton.to_dict(),
             "tangent": None if self.tangent is None else self.tangent.to_dict(),
+            "module_model": None if self.module_model is None else self.module_model.digest,
             "intervals": [dict(interval) for interval in self.intervals],
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
@@ -219,13 +230,17 @@ class LayerCard:
             raise InputError(f"the card holds a number that JSON has not: {error}") from error
 
     def save(self, path: str | Path) -> Path:
-        """Write ``path`` (JSON) and, with replicates, ``quadratic.npz`` and ``tangent.npz``."""
+        """Write ``path`` (JSON), beside it ``quadratic.npz`` and ``tangent.npz`` with the replicates
+        and ``modules.npz``, as far as the card has them.
+        """
         path = Path(path)
         text = self.to_json()
         parse_card(text, str(path))
         for name, model in (("quadratic", self.gauss_newton), ("tangent", self.tangent)):
             if model is not None and model.replicates is not None:
                 write_whole(path.parent / f"{name}.npz", model.replicates.to_bytes())
+        if self.module_model is not None:
+            write_whole(path.parent / FILE, self.module_model.to_bytes())
         return write_whole(path, text)
 
     @classmethod
@@ -252,6 +267,7 @@ class LayerCard:
             card,
             tangent=whole(card.tangent, "tangent"),
             gauss_newton=whole(card.gauss_newton, "quadratic"),
+            module_model=ModuleModel.load(path.parent / FILE, record.get("module_model")),
         )
 
     @classmethod
