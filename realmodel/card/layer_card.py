@@ -230,8 +230,8 @@ class LayerCard:
             raise InputError(f"the card holds a number that JSON has not: {error}") from error
 
     def save(self, path: str | Path) -> Path:
-        """Write ``path`` (JSON), beside it ``quadratic.npz`` and ``tangent.npz`` with the replicates
-        and ``modules.npz``, as far as the card has them.
+        """Write ``path`` (JSON), and beside it what the card has of ``modules.npz`` and, with
+        replicates, ``quadratic.npz`` and ``tangent.npz``.
         """
         path = Path(path)
         text = self.to_json()

@@ -121,7 +121,8 @@ class Budget:
         if not 0 < value < math.inf:
             raise InputError(f"budget {text!r} admits nothing: it must be above 0, and finite")
         share = value / everything if everything else 1.0
-        words = f"{amount(value, unit)} of {objective} ({number(100 * share)}% of every layer"
+        noun = "parameters" if objective == "parameters" else f"of {objective}"
+        words = f"{amount(value, unit)} {noun} ({number(100 * share)}% of every layer"
         beyond = "; more than adapting every layer costs, so it limits nothing"
         return cls(objective, value, words + (beyond if share > 1 else "") + ")")
 
@@ -139,5 +140,6 @@ def no_choice(costs: DeviceCosts) -> InputError:
     else:
         reason = "no slowdown by adapters was measured"
     return InputError(
-        f"objective serving cannot choose layers here: {reason}; choose gain, parameters, time or memory"
+        f"objective serving cannot choose layers here: {reason}; choose gain, parameters, time or "
+        "memory"
     )
