@@ -30,6 +30,8 @@ class SavedPlacement:
         Nats per completion token.
     predictor : str
         ``tangent`` or ``gauss-newton``.
+    tasks : int
+        For how many tasks it was chosen.
     """
 
     source: str
@@ -40,6 +42,7 @@ class SavedPlacement:
     protocol: FinetuneOptions
     predicted_gain: float
     predictor: str
+    tasks: int = 1
 
     @classmethod
     def load(cls, path: str | Path) -> "SavedPlacement":
@@ -68,6 +71,7 @@ class SavedPlacement:
                 protocol=FinetuneOptions.from_planned(planned),
                 predicted_gain=float(chosen["gain"]),
                 predictor=str(record["predictor"]),
+                tasks=max(1, len(record.get("tasks", ()))),
             )
         except InputError as error:
             raise InputError(f"{str(path)!r}: {error}") from error
@@ -106,6 +110,8 @@ class SavedPlacement:
         digest : str
             Of the checkpoint that was trained.
         """
+        if self.tasks > 1:
+            return f"it was chosen for {self.tasks} tasks"
         if self.predictor != "tangent":
             return "it is predicted without a limit on steps"
         if digest != self.digest:

@@ -59,6 +59,7 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
         ("gain", _gain(card, choice)),
         ("cost", _cost(choice)),
         ("certified", _certified(choice)),
+        *_shape(choice),
         *_confidence(choice),
         *_prices(choice),
         ("valid for", _valid(card, choice)),
@@ -121,8 +122,25 @@ def _cost(choice: "Choice") -> str:
 def _certified(choice: "Choice") -> str:
     found = choice.certificate
     if found.gap <= 1e-9:
-        return "the best possible placement in this model within the budget (0% behind, proved)"
+        among = "" if choice.shape is None else " of this shape"
+        return (
+            f"the best possible placement{among} in this model within the budget (0% behind, "
+            "proved)"
+        )
     return f"within {share(found.gap, 1.0)} of the best possible placement in this model"
+
+
+def _shape(choice: "Choice") -> Iterator[tuple[str, str]]:
+    """What a shape costs."""
+    if choice.shape is None:
+        return
+    free = ", ".join(str(choice.indices[at]) for at in choice.shape.free.layers)
+    sets = "" if choice.shape.sets is None else f", the best of {choice.shape.sets} such sets"
+    yield (
+        "shape",
+        f"{choice.shape.shape.title} alone{sets}: costs {share(choice.shape.price, 1.0)} of the "
+        f"gain of the best layers of any shape ({free})",
+    )
 
 
 def _confidence(choice: "Choice") -> Iterator[tuple[str, str]]:
@@ -227,19 +245,24 @@ def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder:
     folder : str
         Where the placement is, or shall be written.
     """
-    placed = f"{folder}/placement.json"
-    train = (
-        f"layercard finetune --placement {shlex.quote(placed)} \\\n"
-        f"  --data {shlex.quote(card.data['source'])} --seeds 2 --output-dir out/run"
-    )
+    train = training_command(card, folder)
     if choice is not None:
-        return printable_lines(train)
+        return train
     size = len(card.certificate.layers)
     chosen = (
         f"layercard place {shlex.quote(path)} \\\n"
         f"  --budget {size} --output-dir {shlex.quote(folder)}"
     )
-    return printable_lines(f"{chosen}\n{train}")
+    return f"{printable_lines(chosen)}\n{train}"
+
+
+def training_command(card: "LayerCard", folder: str) -> str:
+    """The command that trains the placement in a folder on the card's data, ready to paste."""
+    placed = f"{folder}/placement.json"
+    return printable_lines(
+        f"layercard finetune --placement {shlex.quote(placed)} \\\n"
+        f"  --data {shlex.quote(card.data['source'])} --seeds 2 --output-dir out/run"
+    )
 
 
 def printable_lines(text: str) -> str:
