@@ -25,7 +25,7 @@ def shares(found: list[BlockQuadratic | KernelQuadratic], layers: tuple[int, ...
 @pytest.mark.parametrize("combine", ["worst", "mean"])
 def test_it_is_the_best_of_all_sets(kind: int, combine: str) -> None:
     combined = {"worst": np.min, "mean": np.mean}[combine]
-    for seed, size, count in itertools.product(range(4), (1, 3), (1, 2, 3)):
+    for seed, size, count in ((0, 3, 2), (1, 1, 3), (2, 2, 1)):
         drawn = tasks(seed, count, kind)
         found = shared_placement(drawn, size, combine=combine)
         every = itertools.combinations(range(LAYERS), size)
