@@ -122,11 +122,8 @@ def _cost(choice: "Choice") -> str:
 def _certified(choice: "Choice") -> str:
     found = choice.certificate
     if found.gap <= 1e-9:
-        among = "" if choice.shape is None else " of this shape"
-        return (
-            f"the best possible placement{among} in this model within the budget (0% behind, "
-            "proved)"
-        )
+        within = "the budget" if choice.shape is None else "the budget and the shape"
+        return f"the best possible placement in this model within {within} (0% behind, proved)"
     return f"within {share(found.gap, 1.0)} of the best possible placement in this model"
 
 

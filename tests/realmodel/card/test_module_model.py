@@ -38,9 +38,16 @@ def model_of(gain: TangentGain, responses: int = N) -> ModuleModel:
 def defined(
     rows: list[np.ndarray], tokens: np.ndarray, chosen: list[int], kept: np.ndarray
 ) -> float:
-    """``g'(S'S + ridge)^{-1}g / 2`` of some sequences, with every coordinate of the modules."""
+    """``g'(S'S + ridge)^{-1}g / 2`` of some sequences, in the span of all sequences' rows."""
     share = tokens.sum() / tokens[kept].sum()
-    D, S = (np.hstack([rows[2 * at + kind][kept] for at in chosen]) for kind in (0, 1))
+    spans = []
+    for at in chosen:
+        D, S = rows[2 * at], rows[2 * at + 1]
+        spans.append(np.linalg.svd(np.vstack([S, D.sum(axis=0)]), full_matrices=False)[2].T)
+    D, S = (
+        np.hstack([rows[2 * at + kind][kept] @ V for at, V in zip(chosen, spans, strict=True)])
+        for kind in (0, 1)
+    )
     g = D.sum(axis=0) / tokens[kept].sum()
     H = share * S.T @ S + np.eye(len(g)) / (2 * TIME)
     return float(g @ np.linalg.solve(H, g)) / 2

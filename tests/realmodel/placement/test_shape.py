@@ -69,7 +69,7 @@ def test_the_price_is_told(small: LayerCard) -> None:
     choice = place(small, objective="gain", budget="2", shape="suffix")
     rows = dict(report.verdict(small, choice).rows)
     assert rows["shape"].startswith("the last layers alone, the best of 1 such sets: costs ")
-    assert "of this shape" in rows["certified"]
+    assert "within the budget and the shape" in rows["certified"]
     assert choice.to_dict()["shape"]["free_layers"] == list(
         place(small, objective="gain", budget="2").best.layers
     )
