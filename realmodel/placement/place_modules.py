@@ -8,7 +8,7 @@ from realmodel.card.certified import SECONDS
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.module_model import Groups, ModuleModel
 from realmodel.card.profile import ModuleProfile
-from realmodel.card.warnings import EDITED
+from realmodel.card.warnings import caveats
 from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.placement.budget import OBJECTIVES, Budget
 from theory import InputError
@@ -184,7 +184,7 @@ def place_modules(
         lead_error=None if whole is None else model.gain_error(chosen, whole),
         everything=_module_set(card, model, candidates),
         predictor_title=card.predictor("tangent").title,
-        warnings=(EDITED,) if card.edited else (),
+        warnings=caveats(card, "tangent"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from realmodel.card.certified import SECONDS
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import PredictorName
-from realmodel.card.warnings import EDITED
+from realmodel.card.warnings import caveats
 from realmodel.placement.budget import OBJECTIVES, Budget
 from theory import InputError
 from theory.choice.placement import Placement
@@ -180,7 +180,11 @@ def place_tasks(
         weights=tuple(found.weights.tolist()),
         predictor=models[0].name,
         predictor_title=models[0].title,
-        warnings=tuple(f"{card.data['source']}: {EDITED}" for card in cards if card.edited),
+        warnings=tuple(
+            f"{card.data['source']}: {caveat}"
+            for card, model in zip(cards, models, strict=True)
+            for caveat in caveats(card, model.name)
+        ),
     )
 
 

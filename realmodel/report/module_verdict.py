@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from realmodel.card.warnings import is_forecast
 from realmodel.report.verdict import Verdict, share
 from realmodel.runs.numbers import amount, joined, number
 
@@ -24,7 +25,7 @@ def module_verdict(card: "LayerCard", choice: "ModuleChoice") -> Verdict:
     count = f"{len(best.modules)} of {len(whole.modules)} modules"
     rows = [
         *(("take", line) for line in by_kind(card, best)),
-        ("gain", f"{_error(choice)}; by the {choice.predictor_title}, module by module"),
+        ("gain", _gain(card, choice)),
         (
             "cost",
             f"{parameters} parameters, {share(best.parameters, whole.parameters)} of all modules'; "
@@ -53,9 +54,14 @@ def by_kind(card: "LayerCard", chosen: "ModuleSet") -> tuple[str, ...]:
     )
 
 
-def _error(choice: "ModuleChoice") -> str:
+def _gain(card: "LayerCard", choice: "ModuleChoice") -> str:
+    if not is_forecast(card, "tangent"):
+        return "the order of placements is meant; the level is no forecast here"
     spread = "" if choice.gain_error is None else f" ± {number(1.96 * choice.gain_error)}"
-    return f"{number(choice.best.gain)}{spread} nats per token predicted"
+    return (
+        f"{number(choice.best.gain)}{spread} nats per token predicted; by the "
+        f"{choice.predictor_title}, module by module"
+    )
 
 
 def _certified(choice: "ModuleChoice") -> str:
