@@ -11,7 +11,7 @@ from realmodel.card.warnings import caveats
 from realmodel.placement.budget import OBJECTIVES, Budget
 from theory import InputError
 from theory.choice.placement import Placement
-from theory.choice.shared_placement import Combine, shared_placement
+from theory.choice.shared_placement import shared_placement
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class SharedChoice:
     warnings : tuple of str
     """
 
-    combine: Combine
+    combine: str
     budget: Budget
     layers: tuple[int, ...]
     tasks: tuple[TaskShare, ...]
@@ -115,7 +115,7 @@ def place_tasks(
     objective: str = "gain",
     budget: str = "4",
     layers: Sequence[int] | None = None,
-    combine: Combine = "worst",
+    combine: str = "worst",
     predictor: PredictorName | None = None,
 ) -> SharedChoice:
     """Choose the layers that serve every task: the largest worst share of the gain, or mean share.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy.optimize import linprog
@@ -23,8 +22,6 @@ from theory.whole_numbers import whole_number
 
 ROUNDS = 25
 """Mixtures of the tasks that are tried at most: the model of the bound is piecewise linear."""
-
-Combine = Literal["worst", "mean"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +48,7 @@ def shared_placement(
     k: float | int,
     costs: CostModel | None = None,
     *,
-    combine: Combine = "worst",
+    combine: str = "worst",
     candidates: Sequence[int] | None = None,
     node_limit: int = 20_000,
     time_limit: float | int = 30.0,
