@@ -89,6 +89,7 @@ def shared_placement(
     --------
     Two tasks that need one layer each: the best for either alone leaves the other nothing.
 
+    >>> from theory import BlockQuadratic
     >>> H = np.eye(3)
     >>> first = BlockQuadratic(np.array([2.0, 0.1, 1.0]), H, (1, 1, 1))
     >>> second = BlockQuadratic(np.array([0.1, 2.0, 1.0]), H, (1, 1, 1))
