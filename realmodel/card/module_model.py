@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ class ModuleModel:
         )
 
     @cached_property
-    def _stored(self) -> dict[str, Array | IntArray]:
+    def _stored(self) -> dict[str, np.ndarray]:
         """In single precision, as the rows were measured."""
         own = self.coordinates
         return {
@@ -119,7 +120,8 @@ class ModuleModel:
     def to_bytes(self) -> bytes:
         """The ``.npz`` file (no pickle inside)."""
         buffer = io.BytesIO()
-        np.savez(buffer, **self._stored)
+        stored: dict[str, Any] = dict(self._stored)
+        np.savez(buffer, **stored)
         return buffer.getvalue()
 
     @cached_property

@@ -161,7 +161,9 @@ def _least_bound(mixture: TaskMixture, allowed: tuple[Choices, ...], clock: Cloc
             b_eq=[1.0],
             bounds=[(0, None)] * m + [(None, None)],
         )
-        if solved.x is None or least <= float(solved.fun) * (1 + 1e-3) or clock.over:
+        if solved.x is None or solved.fun is None or clock.over:
+            break
+        if least <= solved.fun * (1 + 1e-3):
             break
         weights = np.maximum(solved.x[:m], 0.0)
         mixture = TaskMixture(mixture.splits, mixture.wholes, weights / weights.sum(), True)
