@@ -55,7 +55,7 @@ def measure(
     """Measure the card, its Pareto fronts, and what it predicts for common placements."""
     from realmodel.card.build import measure_card
     from realmodel.card.options import CardOptions
-    from realmodel.evidence.pool import structured_placements
+    from realmodel.placement.structured import structured_placements
     from realmodel.placement import front_point, frontier
     from theory import exact_search, top_k
 

@@ -51,7 +51,7 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
     choice : Choice, optional
         Made on this card.
     """
-    choice = choice or place(card, objective="gain", budget=str(len(card.certificate.layers)))
+    choice = choice or recommended(card)
     best, whole = choice.best, card.predictor(choice.predictor).quadratic.gain()
     reached = f" for {best.gain / whole:.0%} of the gain of all {len(card.layers)} layers"
     some = len(best.layers) < len(card.layers) and whole > 0
@@ -70,6 +70,11 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
         tuple(rows),
         _warnings(card, choice),
     )
+
+
+def recommended(card: "LayerCard") -> "Choice":
+    """The card's own choice: its certificate's number of layers."""
+    return place(card, objective="gain", budget=str(len(card.certificate.layers)))
 
 
 def named(layers: tuple[int, ...]) -> str:
