@@ -38,7 +38,7 @@ class Row:
     name: str
     layers: str
     predicted: str
-    lost: str
+    difference: str
     bar: float
     low: float
     high: float
@@ -93,7 +93,7 @@ def against(card: "LayerCard", choice: "Choice") -> Against:
             name=NAMES.get(rival.name, rival.name).format(size=size),
             layers="" if rival.layers is None else ", ".join(map(str, rival.layers)),
             predicted=number(rival.gain) if forecast else f"{rival.gain / reference:.0%}",
-            lost="" if rival is recommended else _lost(rival.gain, reference),
+            difference="" if rival is recommended else _difference(rival.gain, reference),
             bar=_percent(rival.gain / predicted_unit, end),
             low=_percent(rival.low / predicted_unit, end),
             high=_percent(rival.high / predicted_unit, end),
@@ -126,8 +126,7 @@ def _percent(value: float, end: float) -> float:
     return round(100 * min(max(value / end, 0.0), 1.0), 3)
 
 
-def _lost(gain: float, reference: float) -> str:
-    """Less than the recommended by, in percent."""
-    share = 100 * (1 - gain / reference)
-    return f"{share:.1f}%" if abs(share) < 9.95 else f"{share:.0f}%"
-
+def _difference(gain: float, reference: float) -> str:
+    """Against the recommended layers, in percent with its sign."""
+    share = 100 * (gain / reference - 1)
+    return f"{share:+.1f}%" if abs(share) < 9.95 else f"{share:+.0f}%"

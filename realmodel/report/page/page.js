@@ -94,6 +94,8 @@ function costOf(positions, name) {
 
 /* ---------- the choice ---------- */
 const points = () => card.fronts[kind];
+/* A level that cannot come true is shown as a share. */
+const level = (gain) => card.forecast ? number(gain) : percent(gain / card.whole.gain);
 const half = (point) => point.gain_error === null ? null : 1.96 * point.gain_error;
 function chosen() {
   if (own === null) return points()[at];
@@ -124,9 +126,10 @@ function frontChart() {
   const y1 = Math.max(whole.gain, ...front.map((p) => p.gain + (half(p) || 0))) * 1.06 || 1;
   const x = (cost) => left + (right - left) * (cost - x0) / (x1 - x0 || 1);
   const y = (gain) => bottom - (bottom - top) * Math.max(gain, 0) / y1;
-  for (const value of ticks(0, y1, 4)) {
+  const grid = card.forecast ? ticks(0, y1, 4) : ticks(0, y1 / whole.gain, 4).map((part) => part * whole.gain);
+  for (const value of grid) {
     draw(svg, "line", { x1: left, x2: right, y1: y(value), y2: y(value), class: "axis" });
-    draw(svg, "text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value));
+    draw(svg, "text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, level(value));
   }
   for (const value of ticks(x0, x1, Math.max(2, Math.round(wide / 110)))) {
     draw(svg, "text", { x: x(value), y: bottom + 18, "text-anchor": "middle" }, amount(value, unit.unit));
@@ -139,7 +142,7 @@ function frontChart() {
     draw(svg, "polygon", { points: [...upper, ...lower].join(" "), class: "band" });
   }
   draw(svg, "polyline", { points: front.map((p) => `${x(p.costs[kind])},${y(p.gain)}`).join(" "), class: "front" });
-  const told = (p) => `${list(p.layers)}: gain ${number(p.gain)}, ${amount(p.costs[kind], unit.unit)}`;
+  const told = (p) => `${list(p.layers)}: gain ${level(p.gain)}, ${amount(p.costs[kind], unit.unit)}`;
   front.forEach((p, i) => {
     const on = own === null && i === at;
     const dot = draw(svg, "circle", { cx: x(p.costs[kind]), cy: y(p.gain), r: on ? 8 : 4, class: on ? "point on" : "point" });
@@ -153,8 +156,8 @@ function frontChart() {
     draw(mark, "title", {}, `your own: ${told(mine)}`);
   }
   by("front-label").textContent = `Pareto front of gain against ${unit.axis}: ${front.length} placements, ` +
-    `gain from ${number(front[0].gain)} to ${number(front.at(-1).gain)} nats per token`;
-  by("front-unit").textContent = "nats per token";
+    `gain from ${level(front[0].gain)} to ${level(front.at(-1).gain)}${card.forecast ? " nats per token" : " of that of all layers"}`;
+  by("front-unit").textContent = card.forecast ? "nats per token" : "share of the gain of all layers";
 }
 
 function configuration(point) {
@@ -172,11 +175,10 @@ function show() {
   const share = whole.costs[kind] > 0 ? point.costs[kind] / whole.costs[kind] : 1;
   const budget = `${amount(point.costs[kind], unit.unit)}, ${percent(share)} of adapting every layer`;
   by("budget-text").textContent = budget;
-  by("gain").textContent = card.forecast ? number(point.gain) : percent(point.gain / whole.gain);
+  by("gain").textContent = level(point.gain);
   by("gain").dataset.exact = point.gain;
   by("gain-unit").textContent = card.forecast ? "nats per token, predicted gain" : "of the gain of all layers";
   const spread = half(point);
-  const level = (x) => card.forecast ? number(x) : percent(x / whole.gain);
   const interval = spread === null
     ? (own === null ? "No interval: the card holds no replicates. " : "A set of your own; layercard place tells its interval. ")
     : `95% sampling interval ${level(Math.max(point.gain - spread, 0))} to ${level(point.gain + spread)}. `;
@@ -185,7 +187,7 @@ function show() {
     : "The order is meant: the level is no forecast.");
   const words = `${own === null ? "Adapt" : "Your own:"} ${list(point.layers)}.`;
   by("chosen").textContent = words;
-  slider.setAttribute("aria-valuetext", `${budget}. ${words} Predicted gain ${number(point.gain)} nats per token`);
+  slider.setAttribute("aria-valuetext", `${budget}. ${words} Predicted gain ${level(point.gain)}${card.forecast ? " nats per token" : " of that of all layers"}`);
   by("strip").querySelectorAll("button").forEach((button, i) => {
     const on = point.layers.includes(layers[i]);
     button.classList.toggle("on", on);
@@ -211,11 +213,12 @@ function beside(point) {
   const row = by("own");
   row.hidden = own === null;
   if (own === null) return;
-  const { end, reference } = card.axis, [held, track, predicted, less] = row.querySelectorAll("td");
+  const { end, reference } = card.axis, [held, track, predicted, difference] = row.querySelectorAll("td");
   held.textContent = point.layers.join(", ");
   track.firstChild.style.width = `${100 * Math.min(point.gain / (card.forecast ? 1 : reference) / end, 1)}%`;
   predicted.textContent = card.forecast ? number(point.gain) : percent(point.gain / reference);
-  less.textContent = `${(100 * (1 - point.gain / reference)).toFixed(1)}%`;
+  const more = 100 * (point.gain / reference - 1);
+  difference.textContent = `${more < 0 ? "" : "+"}${more.toFixed(Math.abs(more) < 9.95 ? 1 : 0)}%`;
 }
 function choose(i) { at = i; own = null; show(); }
 
@@ -319,7 +322,7 @@ function heat() {
         `layers ${layers[i]} and ${layers[j]}: strength ${number(card.coupling.matrix[i][j])}, ` +
         `along the gradient ${number(card.coupling.signed_matrix[i][j])} ` +
         (Math.abs(card.coupling.signed_matrix[i][j]) < 0.05 ? "(near independent)" : card.coupling.signed_matrix[i][j] > 0 ? "(redundant)" : "(synergistic)");
-      const cell = element(line, "td", i === j ? "" : (Math.round(100 * value) / 100).toFixed(2).replace("0.", "."), { "aria-label": text, tabindex: i === 0 && j === 0 ? 0 : -1 });
+      const cell = element(line, "td", i === j || limit < 0.05 ? "" : (Math.round(100 * value) / 100).toFixed(2).replace("0.", "."), { "aria-label": text, tabindex: i === 0 && j === 0 ? 0 : -1 });
       if (i !== j) {
         const { colour, ink } = shade(value, limit, about.signed);
         cell.style.background = colour;
