@@ -56,6 +56,10 @@ class Choice:
         Block index of each position on the card, of which exchanges and prices speak.
     costs : DeviceCosts
         That the budget and the points speak of, with the engine's serving cost.
+    whole_gain : float
+        Predicted of all layers together.
+    whole_trained : float or None
+        What training all of them gained in the planned run, where that is on the card.
     warnings : tuple of str
         Why the numbers are not to be taken as they are.
     """
@@ -75,6 +79,8 @@ class Choice:
     ranks: RankPlan | None
     indices: tuple[int, ...]
     costs: DeviceCosts
+    whole_gain: float
+    whole_trained: float | None
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,6 +101,7 @@ class Choice:
             "bounds": self.bounds,
             "guarantee": list(self.guarantee),
             "ranks": None if self.ranks is None else self.ranks.to_dict(),
+            "all_layers": {"gain": self.whole_gain, "trained": self.whole_trained},
             "warnings": list(self.warnings),
             "engine": self.costs.engine,
             "gradient_checkpointing": self.costs.gradient_checkpointing,
@@ -166,8 +173,20 @@ def place(
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
         indices=card.indices,
         costs=card.costs,
+        whole_gain=model.quadratic.gain(),
+        whole_trained=_trained(card),
         warnings=_warnings(card, model),
     )
+
+
+def _trained(card: LayerCard) -> float | None:
+    """What all layers gained in the planned run."""
+    gains = (
+        run.get("gain")
+        for run in card.measured
+        if tuple(run.get("layers", ())) == card.indices and run.get("not_comparable") is None
+    )
+    return next((float(gain) for gain in gains if gain is not None), None)
 
 
 def _warnings(card: LayerCard, model: Predictor) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ class SavedPlacement:
         Nats per completion token.
     predictor : str
         ``tangent`` or ``gauss-newton``.
+    whole_gain, whole_trained : float or None
+        Of all layers: predicted, and gained by training in the same run; ``None`` where the
+        placement does not know.
     """
 
     source: str
@@ -40,6 +43,8 @@ class SavedPlacement:
     protocol: FinetuneOptions
     predicted_gain: float
     predictor: str
+    whole_gain: float | None = None
+    whole_trained: float | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> "SavedPlacement":
@@ -56,7 +61,7 @@ class SavedPlacement:
             names = [str(name) for name in config["target_modules"]]
             pattern = dict(config["rank_pattern"])
             ranks = {name: pattern.pop(name, config["r"]) for name in names}
-            planned = record["protocol"]
+            planned, whole = record["protocol"], record.get("all_layers", {})
             if planned is None:
                 raise InputError("its card does not say which run it plans: measure the card again")
             found = cls(
@@ -68,6 +73,8 @@ class SavedPlacement:
                 protocol=FinetuneOptions.from_planned(planned),
                 predicted_gain=float(chosen["gain"]),
                 predictor=str(record["predictor"]),
+                whole_gain=_gain(whole.get("gain")),
+                whole_trained=_gain(whole.get("trained")),
             )
         except InputError as error:
             raise InputError(f"{str(path)!r}: {error}") from error
@@ -113,3 +120,7 @@ class SavedPlacement:
         if self.other_ranks:
             return f"it is predicted for rank {self.protocol.rank} in every module"
         return self.protocol.differences(ran)
+
+
+def _gain(value: Any) -> float | None:
+    return None if value is None else float(value)

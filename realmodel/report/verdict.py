@@ -235,7 +235,8 @@ def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder:
     placed = f"{folder}/placement.json"
     train = (
         f"layercard finetune --placement {shlex.quote(placed)} \\\n"
-        f"  --data {shlex.quote(card.data['source'])} --seeds 2 --output-dir out/run"
+        f"  --data {shlex.quote(card.data['source'])}{_reading(card)} \\\n"
+        "  --seeds 2 --output-dir out/run"
     )
     if choice is not None:
         return printable_lines(train)
@@ -245,6 +246,15 @@ def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder:
         f"  --budget {size} --output-dir {shlex.quote(folder)}"
     )
     return printable_lines(f"{chosen}\n{train}")
+
+
+def _reading(card: "LayerCard") -> str:
+    """Options by which the card's data were read, to read them alike."""
+    words: list[str] = []
+    for name, value in card.data.get("reading", {}).items():
+        for one in value if isinstance(value, list) else [value]:
+            words += [f"--{name.replace('_', '-')}", shlex.quote(str(one))]
+    return " " + " ".join(words) if words else ""
 
 
 def printable_lines(text: str) -> str:

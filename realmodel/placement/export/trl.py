@@ -64,7 +64,7 @@ def trl_code(
         if len(words) == 1
         else "".join(f"\n        {word}," for word in ("output_dir=output_dir", *words)) + "\n    "
     )
-    return f'''{lora_config_code(arguments)}
+    return f"""{lora_config_code(arguments)}
 
 def train(dataset, output_dir='out/trl'):  # rows of prompt and completion, messages or text
     from trl import SFTConfig, SFTTrainer
@@ -73,4 +73,4 @@ def train(dataset, output_dir='out/trl'):  # rows of prompt and completion, mess
     trainer = SFTTrainer({source!r}, args=args, train_dataset=dataset, peft_config=config)
     trainer.train()
     trainer.save_model()
-'''
+"""

@@ -19,6 +19,7 @@ from realmodel.runs.numbers import amount, cell, number
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
 
+
 def html(card: "LayerCard") -> str:
     """One HTML page that needs no network, no server and no other file."""
     environment = Environment(
@@ -109,4 +110,3 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("Costs", f"{costs['device']}, {costs['tokens']} tokens a step"))
     rows.append(("Versions", cell(record["versions"])))
     return rows
-

@@ -397,9 +397,9 @@ def test_the_glossary_is_that_of_the_documentation() -> None:
     page = Path("docs/glossary.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.+?) \| (.+?) \|$", page, flags=re.M)
     plain = {
-        re.sub(r"[`*]|\\[()]", "", term).replace("\\rho", "ρ").replace("\\tau", "τ"): re.sub(
-            r"[`*]", "", meaning
-        )
+        re.sub(r"[`*]|\\[()]", "", term)
+        .replace("\\rho", "\u03c1")
+        .replace("\\tau", "\u03c4"): re.sub(r"[`*]", "", meaning)
         for term, meaning in rows
     }
     named = {"Σ (Sigma)": "Σ (Sigma)", "Γ (Gamma)": "Γ (Gamma)"}
