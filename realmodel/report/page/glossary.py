@@ -9,10 +9,10 @@ GLOSSARY: Final = (
     ("certificate", "a proved upper bound on the best set of that size in the quadratic model, so "
      "that a choice is known to be within a percentage of it"),
     ("completion token", "a token that the loss counts: the answer's, not the prompt's"),
-    ("coupling \u03c1", "how strongly layers interact: below 1 single gains nearly add up, above it the "
-     "paper's upper bound is void"),
-    ("alignment \u03c4", "whether layers, along the gradient, repeat each other (positive) or help each "
-     "other (negative)"),
+    ("coupling \u03c1", "how strongly layers interact: below 1 single gains nearly add up, above "
+     "it the paper's upper bound is void"),
+    ("alignment \u03c4", "whether layers, along the gradient, repeat each other (positive) or help "
+     "each other (negative)"),
     ("gain", "fall of the loss, nats per completion token; predicted by a quadratic model, or "
      "realised by training, on held-out data"),
     ("jackknife", "error of a number from leaving out a group of sequences at a time"),
