@@ -16,8 +16,8 @@ from simulate.palette import CYCLE, GREY, MARKERS
 from simulate.style import TEXT, letter, log_ticks, panels
 
 CAPTION = (
-    "Layerwise profiles over tasks for each model (rows). First the quantity that decides: the gain "
-    "of the layer alone in the planned run (tangent model, ours). Then those of the paper: "
+    "Layerwise profiles over tasks for each model (rows). First the quantity that decides: the "
+    "gain of the layer alone in the planned run (tangent model, ours). Then those of the paper: "
     "projected residual norm, cross-fitted (a hollow marker on the axis says that the estimate of "
     "the squared norm is not positive); activation energy, the trace of the inputs' second moment, "
     "summed over a layer's distinct inputs; Frobenius norm of the mean gradient. Bands: one "

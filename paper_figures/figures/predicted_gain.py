@@ -17,8 +17,8 @@ CAPTION = (
     "before anything was measured; one panel for each quadratic model (columns) of a comparison "
     "(rows). Horizontal: gain predicted by the joint model (circles; grey bars are its signed "
     "bounds, cut at the frame) and by its sum of single gains (squares). Vertical: fall of the "
-    "held-out loss, with the range over seeds. Dashed: prediction = outcome. The rank correlation "
-    "is the joint model's, with its 95% bootstrap interval over placements."
+    "held-out loss, with the range over seeds, on the same axis. Dashed: prediction = outcome. The "
+    "rank correlation is the joint model's, with its 95% bootstrap interval over placements."
 )
 
 MODELS = ("tangent-start", "joint-gain-exact")

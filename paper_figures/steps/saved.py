@@ -19,8 +19,8 @@ def saved_cards(paths: tuple[str, ...]) -> dict[str, Step]:
     """
     steps: dict[str, Step] = {}
     for path in paths:
-        named = _named(path, "card")
-        name = f"{label(named['model']['source'])} {label(named['data']['source'])}"
+        found = named(path, "card")
+        name = f"{label(found['model']['source'])} {label(found['data']['source'])}"
         if name in steps:
             raise InputError(f"{path!r} is a second card of {name}: give one of each")
         step = f"card-{name.replace(' ', '-')}"
@@ -38,7 +38,7 @@ def saved_comparisons(paths: tuple[str, ...]) -> dict[str, Step]:
     """
     steps: dict[str, Step] = {}
     for path in paths:
-        found = _named(path, "comparison")
+        found = named(path, "comparison")
         name = f"{label(found['model'])} {label(found['task'])}"
         step = f"compare-{name.replace(' ', '-')}"
         steps[name] = Step(step, read_comparison, {"path": path}, {"comparison": _digest(path)})
@@ -56,11 +56,18 @@ def read_card(path: str) -> Data:
 
 def read_comparison(path: str) -> Data:
     """A comparison as :func:`paper_figures.steps.comparison.run` gives it."""
-    found = _named(path, "comparison")
+    found = named(path, "comparison")
     return {"model": label(found["model"]), "task": label(found["task"]), "comparison": found}
 
 
-def _named(path: str, kind: str) -> Data:
+def named(path: str, kind: str) -> Data:
+    """The record in a file, which must have the keys of a card or a comparison.
+
+    Raises
+    ------
+    InputError
+        Otherwise.
+    """
     keys = {"card": ("model", "data", "layers"), "comparison": ("model", "task", "runs")}[kind]
     try:
         found = json.loads(Path(path).read_bytes())
