@@ -18,8 +18,8 @@ CAPTION = (
     "by exact search (ours); of those that are the same layers each is a ring around the last. "
     "Bars: jackknife standard error over sequences. (a) Time of one training step, measured on the "
     "device or, on a card without costs, counted from shapes: backward stops at the lowest adapted "
-    "layer, so that late layers are cheap. (b) Memory of a training step. (c) Added latency of a decoded token "
-    "with unmerged adapters: it goes by the count alone."
+    "layer, so that late layers are cheap. (b) Memory of a training step. (c) Added latency of a "
+    "decoded token with unmerged adapters: it goes by the count alone."
 )
 STYLES = {
     "first-k": (ORANGE, "v"),
