@@ -59,6 +59,9 @@ def place(
     layers: Annotated[
         str | None, typer.Option(help="Layers to choose from, such as 0-5,8; all by default.")
     ] = None,
+    rule: Annotated[
+        str, typer.Option(help="How to choose: exact, greedy, top-k, or a rule that you added.")
+    ] = "exact",
     rank_allocation: Annotated[
         bool,
         typer.Option("--rank-allocation", help="Move rank to where it gains most."),
@@ -138,6 +141,7 @@ def place(
         allocate_ranks=rank_allocation,
         predictor=None if predictor is None else predictor.value,
         engine=engine.value,
+        rule=rule,
     )
     arguments = lora_config_arguments(
         choice.best.layers,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from realmodel.card.additivity_record import additivity_record
-from realmodel.card.certified import SECONDS, Certified, best_of_size, certified
+from realmodel.card.certified import Certified, certified
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
 from realmodel.card.warnings import EDITED, boasting
@@ -15,10 +15,11 @@ from realmodel.placement.budget import Budget
 from realmodel.placement.exchange import Exchange, exchanges
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
+from realmodel.placement.rules import DEFAULT, Rule
+from realmodel.placement.rules import rule as named_rule
 from realmodel.runs.numbers import number
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
-from theory.choice.budget_search import search_within_budget
 from theory.choice.greedy import greedy
 from theory.choice.placement import Placement
 from theory.choice.top_k import top_k
@@ -117,6 +118,7 @@ def place(
     allocate_ranks: bool = False,
     predictor: PredictorName | None = None,
     engine: str = "hf",
+    rule: str = DEFAULT,
 ) -> Choice:
     """Choose the layers with the largest joint gain within a budget.
 
@@ -136,14 +138,18 @@ def place(
         the first, where the card has it: it orders placements better (docs/evidence.md).
     engine : {"hf", "vllm", "sglang", "merged"}
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
+    rule : str
+        Name of a module of :mod:`realmodel.placement.rules`: ``exact``, ``greedy``, ``top-k``, or
+        one that you have added there.
 
     Raises
     ------
     InputError
-        A budget that cannot be read or admits no layer, layers that the card does not have, or a
-        predictor that it does not hold.
+        An unknown rule, or one that does not take the objective; a budget that cannot be read or
+        admits no layer; layers that the card does not have; a predictor that it does not hold.
     """
     card = replace(card, costs=served_by(card.costs, engine, card.modules))
+    by = named_rule(rule)
     limit = Budget.parse(objective, budget, card.costs)
     model = card.predictor(predictor)
     candidates = (
@@ -153,9 +159,9 @@ def place(
     )
     if not candidates:
         raise InputError("no layer to choose from: name at least one")
-    best = _best(card, model, limit, candidates)
+    best = _best(card, model, limit, candidates, by)
     swaps = exchanges(card, model, limit, best.layers, candidates)
-    runner_up = _runner_up(card, model, limit, best, candidates, swaps)
+    runner_up = _runner_up(card, model, limit, best, candidates, swaps, by)
     chosen = front_point(card, best.layers, model)
     return Choice(
         budget=limit,
@@ -202,18 +208,15 @@ def _warnings(card: LayerCard, model: Predictor) -> tuple[str, ...]:
 
 
 def _best(
-    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...]
+    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...], by: Rule
 ) -> Placement:
     if limit.objective == "gain":
         if limit.value > len(candidates):
             raise InputError(
                 f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers"
             )
-        return best_of_size(model.quadratic, int(limit.value), candidates)
-    cost = card.costs.of(limit.objective)
-    return search_within_budget(
-        model.quadratic, limit.value, cost, candidates=candidates, time_limit=SECONDS
-    )
+        return by.choose(model.quadratic, limit.value, None, candidates)
+    return by.choose(model.quadratic, limit.value, card.costs.of(limit.objective), candidates)
 
 
 def _runner_up(
@@ -223,13 +226,14 @@ def _runner_up(
     best: Placement,
     candidates: tuple[int, ...],
     swaps: tuple[Exchange, ...],
+    by: Rule,
 ) -> tuple[int, ...] | None:
     """The best set within the budget that lacks a chosen layer; none where there is no other."""
     if len(candidates) > SEARCHED:
         closest = min(swaps, key=lambda swap: swap.loss, default=None)
         return None if closest is None else closest.layers
     others = [
-        _best(card, model, limit, rest)
+        _best(card, model, limit, rest, by)
         for left_out in best.layers
         if (rest := tuple(at for at in candidates if at != left_out)) and _admits(card, limit, rest)
     ]
