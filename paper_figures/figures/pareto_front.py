@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
-from paper_figures.steps.card import cards
+from paper_figures.steps.card import card
+from paper_figures.steps.saved import saved_cards
 from simulate.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from simulate.style import TEXT, letter, panels
 
@@ -34,7 +35,9 @@ COSTS = {"time": "time of a training step", "memory": "memory", "serving": "serv
 
 def inputs(preset: Preset) -> dict[str, Step]:
     """Card of the first model on the first task, whose costs are timed."""
-    return {"measured": next(iter(cards(preset, preset.models[:1]).values()))}
+    if preset.cards:
+        return {"measured": next(iter(saved_cards(preset.cards[:1], fronts=True).values()))}
+    return {"measured": card(preset, preset.models[0], preset.data[0])}
 
 
 def compute(measured: Data) -> Data:

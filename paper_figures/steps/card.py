@@ -79,8 +79,8 @@ def measure(
     return described(made, label(model), label(task))
 
 
-def described(made: "LayerCard", model: str, task: str) -> Data:
-    """A card with its Pareto fronts and what it predicts for common placements."""
+def described(made: "LayerCard", model: str, task: str, *, fronts: bool = True) -> Data:
+    """A card with what it predicts for common placements, and its Pareto fronts."""
     from realmodel.card.certified import best_of_size
     from realmodel.placement import front_point, frontier
     from realmodel.placement.structured import structured_placements
@@ -103,5 +103,7 @@ def described(made: "LayerCard", model: str, task: str) -> Data:
         "fronts": {
             kind: [point.to_dict() for point in frontier(made, kind)]
             for kind in ("time", "memory", "serving")
-        },
+        }
+        if fronts
+        else {},
     }

@@ -9,8 +9,14 @@ from paper_figures.step import Data, Step
 from theory import InputError
 
 
-def saved_cards(paths: tuple[str, ...]) -> dict[str, Step]:
+def saved_cards(paths: tuple[str, ...], *, fronts: bool = False) -> dict[str, Step]:
     """One step for each ``card.json``, by the model and the task that it is of.
+
+    Parameters
+    ----------
+    paths : tuple of str
+    fronts : bool
+        With the Pareto fronts, which take longest.
 
     Raises
     ------
@@ -23,8 +29,9 @@ def saved_cards(paths: tuple[str, ...]) -> dict[str, Step]:
         name = f"{label(found['model']['source'])} {label(found['data']['source'])}"
         if name in steps:
             raise InputError(f"{path!r} is a second card of {name}: give one of each")
-        step = f"card-{name.replace(' ', '-')}"
-        steps[name] = Step(step, read_card, {"path": path}, {"card": _digest(path)})
+        step = f"card-{name.replace(' ', '-')}{'-fronts' if fronts else ''}"
+        options = {"path": path, "fronts": fronts}
+        steps[name] = Step(step, read_card, options, {"card": _digest(path)})
     return steps
 
 
@@ -45,13 +52,14 @@ def saved_comparisons(paths: tuple[str, ...]) -> dict[str, Step]:
     return steps
 
 
-def read_card(path: str) -> Data:
-    """A card with its fronts and placements, as :func:`paper_figures.steps.card.measure`."""
+def read_card(path: str, fronts: bool) -> Data:
+    """A card with its placements, as :func:`paper_figures.steps.card.measure` gives it."""
     from paper_figures.steps.card import described
     from realmodel.card.layer_card import LayerCard
 
     made = LayerCard.load(path)
-    return described(made, label(made.model["source"]), label(made.data["source"]))
+    names = label(made.model["source"]), label(made.data["source"])
+    return described(made, *names, fronts=fronts)
 
 
 def read_comparison(path: str) -> Data:
