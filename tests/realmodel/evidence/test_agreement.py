@@ -6,8 +6,8 @@ from scipy.stats import spearmanr
 
 from realmodel.evidence.agreement import agreement, spearman
 from realmodel.evidence.pool import candidate_pool, single_layers
-from realmodel.placement.structured import structured_placements
 from realmodel.evidence.summary import ScoredBaseline, summarise
+from realmodel.placement.structured import structured_placements
 from theory import InputError
 
 
