@@ -8,7 +8,7 @@ from realmodel.card.additivity_record import additivity_record
 from realmodel.card.certified import Certified, certified
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
-from realmodel.card.warnings import EDITED, boasting
+from realmodel.card.warnings import caveats
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
@@ -17,7 +17,6 @@ from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
 from realmodel.placement.rules import DEFAULT, Rule
 from realmodel.placement.rules import rule as named_rule
-from realmodel.runs.numbers import number
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
 from theory.choice.greedy import greedy
@@ -181,7 +180,7 @@ def place(
         costs=card.costs,
         whole_gain=model.quadratic.gain(),
         whole_trained=_trained(card),
-        warnings=_warnings(card, model),
+        warnings=caveats(card, model.name),
     )
 
 
@@ -193,18 +192,6 @@ def _trained(card: LayerCard) -> float | None:
         if tuple(run.get("layers", ())) == card.indices and run.get("not_comparable") is None
     )
     return next((float(gain) for gain in gains if gain is not None), None)
-
-
-def _warnings(card: LayerCard, model: Predictor) -> tuple[str, ...]:
-    """What the card says against its own numbers."""
-    found = [EDITED] if card.edited else []
-    boast = boasting(card) if model.name == "tangent" else None
-    if boast is not None:
-        found.append(
-            f"The {model.title} promises {number(model.quadratic.gain())} nats per token of all "
-            f"layers. {boast}"
-        )
-    return tuple(found)
 
 
 def _best(
