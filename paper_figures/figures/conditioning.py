@@ -102,7 +102,7 @@ def _conclude(axis: Axes, data: Data) -> None:
     axis.set_title(f"gain against it: rank correlation {', '.join(told)}")
     axis.set_xlabel("effective rank of the layer's inputs, share of the width")
     axis.set_ylabel("gain alone (nats / token)")
-    axis.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
+    axis.xaxis.set_major_formatter(lambda x, _: f"{x:.1%}")
     axis.set_ylim(0)
 
 

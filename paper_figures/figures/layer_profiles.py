@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
-from simulate.palette import CYCLE, GREY, MARKERS
+from simulate.palette import CYCLE, MARKERS
 from simulate.style import TEXT, letter, log_ticks, panels
 
 CAPTION = (
@@ -21,14 +21,14 @@ CAPTION = (
     "projected residual norm, cross-fitted (a hollow marker on the axis says that the estimate of "
     "the squared norm is not positive); activation energy, the trace of the inputs' second moment, "
     "summed over a layer's distinct inputs; Frobenius norm of the mean gradient. Bands: one "
-    "jackknife standard error over sequences. Small print: rank correlation over layers with the "
-    "gain, its median over tasks."
+    "jackknife standard error over sequences. Below each panel: rank correlation over layers with "
+    "the gain, its median over tasks."
 )
 QUANTITIES = {
     "gain": "gain alone (nats / token)",
     "residual_norm": r"residual norm ($\sqrt{\mathrm{nats}}$)",
     "activation_energy": r"activation energy $E\|h\|^2$",
-    "gradient_norm": "gradient norm (nats / weight)",
+    "gradient_norm": "gradient norm",
 }
 
 
@@ -93,14 +93,11 @@ def plot(data: Data) -> Figure:
             for profile in own:
                 _draw(axis, profile, quantity, tasks.index(profile["task"]))
             axis.set_title(unit if row == 0 else "")
-            if quantity != "gain":
-                axis.text(1, 0.99, _agreement(own, quantity), transform=axis.transAxes,
-                          ha="right", va="top", size=5.8, color=GREY)  # fmt: skip
+            told = "" if quantity == "gain" else f"; {_agreement(own, quantity)}"
+            axis.set_xlabel(f"layer{told.rstrip('; ')}")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
             if column == 0:
                 axis.set_ylabel(model)
-            if row == len(models) - 1:
-                axis.set_xlabel("layer")
     for column in axes.T[2:]:
         _scale(column)
     for axis in axes[:, :2].flat:
