@@ -19,9 +19,9 @@ CAPTION = (
     "the run gets longer. Dashed: the bound from rho and the layers' curvatures (extension, 11a); "
     "dotted: the bound without a measurement of rho (11b). Markers: the run that the card plans. "
     "Below the line at 1 gains are additive in the paper's sense. (b) The budget at which rho "
-    "reaches 1 in the model, and up to which the bounds prove that it does not (11a shows the better "
-    "of both); crosses: the planned run; ticks: one step of it. Coupling is within each card's directions, where it is "
-    "no larger than in all of them."
+    "reaches 1 in the model, and up to which the bounds prove that it does not (11a shows the "
+    "better of both); crosses: the planned run; ticks: one step of it. Coupling is within each "
+    "card's directions, where it is no larger than in all of them."
 )
 POINTS = 33
 
