@@ -13,6 +13,7 @@ from realmodel.card.expected import expected_stages
 from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.options import CardOptions
+from realmodel.card.pilot_runs import make_pilot
 from realmodel.card.predictor import Predictor
 from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import Gain, profiles
@@ -148,6 +149,16 @@ def card_of_sequences(
             work_dir,
             lambda done, total: tell("exact curvature", done, total),
         )
+    pilot = None
+    if options.pilot:
+        pilot = make_pilot(
+            checkpoint,
+            encoded,
+            table,
+            tangent.predictor,
+            options.protocol(),
+            progress=lambda done, total: tell("pilot", done, total),
+        )
     brackets = intervals(
         checkpoint,
         encoded,
@@ -202,6 +213,7 @@ def card_of_sequences(
         gauss_newton=None if exact is None else exact.predictor,
         intervals=brackets,
         protocol=options.protocol(),
+        pilot=pilot,
     )
 
 
