@@ -13,7 +13,7 @@ from realmodel.card.expected import expected_stages
 from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.options import CardOptions
-from realmodel.card.pilot_runs import make_pilot
+from realmodel.card.pilot_runs import make_pilot, pilot_wanted
 from realmodel.card.predictor import Predictor
 from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import Gain, profiles
@@ -150,7 +150,7 @@ def card_of_sequences(
             lambda done, total: tell("exact curvature", done, total),
         )
     pilot = None
-    if options.pilot:
+    if pilot_wanted(options, encoded):
         pilot = make_pilot(
             checkpoint,
             encoded,

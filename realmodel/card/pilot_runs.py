@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from realmodel.card.certified import DEFAULT_SIZE, best_of_size
+from realmodel.card.options import CardOptions
 from realmodel.card.pilot import Pilot, PilotRun
 from realmodel.card.predictor import Predictor
 from realmodel.finetuning.loss import trailing_loss
@@ -34,6 +35,17 @@ GROUPS: Final = 8
 
 LEAST: Final = 40
 """Sequences below which there is nothing to hold out."""
+
+
+def pilot_wanted(options: CardOptions, encoded: Sequence[EncodedExample]) -> bool:
+    """Whether a pilot is asked for, or left to whether it can be made."""
+    if options.pilot is not None:
+        return options.pilot
+    try:
+        held_out(encoded, options.seed)
+    except InputError:
+        return False
+    return True
 
 
 def pilot_protocol(planned: FinetuneOptions) -> FinetuneOptions:
@@ -80,7 +92,9 @@ def make_pilot(
     """
     protocol = pilot_protocol(planned)
     training, heldout = held_out(encoded, protocol.seed)
-    best = best_of_size(tangent.quadratic, min(DEFAULT_SIZE, len(table.layers)))
+    # Of a model of so few layers that the recommended ones are all, one is left out.
+    size = max(1, min(DEFAULT_SIZE, len(table.layers) - 1))
+    best = best_of_size(tangent.quadratic, size)
     pad_id = padding_id(checkpoint.tokenizer)
     before, counts = group_losses(checkpoint.model, heldout, pad_id)
     placements = (tuple(range(len(table.layers))), best.layers)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from realmodel.card.layer_card import LayerCard
+    from realmodel.card.saturation import Saturation
     from realmodel.placement.exchange import Exchange
     from realmodel.placement.place import Choice
 
@@ -51,16 +52,20 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
     choice : Choice, optional
         Made on this card.
     """
-    choice = choice or place(card, objective="gain", budget=str(len(card.certificate.layers)))
-    best, whole = choice.best, card.predictor(choice.predictor).quadratic.gain()
-    reached = f" for {best.gain / whole:.0%} of the gain of all {len(card.layers)} layers"
+    if choice is None:
+        if card.refusal is not None:
+            return _refused(card)
+        choice = place(card, objective="gain", budget=str(len(card.certificate.layers)))
+    level, best = Level.of(card, choice), choice.best
+    whole = level.gain(choice.whole.gain)
+    reached = f" for {level.chosen / whole:.0%} of the gain of all {len(card.layers)} layers"
     some = len(best.layers) < len(card.layers) and whole > 0
     rows = [
         ("gain", _gain(card, choice)),
         ("cost", _cost(choice)),
-        ("certified", _certified(choice)),
-        *_confidence(choice),
-        *_prices(choice),
+        ("certified", _certified(choice, level)),
+        *_confidence(choice, level),
+        *_prices(choice, level),
         ("valid for", _valid(card, choice)),
         ("training", _checked(card, choice)),
     ]
@@ -69,6 +74,52 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
         f"Adapt {named(best.layers)}{reached if some else ''}.",
         tuple(rows),
         _warnings(card, choice),
+    )
+
+
+@dataclass(frozen=True)
+class Level:
+    """Gains of the model on the scale that is shown: calibrated where the card has a pilot.
+
+    Attributes
+    ----------
+    curve : Saturation or None
+        From the model's gain to the one that is expected.
+    promised : float
+        The model's gain of the chosen layers.
+    """
+
+    curve: "Saturation | None"
+    promised: float
+
+    @classmethod
+    def of(cls, card: "LayerCard", choice: "Choice") -> "Level":
+        """The scale of a choice that was made on a card."""
+        pilot = card.pilot if choice.predictor == "tangent" else None
+        return cls(None if pilot is None else pilot.saturation, choice.best.gain)
+
+    def gain(self, promised: float) -> float:
+        """Expected of a set that the model promises this."""
+        return promised if self.curve is None else self.curve.gain(promised)
+
+    @property
+    def chosen(self) -> float:
+        """Expected of the chosen layers."""
+        return self.gain(self.promised)
+
+    def change(self, by: float) -> str:
+        """What it makes, as a share of the gain, that the model's gain is more or less by this."""
+        return share(abs(self.gain(max(self.promised + by, 0.0)) - self.chosen), self.chosen)
+
+
+def _refused(card: "LayerCard") -> Verdict:
+    """A card whose pilot found that nothing can be ranked."""
+    assert card.refusal is not None
+    return Verdict(
+        (),
+        "No ranking: the planned run teaches nothing that layers could be ranked by.",
+        (("pilot", card.refusal), ("valid for", _planned(card))),
+        (EDITED,) if card.edited else (),
     )
 
 
@@ -97,11 +148,19 @@ def _gain(card: "LayerCard", choice: "Choice") -> str:
     best = choice.best
     if not is_forecast(card, choice.predictor):
         return "the order of placements is meant; the level is no forecast here"
+    of = f"nats per token predicted, of a loss of {number(card.data['loss'])}"
+    if best.forecast is not None and card.pilot is not None:
+        low, high = number(best.forecast.low), number(best.forecast.high)
+        return (
+            f"{number(best.forecast.gain)} ({low} to {high} in four cases of five) {of}; by the "
+            f"{choice.predictor_title}, its level calibrated by a pilot of "
+            f"{card.pilot.protocol.steps} steps"
+        )
     spread = "" if best.gain_error is None else f" ± {number(1.96 * best.gain_error)}"
-    return (
-        f"{number(best.gain)}{spread} nats per token predicted, of a loss of "
-        f"{number(card.data['loss'])}; by the {choice.predictor_title}"
-    )
+    text = f"{number(best.gain)}{spread} {of}; by the {choice.predictor_title}"
+    if choice.predictor == "tangent":
+        text += ", its level not calibrated by a pilot: a lower guess for few layers"
+    return text
 
 
 def _cost(choice: "Choice") -> str:
@@ -118,14 +177,16 @@ def _cost(choice: "Choice") -> str:
     return f"{named_shares} that all layers take"
 
 
-def _certified(choice: "Choice") -> str:
+def _certified(choice: "Choice", level: Level) -> str:
     found = choice.certificate
     if found.gap <= 1e-9:
         return "the best possible placement in this model within the budget (0% behind, proved)"
-    return f"within {share(found.gap, 1.0)} of the best possible placement in this model"
+    best = level.gain(found.gain_at_most)
+    behind = share(best - level.gain(found.gain), best)
+    return f"within {behind} of the best possible placement in this model"
 
 
-def _confidence(choice: "Choice") -> Iterator[tuple[str, str]]:
+def _confidence(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
     """Which layers lead, which are ties, and what the runner-up loses."""
     clear = tuple(choice.indices[swap.out] for swap in choice.exchanges if swap.leads)
     ties = [swap for swap in choice.exchanges if swap.leads is False]
@@ -135,10 +196,10 @@ def _confidence(choice: "Choice") -> Iterator[tuple[str, str]]:
         yield (
             "clear",
             f"{named(clear)} {verb} clearly: in place of any of them the next best layer loses "
-            f"{share(least, choice.best.gain)} of the gain or more, beyond sampling error",
+            f"{level.change(-least)} of the gain or more, beyond sampling error",
         )
     if ties:
-        told = "; ".join(_tie(choice, swap) for swap in ties[:LISTED])
+        told = "; ".join(_tie(choice, swap, level) for swap in ties[:LISTED])
         more = f"; and {len(ties) - LISTED} more" if len(ties) > LISTED else ""
         yield "ties", f"{told}{more}: within sampling error, take either"
     if choice.exchanges and choice.exchanges[0].leads is None:
@@ -147,25 +208,24 @@ def _confidence(choice: "Choice") -> Iterator[tuple[str, str]]:
         yield "runner-up", "none: the budget admits one choice alone"
         return
     assert choice.margin is not None
-    text = f"{named(choice.runner_up.layers)}: less by {share(choice.margin, choice.best.gain)}"
+    text = f"{named(choice.runner_up.layers)}: less by {level.change(-choice.margin)}"
     if choice.margin_error is not None:
         sure = choice.margin > 1.96 * choice.margin_error
-        text += f" ± {share(1.96 * choice.margin_error, choice.best.gain)}, " + (
+        text += f" ± {level.change(1.96 * choice.margin_error)}, " + (
             "more than chance on this sample" if sure else "not distinguishable on this sample"
         )
     yield "runner-up", text
 
 
-def _tie(choice: "Choice", swap: "Exchange") -> str:
-    gain, out = choice.best.gain, choice.indices[swap.out]
-    error = "" if swap.error is None else f" ± {share(1.96 * swap.error, gain)}"
+def _tie(choice: "Choice", swap: "Exchange", level: Level) -> str:
+    out = choice.indices[swap.out]
+    error = "" if swap.error is None else f" ± {level.change(1.96 * swap.error)}"
     rival = "nothing" if swap.into is None else f"{choice.indices[swap.into]}"
-    return f"{out} with {rival} ({share(swap.loss, gain)}{error})"
+    return f"{out} with {rival} ({level.change(-swap.loss)}{error})"
 
 
-def _prices(choice: "Choice") -> Iterator[tuple[str, str]]:
+def _prices(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
     """What each layer is worth, as shares of the gain: dearest first."""
-    gain = choice.best.gain
     priced = sorted(
         zip(choice.indices, choice.certificate.prices, strict=True), key=lambda row: -row[1]
     )
@@ -173,12 +233,13 @@ def _prices(choice: "Choice") -> Iterator[tuple[str, str]]:
         ("dropping", "costs at least", True),
         ("adding", "gains at most", False),
     ):
+        sign = -1 if taken else 1
         rows = [row for row in priced if (row[0] in choice.best.layers) == taken]
         if not rows:
             continue
-        told = ", ".join(f"{layer} {share(price, gain)}" for layer, price in rows[:LISTED])
+        told = ", ".join(f"{layer} {level.change(sign * price)}" for layer, price in rows[:LISTED])
         if len(rows) > LISTED:
-            told += f"; of {len(rows) - LISTED} more {share(rows[LISTED][1], gain)} or less"
+            told += f"; of {len(rows) - LISTED} more {level.change(sign * rows[LISTED][1])} or less"
         yield word, f"{sentence}, of this gain: {told}"
 
 
@@ -187,6 +248,11 @@ def _valid(card: "LayerCard", choice: "Choice") -> str:
         return "training without a limit on steps, which short runs do not reach"
     if card.protocol is None:
         return f"the run of the {choice.predictor_title}, on data like {card.data['source']}"
+    return _planned(card)
+
+
+def _planned(card: "LayerCard") -> str:
+    assert card.protocol is not None
     return (
         f"{card.protocol.title}, falling linearly to zero, alpha {card.protocol.alpha:g}; measure "
         "another card for another run"
@@ -207,6 +273,8 @@ def _checked(card: "LayerCard", choice: "Choice") -> str:
 
 def _warnings(card: "LayerCard", choice: "Choice") -> tuple[str, ...]:
     found = [EDITED] if card.edited else []
+    if card.refusal is not None:
+        found.append(f"The pilot refuses to rank: {card.refusal}.")
     boast = boasting(card) if choice.predictor == "tangent" else None
     if boast is not None:
         whole = card.predictor(choice.predictor).quadratic.gain()
@@ -234,6 +302,10 @@ def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder:
     )
     if choice is not None:
         return printable_lines(train)
+    if card.refusal is not None:
+        assert card.protocol is not None
+        lower = card.protocol.learning_rate / 10
+        return f"# the same command again with --learning-rate {lower:g}, then place"
     size = len(card.certificate.layers)
     chosen = (
         f"layercard place {shlex.quote(path)} \\\n"
