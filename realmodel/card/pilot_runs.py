@@ -53,8 +53,8 @@ def pilot_protocol(planned: FinetuneOptions) -> FinetuneOptions:
 
     Examples
     --------
-    >>> pilot_protocol(FinetuneOptions(steps=100)).steps, pilot_protocol(FinetuneOptions(steps=9)).steps
-    (32, 9)
+    >>> [pilot_protocol(FinetuneOptions(steps=steps)).steps for steps in (9, 100)]
+    [9, 32]
     """
     return replace(planned, steps=min(planned.steps, STEPS))
 

@@ -1,7 +1,7 @@
 """How a gain saturates: from the gain that a quadratic model has to the one that comes true."""
 
 from dataclasses import dataclass
-from math import exp, expm1, inf, isfinite, log
+from math import expm1, inf, isfinite
 from typing import Final
 
 from theory import InputError
