@@ -1,22 +1,23 @@
 """How a gain saturates: from the gain that a quadratic model has to the one that comes true."""
 
 from dataclasses import dataclass
-from math import expm1, inf, isfinite
+from math import inf
 from typing import Final
 
 from theory import InputError
 
-SHARPEST: Final = 12.0
-"""Of the rate times the largest gain: beyond, everything has the ceiling to five digits."""
+CLOSEST: Final = 0.98
+"""Share of the gain of all layers that a few can be taken to have: two runs differ by chance."""
 
 
 @dataclass(frozen=True)
 class Saturation:
-    """``ceiling (1 - exp(-rate p / ceiling))``: increasing and concave in the model's gain ``p``.
+    """``rate p / (1 + rate p / ceiling)``: increasing and concave in the model's gain ``p``.
 
-    A loss whose reducible part ``c`` falls at a speed proportional to what is left of it, over a
-    time that the model counts as ``p``: ``rate`` is what a small gain of the model comes to, and no
-    gain exceeds ``ceiling``. Increasing, so that it changes no order.
+    It is what the tangent model itself does in one direction, ``c^2 / (2 (w + 1 / (2 tau)))``:
+    the first-order rate while there is little, and a limit that no step passes. Adding it once
+    more for all layers together stands for what they share and the model takes for separate.
+    Increasing, so that it changes no order.
 
     Attributes
     ----------
@@ -27,7 +28,7 @@ class Saturation:
 
     Notes
     -----
-    Provenance: extension; measured against others in docs/forecast.md.
+    Provenance: extension, chosen by measurement (docs/forecast.md).
     """
 
     rate: float
@@ -38,19 +39,17 @@ class Saturation:
 
         Examples
         --------
-        >>> Saturation(2.0, inf).gain(0.5), round(Saturation(2.0, 1.0).gain(0.5), 6)
-        (1.0, 0.632121)
+        >>> Saturation(2.0, inf).gain(0.5), Saturation(2.0, 1.0).gain(0.5)
+        (1.0, 0.5)
         """
-        if not isfinite(self.ceiling):
-            return self.rate * p
-        return -self.ceiling * expm1(-self.rate * p / self.ceiling)
+        return self.rate * p / (1 + self.rate * p / self.ceiling)
 
     @classmethod
-    def through(cls, some: tuple[float, float], all_: tuple[float, float]) -> "Saturation":
+    def through(cls, some: tuple[float, float], whole: tuple[float, float]) -> "Saturation":
         """The curve through two points ``(p, gain)``, the second one of the larger ``p``.
 
         Where the gains lie further apart than the model's it is the straight line through the
-        second point; where they do not differ, it is flat beyond the first.
+        second point; where they hardly differ, it passes there and keeps 2% for the rest.
 
         Raises
         ------
@@ -60,24 +59,18 @@ class Saturation:
         Examples
         --------
         >>> curve = Saturation.through((0.5, 0.6), (1.0, 0.9))
-        >>> round(curve.gain(0.5), 6), round(curve.gain(1.0), 6)
-        (0.6, 0.9)
+        >>> round(curve.rate, 6), round(curve.ceiling, 6)
+        (1.8, 1.8)
         >>> Saturation.through((0.5, 0.3), (1.0, 0.9)) == Saturation(0.9, inf)
         True
         """
-        (p, g), (P, G) = some, all_
+        (p, g), (P, G) = some, whole
         if not 0 < p <= P or g <= 0 or G <= 0:
-            raise InputError(f"no curve of gains through {some} and {all_}")
+            raise InputError(f"no curve of gains through {some} and {whole}")
+        g = min(g, CLOSEST * G)
         if g / G <= p / P:
             return cls(G / P, inf)
-
-        def share(x: float) -> float:
-            return expm1(-x * p / P) / expm1(-x)
-
-        low, high = 0.0, SHARPEST
-        if share(high) > g / G:
-            while high - low > 1e-12 * high:
-                middle = (low + high) / 2
-                low, high = (middle, high) if share(middle) < g / G else (low, middle)
-        ceiling = -G / expm1(-high)
-        return cls(high * ceiling / P, ceiling)
+        # 1 / gain is a straight line in 1 / p, of slope 1 / rate and intercept 1 / ceiling.
+        slope = (1 / g - 1 / G) / (1 / p - 1 / P)
+        intercept = 1 / G - slope / P
+        return cls(1 / slope, 1 / intercept if intercept > 0 else inf)

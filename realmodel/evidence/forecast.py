@@ -1,0 +1,179 @@
+"""How far a forecast of the level comes true, and how far the order across numbers of layers.
+
+``python -m realmodel.evidence.forecast TASK.json ... --output-dir docs/evidence`` reads comparisons
+of ``layercard compare`` and writes a ``forecast-TASK.json`` for each.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from scipy.stats import spearmanr
+
+from realmodel.card.pilot import Pilot, PilotRun
+from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.runs.console import say
+from theory import InputError
+from theory.read_json import read_json
+from theory.whole_file import write_json
+
+CLOSE: Final = (0.75, 1.33)
+"""Realised over predicted within which a forecast counts as right."""
+
+MODEL: Final = "tangent-start"
+"""The score whose values the card's placements go by."""
+
+LEAST: Final = 5
+"""Placements of a size that a rank correlation needs."""
+
+
+def forecasts(rows: Sequence[Mapping[str, Any]], run: FinetuneOptions) -> dict[str, Any]:
+    """Calibrate the tangent model by two of the runs, and forecast all others.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``layers``, ``promised`` (by the tangent model) and ``realised`` of every fine-tuned
+        placement, nats per completion token, all layers among them.
+    run : FinetuneOptions
+        Of all of them.
+
+    Returns
+    -------
+    dict
+        ``pilot`` as on a card: all layers, and the placement of about four layers that promises
+        most; ``refusal``; ``rows`` with ``forecast``, ``low`` and ``high``; and a ``summary`` over
+        the rows that are not the pilot's own.
+
+    Raises
+    ------
+    InputError
+        Without all layers, or without a placement of 2 to 10 layers beside them.
+
+    Examples
+    --------
+    Gains of ``p / (1 + p)``: two of them tell the others.
+
+    >>> sets = [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+    >>> rows = [
+    ...     {"layers": s, "promised": p, "realised": p / (1 + p)}
+    ...     for s, p in zip(sets, (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.9), strict=True)
+    ... ]
+    >>> found = forecasts(rows, FinetuneOptions())
+    >>> found["summary"]["close"], found["pilot"]["runs"][1]["layers"]
+    (1.0, [1, 2])
+    """
+    ordered = sorted(rows, key=lambda row: (len(row["layers"]), tuple(row["layers"])))
+    whole = ordered[-1]
+    some = [row for row in ordered[:-1] if 1 < len(row["layers"]) < len(whole["layers"])]
+    if not some:
+        raise InputError("a forecast needs runs of all layers and of a few of them")
+    size = min({len(row["layers"]) for row in some}, key=lambda size: abs(size - 4))
+    best = max((r for r in some if len(r["layers"]) == size), key=lambda row: row["promised"])
+    pilot = Pilot(run, 0, 0, 0.0, _run(whole), _run(best))
+    rest = [row for row in ordered if row is not whole and row is not best]
+    told = [_told(row, pilot) for row in rest]
+    return {
+        "run": run.planned(),
+        "pilot": {"runs": [pilot.whole.to_dict(), pilot.chosen.to_dict()]},
+        "refusal": pilot.refusal,
+        "rows": told,
+        "summary": _summary(told),
+    }
+
+
+def _run(row: Mapping[str, Any]) -> PilotRun:
+    return PilotRun(tuple(row["layers"]), float(row["promised"]), float(row["realised"]), 0.0)
+
+
+def _told(row: Mapping[str, Any], pilot: Pilot) -> dict[str, Any]:
+    found = pilot.forecast(row["promised"])
+    return {
+        "layers": list(row["layers"]),
+        "promised": row["promised"],
+        "realised": row["realised"],
+        "forecast": None if found is None else found.gain,
+        "low": None if found is None else found.low,
+        "high": None if found is None else found.high,
+    }
+
+
+def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rank correlations, and shares of rows within bounds; without pilot and with it."""
+    sizes = sorted({len(row["layers"]) for row in rows})
+    by_size = {
+        size: own
+        for size in sizes
+        if len(own := [row for row in rows if len(row["layers"]) == size]) >= LEAST
+    }
+    found: dict[str, Any] = {
+        "placements": len(rows),
+        "spearman": {str(size): _spearman(own) for size, own in by_size.items()},
+        "spearman_all": _spearman(rows),
+        "close_uncalibrated": _close(rows, "promised"),
+        "ratio_uncalibrated": {
+            str(size): median(row["realised"] / row["promised"] for row in own)
+            for size, own in by_size.items()
+        },
+    }
+    if any(row["forecast"] is None for row in rows):
+        return found | {"close": None, "covered": None, "ratio": None}
+    return found | {
+        "close": _close(rows, "forecast"),
+        "covered": _share(row["low"] <= row["realised"] <= row["high"] for row in rows),
+        "ratio": {
+            str(size): median(row["realised"] / row["forecast"] for row in own)
+            for size, own in by_size.items()
+        },
+    }
+
+
+def _spearman(rows: Sequence[Mapping[str, Any]]) -> float:
+    result = spearmanr([row["promised"] for row in rows], [row["realised"] for row in rows])
+    return float(result.statistic)
+
+
+def _close(rows: Sequence[Mapping[str, Any]], name: str) -> float:
+    return _share(CLOSE[0] <= row["realised"] / row[name] <= CLOSE[1] for row in rows)
+
+
+def _share(found: Any) -> float:
+    values = list(found)
+    return sum(values) / len(values)
+
+
+def of_comparison(path: Path) -> dict[str, Any]:
+    """Forecasts of a comparison's runs.
+
+    Raises
+    ------
+    InputError
+        If the file is no comparison with the tangent model at the start.
+    """
+    record = read_json(path, "comparison")
+    try:
+        rows = [
+            {"layers": row["layers"], "promised": row["joint"], "realised": row["realised"]}
+            for row in record["predictions"][MODEL]
+        ]
+        run = FinetuneOptions.from_planned(record["options"]["finetune"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{str(path)!r} is not a comparison with {MODEL!r}: {error!r}") from error
+    return {"model": record["model"], "task": record["task"]} | forecasts(rows, run)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write ``forecast-TASK.json`` of every comparison named."""
+    parser = argparse.ArgumentParser(prog="python -m realmodel.evidence.forecast")
+    parser.add_argument("comparisons", nargs="+", type=Path)
+    parser.add_argument("--output-dir", type=Path, default=Path("docs/evidence"))
+    options = parser.parse_args(arguments)
+    for path in options.comparisons:
+        found = of_comparison(path)
+        say(f"wrote {write_json(options.output_dir / f'forecast-{found["task"]}.json', found)}")
+
+
+if __name__ == "__main__":
+    main()
