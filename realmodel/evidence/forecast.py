@@ -1,17 +1,20 @@
 """How far a forecast of the level comes true, and how far the order across numbers of layers.
 
-``python -m realmodel.evidence.forecast TASK.json ... --output-dir docs/evidence`` reads comparisons
-of ``layercard compare`` and writes a ``forecast-TASK.json`` for each.
+``python -m realmodel.evidence.forecast PAIR.json ... --output-dir docs/evidence`` reads comparisons
+of ``layercard compare`` and writes a ``forecast-PAIR.json`` for each. ``--card card.json --runs
+FOLDER`` reads a card and a folder of runs instead, and writes ``forecast-FOLDER.json``.
 """
 
 import argparse
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any, Final
 
 from scipy.stats import spearmanr
 
+from realmodel.card.layer_card import LayerCard
 from realmodel.card.pilot import Pilot, PilotRun
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.runs.console import say
@@ -72,7 +75,8 @@ def forecasts(rows: Sequence[Mapping[str, Any]], run: FinetuneOptions) -> dict[s
         raise InputError("a forecast needs runs of all layers and of a few of them")
     size = min({len(row["layers"]) for row in some}, key=lambda size: abs(size - 4))
     best = max((r for r in some if len(r["layers"]) == size), key=lambda row: row["promised"])
-    pilot = Pilot(run, 0, 0, 0.0, _run(whole), _run(best))
+    # Without a loss no promise is cut down to it, which only refusals are about.
+    pilot = Pilot(run, 0, 0, inf, _run(whole), _run(best))
     rest = [row for row in ordered if row is not whole and row is not best]
     told = [_told(row, pilot) for row in rest]
     return {
@@ -150,29 +154,72 @@ def of_comparison(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the file is no comparison with the tangent model at the start.
+        If the file is no comparison, or one without the tangent model of a card.
     """
     record = read_json(path, "comparison")
     try:
-        rows = [
-            {"layers": row["layers"], "promised": row["joint"], "realised": row["realised"]}
-            for row in record["predictions"][MODEL]
-        ]
+        promised = {
+            tuple(row["layers"]): float(row["value"])
+            for row in record["values"]
+            if row["score"] == MODEL
+        }
+        gains: dict[tuple[int, ...], list[float]] = {}
+        for row in record["runs"]:
+            gains.setdefault(tuple(row["layers"]), []).append(float(row["gain"]))
         run = FinetuneOptions.from_planned(record["options"]["finetune"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{str(path)!r} is not a comparison with {MODEL!r}: {error!r}") from error
-    return {"model": record["model"], "task": record["task"]} | forecasts(rows, run)
+        named = {"model": str(record["model"]), "task": str(record["task"])}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{str(path)!r} is not a comparison: {error!r}") from error
+    rows = [
+        {"layers": layers, "promised": promised[layers], "realised": fmean(values)}
+        for layers, values in gains.items()
+        if layers in promised
+    ]
+    return named | forecasts(rows, run)
+
+
+def of_runs(card: LayerCard, folder: Path) -> dict[str, Any]:
+    """Forecasts of the runs of ``layercard compare`` in a folder, by a card of the same run.
+
+    Raises
+    ------
+    InputError
+        If the folder holds runs of another protocol than the card plans, or none.
+    """
+    run = FinetuneOptions.from_planned(read_json(folder / "protocol.json", "protocol")["finetune"])
+    if card.protocol is None or (other := card.protocol.differences(run)) is not None:
+        told = "no planned run" if card.protocol is None else other
+        raise InputError(f"{str(folder)!r} holds runs of another kind than the card plans: {told}")
+    gains: dict[tuple[int, ...], list[float]] = {}
+    for path in sorted(folder.glob("run-*.json")):
+        record = read_json(path, "finished run")
+        gains.setdefault(tuple(record["layers"]), []).append(float(record["gain"]))
+    rows = [
+        {
+            "layers": layers,
+            "promised": card.quadratic.gain(card.positions(layers)),
+            "realised": fmean(values),
+        }
+        for layers, values in gains.items()
+    ]
+    return {"model": str(card.model["source"]), "task": folder.name} | forecasts(rows, run)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write ``forecast-TASK.json`` of every comparison named."""
+    """Write ``forecast-PAIR.json`` of every comparison named."""
     parser = argparse.ArgumentParser(prog="python -m realmodel.evidence.forecast")
-    parser.add_argument("comparisons", nargs="+", type=Path)
+    parser.add_argument("comparisons", nargs="*", type=Path)
+    parser.add_argument("--card", type=Path)
+    parser.add_argument("--runs", type=Path)
     parser.add_argument("--output-dir", type=Path, default=Path("docs/evidence"))
     options = parser.parse_args(arguments)
     for path in options.comparisons:
-        found = of_comparison(path)
-        say(f"wrote {write_json(options.output_dir / f'forecast-{found["task"]}.json', found)}")
+        written = options.output_dir / f"forecast-{path.name}"
+        say(f"wrote {write_json(written, of_comparison(path))}")
+    if options.card is not None and options.runs is not None:
+        written = options.output_dir / f"forecast-{options.runs.name}.json"
+        found = of_runs(LayerCard.load(options.card), options.runs)
+        say(f"wrote {write_json(written, found)}")
 
 
 if __name__ == "__main__":

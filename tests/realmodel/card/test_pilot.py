@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from realmodel import report
@@ -58,13 +57,6 @@ def refusing(piloted: LayerCard) -> LayerCard:
     )
 
 
-def shown(card: LayerCard) -> str:
-    console = Console(width=200)
-    with console.capture() as capture:
-        console.print(report.verdict_text(report.verdict(card)))
-    return capture.get()
-
-
 def test_a_pilot_gains_what_training_gains(
     piloted: LayerCard, gpt2_folder: Path, task: Path
 ) -> None:
@@ -113,9 +105,11 @@ def test_forecasts_pass_the_pilots_own_runs(piloted: LayerCard) -> None:
     wanted = min(pilot.chosen.gain, 0.98 * pilot.whole.gain)
     line = pilot.whole.gain * pilot.chosen.promised / pilot.whole.promised
     assert choice.best.forecast.gain == pytest.approx(max(wanted, line))
-    text = shown(piloted)
-    assert "calibrated by a pilot of 6 steps" in text
-    assert "not calibrated by a pilot: a lower guess" in shown(replace(piloted, pilot=None))
+    calibrated, plain = (
+        dict(report.verdict(card).rows)["gain"] for card in (piloted, replace(piloted, pilot=None))
+    )
+    assert calibrated.endswith("its level calibrated by a pilot of 6 steps")
+    assert plain.endswith("its level not calibrated by a pilot: a lower guess for few layers")
 
 
 def test_a_forecast_changes_no_choice(piloted: LayerCard) -> None:
@@ -153,13 +147,13 @@ def test_the_interval_joins_three_errors() -> None:
         (-2.0, -1.0, 0.1, "or there is nothing to learn"),
         (0.01, 0.01, 0.01, "or there is nothing to learn"),
         (0.4, 0.8, 0.2, None),  # within chance
+        (0.19, 0.19, 0.01, "a useful step promises 0.5"),
+        (0.21, 0.21, 0.01, None),
         (0.75, 0.8, 0.001, None),  # within a tenth
         (1.0, 0.8, 0.01, None),
     ],
 )
-def test_when_a_pilot_refuses(
-    whole: float, chosen: float, error: float, told: str | None
-) -> None:
+def test_when_a_pilot_refuses(whole: float, chosen: float, error: float, told: str | None) -> None:
     pilot = pilot_of(whole, chosen, error=error)
     if told is None:
         assert pilot.refusal is None and pilot.forecast(0.5) is not None
