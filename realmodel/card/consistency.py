@@ -116,7 +116,12 @@ def _pilot(record: Mapping[str, Any], layers: list[int]) -> Iterator[str]:
         yield f"pilot/runs: the first is of layers {whole[:6]}, not of all"
     if not set(chosen) <= set(layers) or len(set(chosen)) != len(chosen):
         yield f"pilot/runs name layers {chosen[:6]} that are not listed"
+    if pilot["planned_steps"] != planned["steps"] or pilot["protocol"]["steps"] > planned["steps"]:
+        yield (
+            f"pilot has {pilot['protocol']['steps']} of {pilot['planned_steps']} steps, where "
+            f"protocol/steps is {planned['steps']}"
+        )
     for name in PROTOCOL:
         own, other = pilot["protocol"][name], planned[name]
-        if own > other if name == "steps" else own != other:
+        if name != "steps" and own != other:
             yield f"pilot/protocol/{name} is {own}, of protocol {other}"

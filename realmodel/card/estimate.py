@@ -248,7 +248,7 @@ class _Shape:
 
     def pilot(self, machine: Machine) -> StageEstimate:
         sequences, length = len(self.lengths), sum(self.lengths) / len(self.lengths)
-        protocol = pilot_protocol(self.options.protocol())
+        protocol = pilot_protocol(self.options.protocol(), sequences)
         trained = 2 * protocol.steps * min(protocol.batch_size, sequences) * length
         read = 3 * min(HELDOUT, sequences // 5) * length
         # Forward and backward to the inputs; adapted weights themselves take no gradient.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, inf, sqrt
+from math import exp, inf, log, sqrt
 from typing import Any, Final
 
 from realmodel.card.saturation import Saturation
@@ -16,9 +16,12 @@ SPREAD: Final = 0.12
 KEPT: Final = 0.4
 """Least share of its promise that a run of few layers keeps where steps are useful.
 
-Runs of four layers kept 0.76 to 1.8 of it on eleven pairs of model and task, and 0.08 and 0.18 on the
-two that overshoot (docs/forecast.md).
+Runs of four layers kept 0.76 to 1.8 of it on eleven pairs of model and task, and 0.08 and 0.18 on
+the two that overshoot (docs/forecast.md).
 """
+
+SHORTER: Final = 0.2
+"""Added to that for a pilot of an ``e``-th of the planned steps: ceilings rise with the steps."""
 
 NORMAL_80: Final = 1.2816
 """Standard deviations to either side that hold four fifths of a normal distribution."""
@@ -84,6 +87,8 @@ class Pilot:
     ----------
     protocol : FinetuneOptions
         Of both runs: the planned one, or its like in fewer steps.
+    planned_steps : int
+        Of the planned run.
     training, heldout : int
         Sequences that they were trained on and measured on.
     loss : float
@@ -93,11 +98,20 @@ class Pilot:
     """
 
     protocol: FinetuneOptions
+    planned_steps: int
     training: int
     heldout: int
     loss: float
     whole: PilotRun
     chosen: PilotRun
+
+    @property
+    def title(self) -> str:
+        """How much of the planned run it was, in words."""
+        steps, planned = self.protocol.steps, self.planned_steps
+        if steps == planned:
+            return f"a pilot of {steps} steps"
+        return f"a pilot of {steps} of its {planned} steps, so a lower guess"
 
     @cached_property
     def refusal(self) -> str | None:
@@ -119,8 +133,8 @@ class Pilot:
             )
         if chosen.gain < KEPT * min(chosen.promised, self.loss):
             return (
-                f"{told}, where a useful step promises {number(chosen.promised)}: the learning rate "
-                f"{rate} overshoots. Try a third or a tenth of it"
+                f"{told}, where a useful step promises {number(chosen.promised)}: the learning "
+                f"rate {rate} overshoots. Try a third or a tenth of it"
             )
         error = sqrt(whole.gain_error**2 + chosen.gain_error**2)
         if whole.gain < chosen.gain - max(MARGIN * chosen.gain, SURE * error):
@@ -153,9 +167,9 @@ class Pilot:
         Returns
         -------
         Forecast or None
-            ``None`` where the pilot refuses. The interval joins, on the logarithm, what calibrated
-            models were wrong by on real models (``SPREAD``), the pilot's own error, and the
-            sampling error of the promise.
+            ``None`` where the pilot refuses. The interval joins, on the logarithm, what such
+            forecasts were wrong by (``SPREAD``), what fewer steps than planned leave open, the pilot's
+            own error, and the sampling error of the promise.
         """
         curve = self.saturation
         if curve is None:
@@ -165,7 +179,8 @@ class Pilot:
             return Forecast(0.0, 0.0, 0.0)
         slope = curve.gain(promised + (error or 0.0)) - gain
         own = self.whole.gain_error / self.whole.gain
-        spread = NORMAL_80 * sqrt(SPREAD**2 + own**2 + (slope / gain) ** 2)
+        shorter = SHORTER * log(self.planned_steps / self.protocol.steps)
+        spread = NORMAL_80 * sqrt(SPREAD**2 + shorter**2 + own**2 + (slope / gain) ** 2)
         return Forecast(gain, gain * exp(-spread), gain * exp(spread))
 
     def to_dict(self) -> dict[str, Any]:
@@ -173,6 +188,7 @@ class Pilot:
         curve = self.saturation
         return {
             "protocol": self.protocol.planned(),
+            "planned_steps": self.planned_steps,
             "training": self.training,
             "heldout": self.heldout,
             "loss": self.loss,
@@ -187,6 +203,7 @@ class Pilot:
         """Rebuild from the JSON mapping; what follows from the runs is made anew."""
         return cls(
             FinetuneOptions.from_planned(record["protocol"]),
+            int(record["planned_steps"]),
             int(record["training"]),
             int(record["heldout"]),
             float(record["loss"]),

@@ -25,7 +25,7 @@ from theory.arrays import Array, Float64
 from theory.jackknife import jackknife_error
 
 STEPS: Final = 32
-"""Most steps of a run: with the default batch two of them cost about half the card's pass."""
+"""Steps that a pilot takes at least, however few sequences there are, unless fewer are planned."""
 
 HELDOUT: Final = 64
 """Most sequences that its gain is measured on: a fifth where there are fewer."""
@@ -33,7 +33,7 @@ HELDOUT: Final = 64
 GROUPS: Final = 8
 """Groups of held-out sequences, a batch each, that the error of a gain is taken from."""
 
-LEAST: Final = 40
+LEAST: Final = 64
 """Sequences below which there is nothing to hold out."""
 
 
@@ -48,15 +48,19 @@ def pilot_wanted(options: CardOptions, encoded: Sequence[EncodedExample]) -> boo
     return True
 
 
-def pilot_protocol(planned: FinetuneOptions) -> FinetuneOptions:
-    """The planned run, or its like in ``STEPS`` steps, with the rate falling to zero in them.
+def pilot_protocol(planned: FinetuneOptions, sequences: int) -> FinetuneOptions:
+    """The planned run, or its like in as many steps as see every sequence once.
+
+    Two such runs, of which neither takes gradients of the weights, cost about what the card's pass
+    over the same sequences does. The rate falls to zero within them.
 
     Examples
     --------
-    >>> [pilot_protocol(FinetuneOptions(steps=steps)).steps for steps in (9, 100)]
-    [9, 32]
+    >>> run = FinetuneOptions(steps=100, batch_size=8)
+    >>> [pilot_protocol(run, sequences).steps for sequences in (64, 512, 1024)]
+    [32, 64, 100]
     """
-    return replace(planned, steps=min(planned.steps, STEPS))
+    return replace(planned, steps=min(planned.steps, max(STEPS, sequences // planned.batch_size)))
 
 
 def make_pilot(
@@ -81,16 +85,17 @@ def make_pilot(
     tangent : Predictor
         Of the planned run, one block per layer of ``table``.
     planned : FinetuneOptions
-        The pilot takes at most ``STEPS`` steps of it; both runs see the same batches.
+        The pilot takes as many steps of it as :func:`pilot_protocol` says; both runs see the same
+        batches.
     progress : callable
         Told the steps done, and of how many.
 
     Raises
     ------
     InputError
-        Fewer than 40 sequences, or too few prompts.
+        Fewer than 64 sequences, or too few prompts.
     """
-    protocol = pilot_protocol(planned)
+    protocol = pilot_protocol(planned, len(encoded))
     training, heldout = held_out(encoded, protocol.seed)
     # Of a model of so few layers that the recommended ones are all, one is left out.
     size = max(1, min(DEFAULT_SIZE, len(table.layers) - 1))
@@ -114,7 +119,7 @@ def make_pilot(
         step(protocol.steps)
         runs.append(_run(layers, model.gain(positions), before, after, counts))
     loss = float(before.sum() / counts.sum())
-    return Pilot(protocol, len(training), len(heldout), loss, *runs)
+    return Pilot(protocol, planned.steps, len(training), len(heldout), loss, *runs)
 
 
 def _run(
@@ -140,14 +145,14 @@ def held_out(
     Raises
     ------
     InputError
-        Fewer than 40 sequences, or all of one prompt.
+        Fewer than 64 sequences, or all of one prompt.
 
     Examples
     --------
-    >>> rows = [EncodedExample((at // 2, 7), (IGNORED, 7), "") for at in range(60)]
+    >>> rows = [EncodedExample((at // 2, 7), (IGNORED, 7), "") for at in range(80)]
     >>> training, heldout = held_out(rows, seed=0)
     >>> len(training), len(heldout)
-    (48, 12)
+    (64, 16)
     >>> {row.input_ids for row in training} & {row.input_ids for row in heldout}
     set()
     """

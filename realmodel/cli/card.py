@@ -114,9 +114,10 @@ def card(
         bool | None,
         typer.Option(
             "--pilot/--no-pilot",
-            show_default="pilot, from 40 examples on",
-            help="Also train all layers, and the recommended ones, for at most 32 steps: how much "
-            "of the predicted gain comes true, and whether the planned run overshoots.",
+            show_default="pilot, from 64 examples on",
+            help="Also train all layers, and the recommended ones, for as many steps as take about "
+            "as long again: how much of the predicted gain comes true, and whether the planned run "
+            "overshoots.",
         ),
     ] = None,
     exact_curvature: Annotated[

@@ -76,7 +76,7 @@ def forecasts(rows: Sequence[Mapping[str, Any]], run: FinetuneOptions) -> dict[s
     size = min({len(row["layers"]) for row in some}, key=lambda size: abs(size - 4))
     best = max((r for r in some if len(r["layers"]) == size), key=lambda row: row["promised"])
     # Without a loss no promise is cut down to it, which only refusals are about.
-    pilot = Pilot(run, 0, 0, inf, _run(whole), _run(best))
+    pilot = Pilot(run, run.steps, 0, 0, inf, _run(whole), _run(best))
     rest = [row for row in ordered if row is not whole and row is not best]
     told = [_told(row, pilot) for row in rest]
     return {

@@ -153,8 +153,7 @@ def _gain(card: "LayerCard", choice: "Choice") -> str:
         low, high = number(best.forecast.low), number(best.forecast.high)
         return (
             f"{number(best.forecast.gain)} ({low} to {high} in four cases of five) {of}; by the "
-            f"{choice.predictor_title}, its level calibrated by a pilot of "
-            f"{card.pilot.protocol.steps} steps"
+            f"{choice.predictor_title}, its level calibrated by {card.pilot.title}"
         )
     spread = "" if best.gain_error is None else f" ± {number(1.96 * best.gain_error)}"
     text = f"{number(best.gain)}{spread} {of}; by the {choice.predictor_title}"

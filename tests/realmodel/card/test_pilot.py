@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from realmodel import report
 from realmodel.card import CardOptions, LayerCard, measure_card
 from realmodel.card.consistency import contradictions
-from realmodel.card.pilot import NORMAL_80, SPREAD, Pilot, PilotRun
+from realmodel.card.pilot import NORMAL_80, SHORTER, SPREAD, Pilot, PilotRun
 from realmodel.card.pilot_runs import held_out, make_pilot, pilot_protocol, pilot_wanted
 from realmodel.cli import app
 from realmodel.datasets import read_examples
@@ -35,7 +35,7 @@ RUN = FinetuneOptions(steps=12)
 def pilot_of(whole: float, chosen: float, *, error: float = 0.01) -> Pilot:
     """Of four layers, of which two are recommended; the model promises 1 and 0.5."""
     everything = PilotRun((0, 1, 2, 3), 1.0, whole, error)
-    return Pilot(RUN, 64, 16, 3.0, everything, PilotRun((1, 2), 0.5, chosen, error))
+    return Pilot(RUN, 12, 64, 16, 3.0, everything, PilotRun((1, 2), 0.5, chosen, error))
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +98,11 @@ def test_a_card_with_a_pilot_is_read_again(piloted: LayerCard, tmp_path: Path) -
 
 def test_forecasts_pass_the_pilots_own_runs(piloted: LayerCard) -> None:
     pilot = piloted.pilot
-    assert pilot is not None and pilot.refusal is None
+    assert pilot is not None
+    assert pilot.refusal is None
     choice = place(piloted, objective="gain", budget="3")
-    assert choice.whole.forecast is not None and choice.best.forecast is not None
+    assert choice.whole.forecast is not None
+    assert choice.best.forecast is not None
     assert choice.whole.forecast.gain == pytest.approx(pilot.whole.gain)
     wanted = min(pilot.chosen.gain, 0.98 * pilot.whole.gain)
     line = pilot.whole.gain * pilot.chosen.promised / pilot.whole.promised
@@ -131,7 +133,8 @@ def test_a_forecast_changes_no_choice(piloted: LayerCard) -> None:
 def test_the_interval_joins_three_errors() -> None:
     pilot = pilot_of(1.0, 0.8, error=0.03)
     found = pilot.forecast(0.5, 0.05)
-    assert found is not None and pilot.saturation is not None
+    assert found is not None
+    assert pilot.saturation is not None
     steep = pilot.saturation.gain(0.55) / pilot.saturation.gain(0.5) - 1
     spread = NORMAL_80 * np.sqrt(SPREAD**2 + 0.03**2 + steep**2)
     assert np.log(found.high / found.gain) == pytest.approx(spread)
@@ -156,11 +159,15 @@ def test_the_interval_joins_three_errors() -> None:
 def test_when_a_pilot_refuses(whole: float, chosen: float, error: float, told: str | None) -> None:
     pilot = pilot_of(whole, chosen, error=error)
     if told is None:
-        assert pilot.refusal is None and pilot.forecast(0.5) is not None
+        assert pilot.refusal is None
+        assert pilot.forecast(0.5) is not None
         return
-    assert pilot.refusal is not None and told in pilot.refusal
-    assert "12 steps" in pilot.refusal and "0.001" in pilot.refusal
-    assert pilot.forecast(0.5) is None and pilot.saturation is None
+    assert pilot.refusal is not None
+    assert told in pilot.refusal
+    assert "12 steps" in pilot.refusal
+    assert "0.001" in pilot.refusal
+    assert pilot.forecast(0.5) is None
+    assert pilot.saturation is None
 
 
 def test_a_refusing_card_ranks_nothing_unless_forced(refusing: LayerCard, tmp_path: Path) -> None:
@@ -171,7 +178,8 @@ def test_a_refusing_card_ranks_nothing_unless_forced(refusing: LayerCard, tmp_pa
     assert forced.best.forecast is None
     assert any("refuses to rank" in warning for warning in forced.warnings)
     found = report.verdict(refusing)
-    assert found.layers == () and found.headline.startswith("No ranking")
+    assert found.layers == ()
+    assert found.headline.startswith("No ranking")
     assert "refuses to rank" in report.markdown(refusing)
     for page in report.write_card(refusing, tmp_path):
         assert page.exists()
@@ -184,15 +192,17 @@ def test_a_refusing_card_ranks_nothing_unless_forced(refusing: LayerCard, tmp_pa
 def test_a_run_that_overshoots_is_found_by_training(gpt2_folder: Path, task: Path) -> None:
     options = replace(OPTIONS, learning_rate=30.0)
     card = measure_card(load_checkpoint(gpt2_folder), read_examples(task), options)
-    assert card.refusal is not None and "learning rate 30 overshoots" in card.refusal
+    assert card.refusal is not None
+    assert "learning rate 30 overshoots" in card.refusal
 
 
 def test_few_or_equal_prompts_make_no_pilot(gpt2_folder: Path, task: Path) -> None:
-    rows = [EncodedExample((1, place, 7), (-100, -100, 7), "") for place in range(50)]
+    rows = [EncodedExample((1, place, 7), (-100, -100, 7), "") for place in range(70)]
     training, heldout = held_out(rows, seed=0)
-    assert len(heldout) == 10 and not set(training) & set(heldout)
-    same = [EncodedExample((1, 2, 7), (-100, -100, 7), "")] * 50
-    for few, told in ((rows[:39], "too few for a pilot"), (same, "1 distinct prompts")):
+    assert len(heldout) == 14
+    assert not set(training) & set(heldout)
+    same = [EncodedExample((1, 2, 7), (-100, -100, 7), "")] * 70
+    for few, told in ((rows[:63], "too few for a pilot"), (same, "1 distinct prompts")):
         with pytest.raises(InputError, match=told):
             held_out(few, seed=0)
         assert not pilot_wanted(replace(OPTIONS, pilot=None), few)
@@ -201,9 +211,18 @@ def test_few_or_equal_prompts_make_no_pilot(gpt2_folder: Path, task: Path) -> No
     assert not pilot_wanted(replace(OPTIONS, pilot=False), rows)
 
 
-def test_a_long_run_has_a_shorter_pilot() -> None:
-    assert pilot_protocol(FinetuneOptions(steps=1000)).steps == 32
-    assert pilot_protocol(FinetuneOptions(steps=5)) == FinetuneOptions(steps=5)
+def test_a_long_run_has_a_shorter_pilot_and_a_wider_interval() -> None:
+    assert pilot_protocol(FinetuneOptions(steps=1000), 800).steps == 100
+    assert pilot_protocol(FinetuneOptions(steps=5), 800) == FinetuneOptions(steps=5)
+    same = pilot_of(1.0, 0.8, error=0.0)
+    shorter = replace(same, planned_steps=36)
+    whole, third = same.forecast(0.5), shorter.forecast(0.5)
+    assert whole is not None
+    assert third is not None
+    assert third.gain == whole.gain
+    spread = NORMAL_80 * np.hypot(SPREAD, SHORTER * np.log(3))
+    assert np.log(third.high / third.gain) == pytest.approx(spread)
+    assert "12 of its 36 steps" in shorter.title
 
 
 def _changed(record: dict[str, Any], change: str) -> None:
@@ -224,7 +243,7 @@ def _changed(record: dict[str, Any], change: str) -> None:
     ("change", "told"),
     [
         ("rank", "pilot/protocol/rank is 5, of protocol 2"),
-        ("longer", "pilot/protocol/steps is 1000, of protocol 6"),
+        ("longer", "pilot has 1000 of 6 steps"),
         ("layers", "the first is of layers"),
         ("foreign", "pilot/runs name layers"),
         ("unplanned", "a pilot of no planned run"),

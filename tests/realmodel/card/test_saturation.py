@@ -20,7 +20,8 @@ def test_it_passes_both_points_and_stays_below_its_ceiling(
     assert curve.gain(some[0]) == pytest.approx(some[1], rel=1e-12)
     assert curve.gain(whole[0]) == pytest.approx(whole[1], rel=1e-12)
     gains = np.array([curve.gain(p) for p in np.linspace(0.0, 100.0, 2001)])
-    assert gains[0] == 0 and gains[-1] < curve.ceiling
+    assert gains[0] == 0
+    assert gains[-1] < curve.ceiling
     assert (np.diff(gains) > 0).all()
     assert (np.diff(gains, 2) < 0).all()
 
