@@ -168,8 +168,8 @@ class Pilot:
         -------
         Forecast or None
             ``None`` where the pilot refuses. The interval joins, on the logarithm, what such
-            forecasts were wrong by (``SPREAD``), what fewer steps than planned leave open, the pilot's
-            own error, and the sampling error of the promise.
+            forecasts were wrong by (``SPREAD``), what fewer steps than planned leave open, the
+            pilot's own error, and the sampling error of the promise.
         """
         curve = self.saturation
         if curve is None:

@@ -1,8 +1,8 @@
 """How far a forecast of the level comes true, and how far the order across numbers of layers.
 
-``python -m realmodel.evidence.forecast PAIR.json ... --output-dir docs/evidence`` reads comparisons
-of ``layercard compare`` and writes a ``forecast-PAIR.json`` for each. ``--card card.json --runs
-FOLDER`` reads a card and a folder of runs instead, and writes ``forecast-FOLDER.json``.
+``python -m realmodel.evidence.forecast PAIR.json ...`` reads comparisons of ``layercard compare``
+and writes a file for each to ``docs/evidence/forecast``. ``--card card.json --runs FOLDER --name
+PAIR`` reads a card and a folder of runs instead. ``--table`` prints what such files say.
 """
 
 import argparse
@@ -205,19 +205,48 @@ def of_runs(card: LayerCard, folder: Path) -> dict[str, Any]:
     return {"model": str(card.model["source"]), "task": folder.name} | forecasts(rows, run)
 
 
+def table(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: one row per pair, by name."""
+    lines = [
+        "| pair | placements | order within sizes | order over all | within 0.75 to 1.33, no pilot "
+        "| with a pilot | 80% interval holds | realised over forecast, by size |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, record in records.items():
+        found = record["summary"]
+        cells = [name, str(found["placements"]), _by_size(found["spearman"])]
+        cells += [f"{found['spearman_all']:.2f}", f"{found['close_uncalibrated']:.0%}"]
+        if record["refusal"] is not None:
+            cells += ["refused", "-", "-"]
+        else:
+            cells += [f"{found['close']:.0%}", f"{found['covered']:.0%}", _by_size(found["ratio"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _by_size(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{size}: {value:.2f}" for size, value in values.items())
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write ``forecast-PAIR.json`` of every comparison named."""
+    """Write the forecasts of every comparison named, or print the table of such files."""
     parser = argparse.ArgumentParser(prog="python -m realmodel.evidence.forecast")
     parser.add_argument("comparisons", nargs="*", type=Path)
     parser.add_argument("--card", type=Path)
     parser.add_argument("--runs", type=Path)
-    parser.add_argument("--output-dir", type=Path, default=Path("docs/evidence"))
+    parser.add_argument("--name")
+    parser.add_argument("--output-dir", type=Path, default=Path("docs/evidence/forecast"))
+    parser.add_argument("--table", action="store_true")
     options = parser.parse_args(arguments)
+    if options.table:
+        named = {path.stem: path for path in options.comparisons}
+        print(table({name: read_json(path, "forecast") for name, path in named.items()}))
+        return
     for path in options.comparisons:
-        written = options.output_dir / f"forecast-{path.name}"
+        written = options.output_dir / path.name
         say(f"wrote {write_json(written, of_comparison(path))}")
     if options.card is not None and options.runs is not None:
-        written = options.output_dir / f"forecast-{options.runs.name}.json"
+        written = options.output_dir / f"{options.name or options.runs.name}.json"
         found = of_runs(LayerCard.load(options.card), options.runs)
         say(f"wrote {write_json(written, found)}")
 
