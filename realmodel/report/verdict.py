@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from realmodel.card.warnings import EDITED, boasting, is_forecast
 from realmodel.placement.place import place
+from realmodel.report.level import Level, share
 from realmodel.runs.numbers import number
 from realmodel.runs.printable import printable
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from realmodel.card.layer_card import LayerCard
-    from realmodel.card.saturation import Saturation
     from realmodel.placement.exchange import Exchange
     from realmodel.placement.place import Choice
 
@@ -56,7 +56,8 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
         if card.refusal is not None:
             return _refused(card)
         choice = place(card, objective="gain", budget=str(len(card.certificate.layers)))
-    level, best = Level.of(card, choice), choice.best
+    best = choice.best
+    level = Level.of(card, choice.predictor, best.gain)
     whole = level.gain(choice.whole.gain)
     reached = f" for {level.chosen / whole:.0%} of the gain of all {len(card.layers)} layers"
     some = len(best.layers) < len(card.layers) and whole > 0
@@ -75,41 +76,6 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
         tuple(rows),
         _warnings(card, choice),
     )
-
-
-@dataclass(frozen=True)
-class Level:
-    """Gains of the model on the scale that is shown: calibrated where the card has a pilot.
-
-    Attributes
-    ----------
-    curve : Saturation or None
-        From the model's gain to the one that is expected.
-    promised : float
-        The model's gain of the chosen layers.
-    """
-
-    curve: "Saturation | None"
-    promised: float
-
-    @classmethod
-    def of(cls, card: "LayerCard", choice: "Choice") -> "Level":
-        """The scale of a choice that was made on a card."""
-        pilot = card.pilot if choice.predictor == "tangent" else None
-        return cls(None if pilot is None else pilot.saturation, choice.best.gain)
-
-    def gain(self, promised: float) -> float:
-        """Expected of a set that the model promises this."""
-        return promised if self.curve is None else self.curve.gain(promised)
-
-    @property
-    def chosen(self) -> float:
-        """Expected of the chosen layers."""
-        return self.gain(self.promised)
-
-    def change(self, by: float) -> str:
-        """What it makes, as a share of the gain, that the model's gain is more or less by this."""
-        return share(abs(self.gain(max(self.promised + by, 0.0)) - self.chosen), self.chosen)
 
 
 def _refused(card: "LayerCard") -> Verdict:
@@ -132,16 +98,6 @@ def named(layers: tuple[int, ...]) -> str:
     if len(layers) == 1:
         return f"layer {layers[0]}"
     return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
-
-
-def share(part: float, whole: float) -> str:
-    """A part in percent, with two digits below ten.
-
-    >>> share(1.0, 3.0), share(0.004, 1.0), share(1.0, 0.0)
-    ('33%', '0.4%', '0%')
-    """
-    value = 100 * part / whole if whole > 0 else 0.0
-    return f"{value:.0f}%" if abs(value) >= 10 or value == 0 else f"{value:.2g}%"
 
 
 def _gain(card: "LayerCard", choice: "Choice") -> str:
