@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realmodel.card.warnings import EDITED, boasting, is_forecast
+from realmodel.card.warnings import EDITED, caveats, is_forecast
 from realmodel.placement.place import place
 from realmodel.report.level import Level, share
 from realmodel.runs.numbers import number
@@ -59,8 +59,9 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
     best = choice.best
     level = Level.of(card, choice.predictor, best.gain)
     whole = level.gain(choice.whole.gain)
-    reached = f" for {level.chosen / whole:.0%} of the gain of all {len(card.layers)} layers"
-    some = len(best.layers) < len(card.layers) and whole > 0
+    reached = ""
+    if len(best.layers) < len(card.layers) and whole > 0:
+        reached = f" for {level.chosen / whole:.0%} of the gain of all {len(card.layers)} layers"
     rows = [
         ("gain", _gain(card, choice)),
         ("cost", _cost(choice)),
@@ -72,9 +73,9 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
     ]
     return Verdict(
         best.layers,
-        f"Adapt {named(best.layers)}{reached if some else ''}.",
+        f"Adapt {named(best.layers)}{reached}.",
         tuple(rows),
-        _warnings(card, choice),
+        caveats(card, choice.predictor),
     )
 
 
@@ -224,17 +225,6 @@ def _checked(card: "LayerCard", choice: "Choice") -> str:
         return "not checked by training yet"
     gains = ", ".join(number(run["gain"]) for run in found)
     return f"checked: training these layers gained {gains} nats per token"
-
-
-def _warnings(card: "LayerCard", choice: "Choice") -> tuple[str, ...]:
-    found = [EDITED] if card.edited else []
-    if card.refusal is not None:
-        found.append(f"The pilot refuses to rank: {card.refusal}.")
-    boast = boasting(card) if choice.predictor == "tangent" else None
-    if boast is not None:
-        whole = card.predictor(choice.predictor).quadratic.gain()
-        found.append(f"All layers promise {number(whole)} nats per token. {boast}")
-    return tuple(found)
 
 
 def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder: str) -> str:
