@@ -187,8 +187,8 @@ def of_runs(card: LayerCard, folder: Path) -> dict[str, Any]:
         If the folder holds runs of another protocol than the card plans, or none.
     """
     run = FinetuneOptions.from_planned(read_json(folder / "protocol.json", "protocol")["finetune"])
-    if card.protocol is None or (other := card.protocol.differences(run)) is not None:
-        told = "no planned run" if card.protocol is None else other
+    told = "no planned run" if card.protocol is None else card.protocol.differences(run)
+    if told is not None:
         raise InputError(f"{str(folder)!r} holds runs of another kind than the card plans: {told}")
     gains: dict[tuple[int, ...], list[float]] = {}
     for path in sorted(folder.glob("run-*.json")):
