@@ -126,11 +126,12 @@ class Pilot:
             f"in a pilot of {self.protocol.steps} steps all layers gained {_told(whole)} nats per "
             f"token and {len(chosen.layers)} of them {_told(chosen)}"
         )
-        if chosen.gain <= SURE * chosen.gain_error and whole.gain <= SURE * whole.gain_error:
-            return (
-                f"{told}: the learning rate {rate} overshoots, or there is nothing to learn here. "
-                "Try a tenth of that rate, or more examples"
-            )
+        nothing = (
+            f"{told}: the learning rate {rate} overshoots, or there is nothing to learn here. Try a "
+            "tenth of that rate, or more examples"
+        )
+        if all(run.gain <= SURE * run.gain_error for run in (chosen, whole)):
+            return nothing
         if chosen.gain < KEPT * min(chosen.promised, self.loss):
             return (
                 f"{told}, where a useful step promises {number(chosen.promised)}: the learning "
@@ -142,7 +143,7 @@ class Pilot:
                 f"{told}: more layers gain less, so the learning rate {rate} overshoots. Try a "
                 "third or a tenth of it"
             )
-        return None
+        return nothing if min(chosen.promised, chosen.gain, whole.gain) <= 0 else None
 
     @cached_property
     def saturation(self) -> Saturation | None:

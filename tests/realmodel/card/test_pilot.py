@@ -154,6 +154,7 @@ def test_the_interval_joins_three_errors() -> None:
         (0.21, 0.21, 0.01, None),
         (0.75, 0.8, 0.001, None),  # within a tenth
         (1.0, 0.8, 0.01, None),
+        (-0.1, 0.8, 1.0, "or there is nothing to learn"),
     ],
 )
 def test_when_a_pilot_refuses(whole: float, chosen: float, error: float, told: str | None) -> None:
@@ -209,6 +210,22 @@ def test_few_or_equal_prompts_make_no_pilot(gpt2_folder: Path, task: Path) -> No
         assert pilot_wanted(OPTIONS, few)
     assert pilot_wanted(replace(OPTIONS, pilot=None), rows)
     assert not pilot_wanted(replace(OPTIONS, pilot=False), rows)
+
+
+def test_a_model_that_cannot_be_adapted_has_a_card_all_the_same(
+    gpt2_folder: Path, task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise InputError("cannot adapt")
+
+    monkeypatch.setattr("realmodel.card.build.make_pilot", refuse)
+    examples = read_examples(task)
+    card = measure_card(load_checkpoint(gpt2_folder), examples, replace(OPTIONS, pilot=None))
+    assert card.pilot is None
+    with pytest.raises(InputError, match="cannot adapt"):
+        measure_card(load_checkpoint(gpt2_folder), examples, OPTIONS)
+    with pytest.raises(InputError, match="too few for a pilot"):
+        measure_card(load_checkpoint(gpt2_folder), examples[:20], OPTIONS)
 
 
 def test_a_long_run_has_a_shorter_pilot_and_a_wider_interval() -> None:
