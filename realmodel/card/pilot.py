@@ -127,8 +127,8 @@ class Pilot:
             f"token and {len(chosen.layers)} of them {_told(chosen)}"
         )
         nothing = (
-            f"{told}: the learning rate {rate} overshoots, or there is nothing to learn here. Try a "
-            "tenth of that rate, or more examples"
+            f"{told}: the learning rate {rate} overshoots, or there is nothing to learn here. Try "
+            "a tenth of that rate, or more examples"
         )
         if all(run.gain <= SURE * run.gain_error for run in (chosen, whole)):
             return nothing

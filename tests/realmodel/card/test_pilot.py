@@ -154,7 +154,7 @@ def test_the_interval_joins_three_errors() -> None:
         (0.21, 0.21, 0.01, None),
         (0.75, 0.8, 0.001, None),  # within a tenth
         (1.0, 0.8, 0.01, None),
-        (-0.1, 0.8, 1.0, "or there is nothing to learn"),
+        (-0.04, 0.8, 0.3, "or there is nothing to learn"),
     ],
 )
 def test_when_a_pilot_refuses(whole: float, chosen: float, error: float, told: str | None) -> None:
