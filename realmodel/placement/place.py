@@ -56,8 +56,8 @@ class Choice:
         Block index of each position on the card, of which exchanges and prices speak.
     costs : DeviceCosts
         That the budget and the points speak of, with the engine's serving cost.
-    whole_gain : float
-        Predicted of all layers together.
+    whole : FrontPoint
+        All layers of the card, that shares are of.
     whole_trained : float or None
         What training all of them gained in the planned run, where that is on the card.
     warnings : tuple of str
@@ -79,7 +79,7 @@ class Choice:
     ranks: RankPlan | None
     indices: tuple[int, ...]
     costs: DeviceCosts
-    whole_gain: float
+    whole: FrontPoint
     whole_trained: float | None
     warnings: tuple[str, ...] = ()
 
@@ -97,11 +97,12 @@ class Choice:
             "margin_error": self.margin_error,
             "certificate": self.certificate.to_dict() | {"price_layers": list(self.indices)},
             "exchanges": [exchange.to_dict(self.indices) for exchange in self.exchanges],
+            "whole": self.whole.to_dict(),
+            "whole_trained": self.whole_trained,
             "front": [point.to_dict() for point in self.front],
             "bounds": self.bounds,
             "guarantee": list(self.guarantee),
             "ranks": None if self.ranks is None else self.ranks.to_dict(),
-            "all_layers": {"gain": self.whole_gain, "trained": self.whole_trained},
             "warnings": list(self.warnings),
             "engine": self.costs.engine,
             "gradient_checkpointing": self.costs.gradient_checkpointing,
@@ -118,6 +119,7 @@ def place(
     predictor: PredictorName | None = None,
     engine: str = "hf",
     rule: str = DEFAULT,
+    force: bool = False,
 ) -> Choice:
     """Choose the layers with the largest joint gain within a budget.
 
@@ -140,13 +142,21 @@ def place(
     rule : str
         Name of a module of :mod:`realmodel.placement.rules`: ``exact``, ``greedy``, ``top-k``, or
         one that you have added there.
+    force : bool
+        Rank although the card's pilot refuses to: the choice then carries its reason as a warning.
 
     Raises
     ------
     InputError
         An unknown rule, or one that does not take the objective; a budget that cannot be read or
-        admits no layer; layers that the card does not have; a predictor that it does not hold.
+        admits no layer; layers that the card does not have; a predictor that it does not hold; or a
+        card whose pilot refuses to rank.
     """
+    if not force and card.refusal is not None:
+        raise InputError(
+            f"this card ranks no layers: {card.refusal}, and measure the card again (or force a "
+            "ranking, which means little here)"
+        )
     card = replace(card, costs=served_by(card.costs, engine, card.modules))
     by = named_rule(rule)
     limit = Budget.parse(objective, budget, card.costs)
@@ -178,7 +188,7 @@ def place(
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
         indices=card.indices,
         costs=card.costs,
-        whole_gain=model.quadratic.gain(),
+        whole=front_point(card, tuple(range(len(card.layers))), model),
         whole_trained=_trained(card),
         warnings=caveats(card, model.name),
     )

@@ -27,7 +27,7 @@ class SavedPlacement:
     protocol : FinetuneOptions
         The training run that the gain was predicted for.
     predicted_gain : float
-        Nats per completion token.
+        Nats per completion token; calibrated where the card has a pilot.
     predictor : str
         ``tangent`` or ``gauss-newton``.
     whole_gain, whole_trained : float or None
@@ -61,7 +61,7 @@ class SavedPlacement:
             names = [str(name) for name in config["target_modules"]]
             pattern = dict(config["rank_pattern"])
             ranks = {name: pattern.pop(name, config["r"]) for name in names}
-            planned, whole = record["protocol"], record.get("all_layers", {})
+            planned, whole = record["protocol"], record.get("whole", {})
             if planned is None:
                 raise InputError("its card does not say which run it plans: measure the card again")
             found = cls(
@@ -71,10 +71,10 @@ class SavedPlacement:
                 layers=tuple(chosen["layers"]),
                 ranks=ranks,
                 protocol=FinetuneOptions.from_planned(planned),
-                predicted_gain=float(chosen["gain"]),
+                predicted_gain=float((chosen.get("forecast") or chosen)["gain"]),
                 predictor=str(record["predictor"]),
                 whole_gain=_gain(whole.get("gain")),
-                whole_trained=_gain(whole.get("trained")),
+                whole_trained=_gain(record.get("whole_trained")),
             )
         except InputError as error:
             raise InputError(f"{str(path)!r}: {error}") from error

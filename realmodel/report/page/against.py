@@ -1,11 +1,12 @@
 """The table that sets the recommended layers against others of their number, trained or not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from realmodel.card.warnings import is_forecast
 from realmodel.placement.rivals import Rival, rivals
+from realmodel.report.level import Level
 from realmodel.runs.numbers import number
 
 if TYPE_CHECKING:
@@ -73,13 +74,23 @@ def against(card: "LayerCard", choice: "Choice") -> Against:
     choice : Choice
         Made on this card.
     """
+    level = Level.of(card, choice.predictor, choice.best.gain)
     found = list(rivals(card, choice))
     forecast = is_forecast(card, choice.predictor)
-    recommended = found[0]
-    reference = recommended.gain if recommended.gain > 0 else 1.0
     runs = {tuple(run["layers"]): run for run in card.measured if run.get("gain") is not None}
     seen = {rival.layers for rival in found}
     found += [_trained(card, choice, own) for own in runs if own not in seen]
+    found = [
+        replace(
+            rival,
+            gain=level.gain(rival.gain),
+            low=level.gain(rival.low),
+            high=level.gain(rival.high),
+        )
+        for rival in found
+    ]
+    recommended = found[0]
+    reference = recommended.gain if recommended.gain > 0 else 1.0
     own = runs.get(choice.best.layers, {}).get("gain")
     predicted_unit = 1.0 if forecast else reference
     trained_unit = 1.0 if forecast else own if own and own > 0 else None

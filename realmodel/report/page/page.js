@@ -86,6 +86,12 @@ function gainOf(positions) {
   }
   return gain / 2;
 }
+/* What the model's gain is taken to come to: calibrated where the card has a pilot. */
+function expected(gain) {
+  const curve = card.level;
+  if (curve === null) return gain;
+  return curve.rate * gain / (1 + (curve.ceiling === null ? 0 : curve.rate * gain / curve.ceiling));
+}
 function costOf(positions, name) {
   const cost = card.costs[name];
   return cost.base + cost.per_depth * (layers.length - Math.min(...positions)) +
@@ -100,7 +106,7 @@ const half = (point) => point.gain_error === null ? null : 1.96 * point.gain_err
 function chosen() {
   if (own === null) return points()[at];
   const costs = Object.fromEntries(card.tiles.map((item) => [item.name, costOf(own, item.name)]));
-  return { layers: own.map((l) => layers[l]), gain: gainOf(own), gain_error: null, costs };
+  return { layers: own.map((l) => layers[l]), gain: expected(gainOf(own)), gain_error: null, costs };
 }
 function toggle(position) {
   const now = own ?? points()[at].layers.map((layer) => layers.indexOf(layer));
@@ -225,7 +231,7 @@ function choose(i) { at = i; own = null; show(); }
 /* The smallest budget with at least the gain of the recommended layers. */
 function start() {
   const front = points();
-  const found = front.findIndex((p) => p.gain >= card.certificate.gain * (1 - 1e-9));
+  const found = front.findIndex((p) => p.gain >= card.recommended * (1 - 1e-9));
   choose(found < 0 ? front.length - 1 : found);
 }
 

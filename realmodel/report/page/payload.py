@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import asdict
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from realmodel.card.warnings import is_forecast
 from realmodel.model.lora_config import lora_config_arguments
 from realmodel.placement.frontier import frontier
 from realmodel.report.columns import COLUMNS, PROFILES
+from realmodel.report.level import Level
 from theory.arrays import Array
 
 if TYPE_CHECKING:
@@ -49,13 +51,17 @@ def payload(card: "LayerCard", record: dict[str, Any], beside: "Against") -> str
     )
     columns = {column.name: asdict(column) for column in COLUMNS}
     own = kinds(card)
+    model = card.predictor()
+    level = Level.of(card, model.name, card.certificate.gain)
     data = {
         "layers": record["layers"],
         "certificate": record["certificate"],
+        "recommended": level.chosen,
+        "level": _curve(level),
         "forecast": is_forecast(card),
         "coupling": {name: record["coupling"][name] for name in ("matrix", "signed_matrix")},
         "fronts": {
-            kind["name"]: [point.to_dict() for point in frontier(card, kind["name"])]
+            kind["name"]: [level.shown(point) for point in frontier(card, kind["name"], model)]
             for kind in own
         },
         "kinds": own,
@@ -64,7 +70,7 @@ def payload(card: "LayerCard", record: dict[str, Any], beside: "Against") -> str
             {"name": "parameters", "title": "Parameters", "unit": "parameters"},
         ],
         "whole": {
-            "gain": card.predictor().quadratic.gain(),
+            "gain": level.gain(model.quadratic.gain()),
             "costs": card.costs.record(everything),
         },
         "costs": {kind: asdict(card.costs.of(kind)) for kind in card.costs.KINDS},
@@ -75,6 +81,14 @@ def payload(card: "LayerCard", record: dict[str, Any], beside: "Against") -> str
     }
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _curve(level: Level) -> dict[str, float | None] | None:
+    """From the model's gain to the one that is shown; None where they are the same."""
+    curve = level.curve
+    if curve is None:
+        return None
+    return {"rate": curve.rate, "ceiling": curve.ceiling if isfinite(curve.ceiling) else None}
 
 
 def _quadratic(card: "LayerCard") -> dict[str, Any]:
