@@ -338,9 +338,15 @@ class StandIn(NamedTuple):
 ADDRESS = r"tcp://[\w-]+:8786"
 OTHER = f"{SMALL['card']} --output-dir out/other"
 STAND_INS = (  # the first that matches counts
-    StandIn("layercard card --model (?:my-org|Qwen).*", card_written, {}, OTHER),
     StandIn("layercard place .*--unit (?:kind|module) .*", placed_modules),
     StandIn(r"layercard place \S+/card\.json \S+/card\.json .*", placed_for_tasks),
+    StandIn("layercard card --model (?:my-org|Qwen|HuggingFaceTB).*", card_written, {}, OTHER),
+    StandIn(
+        "layercard finetune --model HuggingFaceTB.*",
+        finetuned,
+        {r"HuggingFaceTB/\S+": "gpt2"},
+        SMALL["finetune"],
+    ),
     *(
         StandIn(
             f"layercard {name} .*|layercard {name}",
@@ -444,8 +450,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     for at in (home / "gpt2", shared / "models/gpt2-mini"):
         write_checkpoint(at, gpt2, tokenizer)
+    smollm2 = home / "HuggingFaceTB/SmolLM2-135M-Instruct"
     for at in (home / "Qwen/Qwen3-8B", home / "my-org/my-model", shared / "models/qwen3-mini"):
         write_checkpoint(at, qwen3, tokenizer)
+    write_checkpoint(smollm2, qwen3, tokenizer)
     pairs = [{"prompt": prompt + "\n", "completion": text} for prompt, text in rows(20)]
     lines = "".join(json.dumps(pair) + "\n" for pair in pairs)
     dart = [
@@ -482,8 +490,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for copy in ("demo/gpt2", "e2e", "gsm8k"):
         shutil.copytree(home / "out/card", home / "out" / copy)
     inside(home, "layercard place out/card/card.json --budget 4 --output-dir out/place")
-    words = "finetune --placement out/place/placement.json --data task.jsonl --output-dir out/run"
-    inside(home, f"layercard {words} {SMALL['finetune']}")
+    placed = "--placement out/place/placement.json --output-dir out/run"
+    for which in (placed, "--model gpt2 --rank 2 --output-dir out/all"):
+        inside(home, f"layercard finetune {which} --data task.jsonl {SMALL['finetune']}")
     return home
 
 

@@ -12,6 +12,7 @@ from realmodel.card.certified import DEFAULT_SIZE, Certified, best_of_size, cert
 from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.digest import card_digest
 from realmodel.card.module_model import FILE, ModuleModel
+from realmodel.card.pilot import Forecast, Pilot
 from realmodel.card.predictor import Predictor, PredictorName, no_gauss_newton, no_tangent
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.card.schema import FORMAT, VERSION, check_card, parse_card
@@ -60,6 +61,8 @@ class LayerCard:
     module_model : ModuleModel or None
         The tangent model by module, in ``modules.npz``; None on older cards, and where that file
         is not beside the card.
+    pilot : Pilot or None
+        Two short runs that calibrate the tangent model's gains, where they were asked for.
     edited : bool
         Whether the file that it was read from had been changed by hand.
     """
@@ -78,6 +81,7 @@ class LayerCard:
     measured: tuple[Mapping[str, Any], ...] = field(default=())
     protocol: FinetuneOptions | None = None
     module_model: ModuleModel | None = None
+    pilot: Pilot | None = None
     edited: bool = False
 
     def __post_init__(self) -> None:
@@ -178,6 +182,25 @@ class LayerCard:
             raise no_tangent()
         return self.tangent
 
+    @property
+    def refusal(self) -> str | None:
+        """Why no layers are ranked here: what the pilot found, or ``None``."""
+        return None if self.pilot is None else self.pilot.refusal
+
+    def forecast(self, predictor: Predictor, positions: tuple[int, ...]) -> Forecast | None:
+        """What training these positions will gain; ``None`` without a pilot of that model.
+
+        Parameters
+        ----------
+        predictor : Predictor
+            Of this card.
+        positions : tuple of int
+        """
+        if self.pilot is None or predictor.name != "tangent":
+            return None
+        error = predictor.gain_error(positions)
+        return self.pilot.forecast(predictor.quadratic.gain(positions), error)
+
     def with_measured(self, *runs: Mapping[str, Any]) -> "LayerCard":
         """The card with fine-tuning results added."""
         return replace(self, measured=(*self.measured, *runs))
@@ -205,6 +228,7 @@ class LayerCard:
             "quadratic": None if self.gauss_newton is None else self.gauss_newton.to_dict(),
             "tangent": None if self.tangent is None else self.tangent.to_dict(),
             "module_model": None if self.module_model is None else self.module_model.digest,
+            "pilot": None if self.pilot is None else self.pilot.to_dict(),
             "intervals": [dict(interval) for interval in self.intervals],
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
@@ -289,6 +313,7 @@ class LayerCard:
                 intervals=tuple(record.get("intervals", ())),
                 measured=tuple(record["measured"]),
                 protocol=_protocol(record),
+                pilot=Pilot.from_dict(pilot) if (pilot := record.get("pilot")) else None,
                 edited=record.get("edited", False)
                 or record.get("digest", card_digest(record)) != card_digest(record),
             )

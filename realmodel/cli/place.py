@@ -101,6 +101,9 @@ def place(
     layers: Annotated[
         str | None, typer.Option(help="Layers to choose from, such as 0-5,8; all by default.")
     ] = None,
+    rule: Annotated[
+        str, typer.Option(help="How to choose: exact, greedy, top-k, or a rule that you added.")
+    ] = "exact",
     rank_allocation: Annotated[
         bool,
         typer.Option("--rank-allocation", help="Move rank to where it gains most."),
@@ -138,6 +141,9 @@ def place(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Rank although the card's pilot refuses to.")
+    ] = False,
     verbose: Verbose = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
@@ -167,6 +173,7 @@ def place(
             {
                 "--unit": len(read) > 1 and unit is not Unit.layer,
                 "--shape": shape != "any",
+                "--rule": rule != "exact",
                 "--rank-allocation": rank_allocation,
                 "--calibrate": calibrate or kind is not None,
                 "--predictor": len(read) == 1 and predictor is Model.gauss_newton,
@@ -193,12 +200,18 @@ def place(
             layers=among,
             combine=Combine.worst.value if combine is None else combine.value,
             predictor=asked,
+            force=force,
         )
         chosen, record, warnings = shared.layers, shared.to_dict(), shared.warnings
         words = report.tasks_verdict(shared)
     elif not whole:
         parts = place_modules(
-            measured, unit=unit.value, objective=objective.value, budget=budget, layers=among
+            measured,
+            unit=unit.value,
+            objective=objective.value,
+            budget=budget,
+            layers=among,
+            force=force,
         )
         chosen, record, warnings = parts.best.layers, parts.to_dict(), parts.warnings
         names = set(parts.best.modules)
@@ -213,6 +226,8 @@ def place(
             allocate_ranks=rank_allocation,
             predictor=asked,
             engine=engine.value,
+            rule=rule,
+            force=force,
             shape=shape,
         )
         chosen, record, warnings = choice.best.layers, choice.to_dict(), choice.warnings
@@ -357,29 +372,40 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
     from realmodel.runs.numbers import amount, joined, number
     from realmodel.runs.printable import printable
 
-    whole = card.predictor(choice.predictor).quadratic.gain()
+    whole = choice.whole.gain
     forecast = is_forecast(card, choice.predictor)
+    calibrated = choice.best.forecast is not None
 
     def gained(value: float) -> str:
         return number(value) if forecast else f"{number(100 * value / whole)}%"
 
-    def row(point: Any, *, shares: bool) -> list[str]:
+    def told(point: "FrontPoint") -> str:
+        if point.forecast is not None:
+            found = point.forecast
+            return f"{number(found.gain)} ({number(found.low)} to {number(found.high)})"
         error = "" if point.gain_error is None else f" ± {gained(1.96 * point.gain_error)}"
+        return f"{gained(point.gain)}{error}"
+
+    def row(point: "FrontPoint", *, shares: bool) -> list[str]:
         costs = [
             f"{100 * point.costs[f'{kind}_share']:.0f}%"
             if shares
             else amount(point.costs[kind], choice.costs.unit(kind))
             for kind in choice.costs.KINDS
         ]
-        return [joined(point.layers), f"{gained(point.gain)}{error}", *costs]
+        return [joined(point.layers), told(point), *costs]
 
     chosen = Table(
         title=Text(printable(f"{card.model['source']}: largest gain within {choice.budget.text}")),
         caption=(
             "gain in nats per completion token" if forecast else "gain as a share of all layers'"
         )
-        + ", ± 95% sampling interval, by the "
-        f"{choice.predictor_title}; time and peak memory of a training step, "
+        + (
+            ", calibrated by the card's pilot (in brackets: four cases of five), by the "
+            if calibrated
+            else ", ± 95% sampling interval, by the "
+        )
+        + f"{choice.predictor_title}; time and peak memory of a training step, "
         f"{choice.costs.step_title}; serving added to one decoded token, by "
         f"{TITLES[choice.costs.engine]}",
         box=SIMPLE_HEAD,

@@ -5,20 +5,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from realmodel.card.additivity_record import additivity_record
-from realmodel.card.certified import SECONDS, Certified, best_of_size, certified
+from realmodel.card.certified import Certified, certified
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
-from realmodel.card.warnings import caveats
+from realmodel.card.warnings import caveats, check_ranked
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
 from realmodel.placement.exchange import Exchange, exchanges
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
+from realmodel.placement.rules import DEFAULT, Rule
+from realmodel.placement.rules import rule as named_rule
 from realmodel.placement.shape import Sets, Shape, ShapePrice, admitted, best_of
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
-from theory.choice.budget_search import search_within_budget
 from theory.choice.greedy import greedy
 from theory.choice.placement import Placement
 from theory.choice.top_k import top_k
@@ -58,6 +59,10 @@ class Choice:
         Block index of each position on the card, of which exchanges and prices speak.
     costs : DeviceCosts
         That the budget and the points speak of, with the engine's serving cost.
+    whole : FrontPoint
+        All layers of the card, that shares are of.
+    whole_trained : float or None
+        What training all of them gained in the planned run, where that is on the card.
     warnings : tuple of str
         Why the numbers are not to be taken as they are.
     """
@@ -77,6 +82,8 @@ class Choice:
     ranks: RankPlan | None
     indices: tuple[int, ...]
     costs: DeviceCosts
+    whole: FrontPoint
+    whole_trained: float | None
     warnings: tuple[str, ...] = ()
     shape: ShapePrice | None = None
 
@@ -94,6 +101,8 @@ class Choice:
             "margin_error": self.margin_error,
             "certificate": self.certificate.to_dict() | {"price_layers": list(self.indices)},
             "exchanges": [exchange.to_dict(self.indices) for exchange in self.exchanges],
+            "whole": self.whole.to_dict(),
+            "whole_trained": self.whole_trained,
             "front": [point.to_dict() for point in self.front],
             "bounds": self.bounds,
             "guarantee": list(self.guarantee),
@@ -115,6 +124,8 @@ def place(
     predictor: PredictorName | None = None,
     engine: str = "hf",
     shape: str = "any",
+    rule: str = DEFAULT,
+    force: bool = False,
 ) -> Choice:
     """Choose the layers with the largest joint gain within a budget.
 
@@ -138,14 +149,22 @@ def place(
     shape : {"any", "suffix", "contiguous", "prefix-free"}
         Which sets of layers are allowed: ``suffix`` is the last layers, ``contiguous`` one run,
         ``prefix-free:8`` any set above the lowest 8 (the lower half by default).
+    rule : str
+        Name of a module of :mod:`realmodel.placement.rules`: ``exact``, ``greedy``, ``top-k``, or
+        one that you have added there.
+    force : bool
+        Rank although the card's pilot refuses to: the choice then carries its reason as a warning.
 
     Raises
     ------
     InputError
-        A budget or a shape that cannot be read or admits no layer, layers that the card does not
-        have, or a predictor that it does not hold.
+        An unknown rule, or one that does not take the objective; a budget or a shape that cannot be
+        read or admits no layer; layers that the card does not have; a predictor that it does not
+        hold; or a card whose pilot refuses to rank.
     """
+    check_ranked(card, force=force)
     card = replace(card, costs=served_by(card.costs, engine, card.modules))
+    by = named_rule(rule)
     limit = Budget.parse(objective, budget, card.costs)
     model = card.predictor(predictor)
     form = Shape.parse(shape, len(card.layers))
@@ -161,16 +180,16 @@ def place(
         raise InputError(f"shape {shape!r} leaves none of the layers to choose from")
     sets = form.sets(candidates, len(card.layers))
     if sets is None:
-        best = _best(card, model, limit, candidates)
+        best = _best(card, model, limit, candidates, by)
         swaps = exchanges(card, model, limit, best.layers, candidates)
-        runner_up = _runner_up(card, model, limit, best, candidates, swaps)
+        runner_up = _runner_up(card, model, limit, best, candidates, swaps, by)
     else:
         best, swaps = best_of(sets, card, model, limit, form), ()
         runner_up = _next_of(sets, card, model, limit, best)
     priced = None
     if form.name != "any":
         tried = None if sets is None else len(admitted(sets, card, limit))
-        priced = ShapePrice(form, tried, _best(card, model, limit, free), best.gain)
+        priced = ShapePrice(form, tried, _best(card, model, limit, free, by), best.gain)
     chosen = front_point(card, best.layers, model)
     return Choice(
         budget=limit,
@@ -188,24 +207,33 @@ def place(
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
         indices=card.indices,
         costs=card.costs,
+        whole=front_point(card, tuple(range(len(card.layers))), model),
+        whole_trained=_trained(card),
         warnings=caveats(card, model.name),
         shape=priced,
     )
 
 
+def _trained(card: LayerCard) -> float | None:
+    """What all layers gained in the planned run."""
+    gains = (
+        run.get("gain")
+        for run in card.measured
+        if tuple(run.get("layers", ())) == card.indices and run.get("not_comparable") is None
+    )
+    return next((float(gain) for gain in gains if gain is not None), None)
+
+
 def _best(
-    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...]
+    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...], by: Rule
 ) -> Placement:
     if limit.objective == "gain":
         if limit.value > len(candidates):
             raise InputError(
                 f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers"
             )
-        return best_of_size(model.quadratic, int(limit.value), candidates)
-    cost = card.costs.of(limit.objective)
-    return search_within_budget(
-        model.quadratic, limit.value, cost, candidates=candidates, time_limit=SECONDS
-    )
+        return by.choose(model.quadratic, limit.value, None, candidates)
+    return by.choose(model.quadratic, limit.value, card.costs.of(limit.objective), candidates)
 
 
 def _runner_up(
@@ -215,13 +243,14 @@ def _runner_up(
     best: Placement,
     candidates: tuple[int, ...],
     swaps: tuple[Exchange, ...],
+    by: Rule,
 ) -> tuple[int, ...] | None:
     """The best set within the budget that lacks a chosen layer; none where there is no other."""
     if len(candidates) > SEARCHED:
         closest = min(swaps, key=lambda swap: swap.loss, default=None)
         return None if closest is None else closest.layers
     others = [
-        _best(card, model, limit, rest)
+        _best(card, model, limit, rest, by)
         for left_out in best.layers
         if (rest := tuple(at for at in candidates if at != left_out)) and _admits(card, limit, rest)
     ]

@@ -7,8 +7,9 @@ from typing import Any, Final, Literal, get_args
 from realmodel.card.certified import SECONDS
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.module_model import Groups, ModuleModel
+from realmodel.card.pilot import Forecast
 from realmodel.card.profile import ModuleProfile
-from realmodel.card.warnings import caveats
+from realmodel.card.warnings import caveats, check_ranked
 from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.placement.budget import OBJECTIVES, Budget
 from theory import InputError
@@ -66,6 +67,8 @@ class ModuleChoice:
     best : ModuleSet
     gain_error : float or None
         Jackknife standard error of its gain.
+    forecast : Forecast or None
+        What training it will gain, where the card has a pilot.
     gain_at_most : float
         No choice of such units within the budget gains more (docs/theory.md, 10a).
     statement : str
@@ -85,6 +88,7 @@ class ModuleChoice:
     units: tuple[str, ...]
     best: ModuleSet
     gain_error: float | None
+    forecast: Forecast | None
     gain_at_most: float
     statement: str
     whole_layers: ModuleSet | None
@@ -109,7 +113,11 @@ class ModuleChoice:
             "predictor": "tangent",
             "predictor_title": self.predictor_title,
             "placement": self.best.to_dict()
-            | {"units": list(self.units), "gain_error": self.gain_error},
+            | {
+                "units": list(self.units),
+                "gain_error": self.gain_error,
+                "forecast": None if self.forecast is None else self.forecast.to_dict(),
+            },
             "certificate": {
                 "gain_at_most": self.gain_at_most,
                 "gap": self.gap,
@@ -117,7 +125,7 @@ class ModuleChoice:
             },
             "whole_layers": None if layers is None else layers.to_dict(),
             "lead_error": self.lead_error,
-            "everything": self.everything.to_dict(),
+            "whole": self.everything.to_dict(),
             "warnings": list(self.warnings),
         }
 
@@ -129,6 +137,7 @@ def place_modules(
     budget: str,
     objective: str = "parameters",
     layers: Sequence[int] | None = None,
+    force: bool = False,
 ) -> ModuleChoice:
     """Choose the kinds of module, or the modules, with the largest joint gain within a budget.
 
@@ -144,12 +153,14 @@ def place_modules(
         Time, memory and latency are measured by whole layers.
     layers : sequence of int, optional
         Block indices to choose from; all by default.
+    force : bool
+        Rank although the card's pilot refuses to.
 
     Raises
     ------
     InputError
         A unit, an objective or a budget that cannot be read or admits nothing, layers that the
-        card does not have, or a card without its modules' model.
+        card does not have, or a card without its modules' model or whose pilot refuses to rank.
     """
     if unit not in UNITS:
         raise InputError(f"unknown unit {unit!r}: choose layer, {', '.join(UNITS)}")
@@ -158,6 +169,7 @@ def place_modules(
         known = objective in OBJECTIVES
         problem = "is measured by whole layers" if known else "is unknown"
         raise InputError(f"objective {objective!r} {problem}: by {unit} choose parameters or gain")
+    check_ranked(card, force=force)
     model = module_model(card)
     wanted = set(card.indices if layers is None else layers)
     card.positions(tuple(sorted(wanted)))
@@ -171,13 +183,15 @@ def place_modules(
     placement = _best(card, model, units, limit)
     chosen = sorted(at for position in placement.layers for at in units[position])
     best = _module_set(card, model, chosen)
+    error = model.gain_error(chosen)
     whole = _whole_layers(card, model, candidates, best.parameters)
     return ModuleChoice(
         unit=own,
         budget=limit,
         units=tuple(names[position] for position in placement.layers),
         best=best,
-        gain_error=model.gain_error(chosen),
+        gain_error=error,
+        forecast=None if card.pilot is None else card.pilot.forecast(best.gain, error),
         gain_at_most=max(placement.guarantee.best_gain_at_most, best.gain),
         statement=placement.guarantee.statement,
         whole_layers=None if whole is None else _module_set(card, model, whole),

@@ -7,7 +7,7 @@ from typing import Any
 from realmodel.card.certified import SECONDS
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import PredictorName
-from realmodel.card.warnings import caveats
+from realmodel.card.warnings import caveats, check_ranked
 from realmodel.placement.budget import OBJECTIVES, Budget
 from theory import InputError
 from theory.choice.placement import Placement
@@ -117,6 +117,7 @@ def place_tasks(
     layers: Sequence[int] | None = None,
     combine: str = "worst",
     predictor: PredictorName | None = None,
+    force: bool = False,
 ) -> SharedChoice:
     """Choose the layers that serve every task: the largest worst share of the gain, or mean share.
 
@@ -136,6 +137,8 @@ def place_tasks(
     combine : {"worst", "mean"}
     predictor : {"tangent", "gauss-newton"}, optional
         Of the gains, on every card; as :func:`realmodel.place`.
+    force : bool
+        Rank although the pilot of a card refuses to.
 
     Raises
     ------
@@ -144,6 +147,8 @@ def place_tasks(
         nothing, or what :func:`realmodel.place` refuses.
     """
     _check_alike(cards)
+    for card in cards:
+        check_ranked(card, force=force)
     if objective not in ("gain", "parameters"):
         problem = "is each task's own" if objective in OBJECTIVES else "is unknown"
         raise InputError(f"objective {objective!r} {problem}: of tasks choose gain or parameters")

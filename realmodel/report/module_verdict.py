@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from realmodel.card.warnings import is_forecast
-from realmodel.report.verdict import Verdict, share
+from realmodel.report.level import Level, share
+from realmodel.report.verdict import Verdict
 from realmodel.runs.numbers import amount, joined, number
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def module_verdict(card: "LayerCard", choice: "ModuleChoice") -> Verdict:
         Made on this card.
     """
     best, whole = choice.best, choice.everything
+    level = Level.of(card, "tangent", best.gain)
     parameters = amount(best.parameters, "parameters")
     count = f"{len(best.modules)} of {len(whole.modules)} modules"
     rows = [
@@ -31,10 +33,11 @@ def module_verdict(card: "LayerCard", choice: "ModuleChoice") -> Verdict:
             f"{parameters} parameters, {share(best.parameters, whole.parameters)} of all modules'; "
             f"backward runs down to layer {best.layers[0]}",
         ),
-        ("certified", _certified(choice)),
-        ("layers", _whole_layers(choice)),
+        ("certified", _certified(choice, level)),
+        ("layers", _whole_layers(choice, level)),
     ]
-    headline = f"Adapt {count} for {share(best.gain, whole.gain)} of the gain of all of them."
+    reached = share(level.gain(best.gain), level.gain(whole.gain))
+    headline = f"Adapt {count} for {reached} of the gain of all of them."
     return Verdict(best.layers, headline, tuple(rows), choice.warnings)
 
 
@@ -57,6 +60,12 @@ def by_kind(card: "LayerCard", chosen: "ModuleSet") -> tuple[str, ...]:
 def _gain(card: "LayerCard", choice: "ModuleChoice") -> str:
     if not is_forecast(card, "tangent"):
         return "the order of placements is meant; the level is no forecast here"
+    if choice.forecast is not None:
+        low, high = choice.forecast.low, choice.forecast.high
+        return (
+            f"{number(choice.forecast.gain)} ({number(low)} to {number(high)}) nats per token "
+            "expected, calibrated by the card's pilot"
+        )
     spread = "" if choice.gain_error is None else f" ± {number(1.96 * choice.gain_error)}"
     return (
         f"{number(choice.best.gain)}{spread} nats per token predicted; by the "
@@ -64,21 +73,24 @@ def _gain(card: "LayerCard", choice: "ModuleChoice") -> str:
     )
 
 
-def _certified(choice: "ModuleChoice") -> str:
+def _certified(choice: "ModuleChoice", level: Level) -> str:
     units = "kinds" if choice.unit == "kind" else "modules"
     if choice.gap <= 1e-9:
         return f"the best possible {units} in this model within the budget (0% behind, proved)"
-    return f"within {share(choice.gap, 1.0)} of the best possible {units} in this model"
+    most = level.gain(choice.gain_at_most)
+    behind = share(most - level.gain(choice.best.gain), most)
+    return f"within {behind} of the best possible {units} in this model"
 
 
-def _whole_layers(choice: "ModuleChoice") -> str:
+def _whole_layers(choice: "ModuleChoice", level: Level) -> str:
     layers = choice.whole_layers
     if layers is None:
         return "no whole layer fits in as many parameters"
-    lead = choice.best.gain - layers.gain
+    lead, own = choice.best.gain - layers.gain, level.gain(choice.best.gain)
+    difference = abs(own - level.gain(layers.gain))
     text = (
         f"the best whole layers with as many parameters at most are {joined(layers.layers)}: "
-        f"{share(abs(lead), choice.best.gain)} {'less' if lead >= 0 else 'more'} gain"
+        f"{share(difference, own)} {'less' if lead >= 0 else 'more'} gain"
     )
     if choice.lead_error is None:
         return text

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from realmodel.report.verdict import Verdict, named, share
+from realmodel.report.level import share
+from realmodel.report.verdict import Verdict, named
 from realmodel.runs.numbers import number
 
 if TYPE_CHECKING:

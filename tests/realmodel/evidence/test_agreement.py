@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from realmodel.evidence.agreement import agreement, spearman
-from realmodel.evidence.pool import candidate_pool, single_layers, structured_placements
+from realmodel.evidence.pool import candidate_pool, single_layers
 from realmodel.evidence.summary import ScoredBaseline, summarise
+from realmodel.placement.structured import structured_placements
 from theory import InputError
 
 
