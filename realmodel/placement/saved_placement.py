@@ -73,7 +73,7 @@ class SavedPlacement:
                 protocol=FinetuneOptions.from_planned(planned),
                 predicted_gain=float((chosen.get("forecast") or chosen)["gain"]),
                 predictor=str(record["predictor"]),
-                whole_gain=_gain(whole.get("gain")),
+                whole_gain=_gain((whole.get("forecast") or whole).get("gain")),
                 whole_trained=_gain(record.get("whole_trained")),
             )
         except InputError as error:
