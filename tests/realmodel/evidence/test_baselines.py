@@ -24,6 +24,10 @@ def layer_values(score):
     return [score.values[layer] for layer in LAYERS]
 
 
+def from_worst(values):
+    return [value - min(values) for value in values]
+
+
 def by_layer(context, value):
     return {layer: [value(m) for m in context.modules if m.layer == layer] for layer in LAYERS}
 
@@ -103,7 +107,7 @@ def test_feature_norm_is_the_ratio_to_random_features(context):
     ratio = np.sqrt(np.mean(np.sum((z @ W.T) ** 2, 1)) / np.mean(np.sum((random @ W.T) ** 2, 1)))
     assert feature_norms(context)[m.name] == pytest.approx(ratio, rel=0.02)
     values = by_layer(context, lambda m: feature_norms(context)[m.name])
-    expected = [-np.mean(values[layer]) for layer in LAYERS]
+    expected = from_worst([-np.mean(values[layer]) for layer in LAYERS])
     assert layer_values(BASELINES["feature-norm"].score(context)) == pytest.approx(expected)
 
 
@@ -132,9 +136,9 @@ def test_condition_number_orders_modules_as_peft_does(context):
     ours = sorted(context.modules, key=lambda m: condition_number(context.weight(m)))
     assert [m.name for m in ours] == wanted
     values = by_layer(context, lambda m: np.log(np.linalg.cond(context.weight(m))))
-    expected = [-np.mean(values[layer]) for layer in LAYERS]
+    expected = from_worst([-np.mean(values[layer]) for layer in LAYERS])
     found = layer_values(BASELINES["condition-number"].score(context))
-    assert found == pytest.approx(expected, rel=1e-5)
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-9)
 
 
 def test_positions(context):
