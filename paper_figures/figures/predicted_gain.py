@@ -43,7 +43,7 @@ def _panels(model: str, task: str, comparison: Data) -> list[Data]:
             "task": task,
             "score": scores[name]["title"].removesuffix(" (ours)").split(",")[0],
             "points": [_point(row, comparison["runs"]) for row in comparison["predictions"][name]],
-            "agreement": scores[name]["placements"],
+            "agreement": scores[name]["sizes"][0]["placements"],
         }
         for name in MODELS
     ]

@@ -84,6 +84,8 @@ class Measured:
             self.task.training,
             self.table,
             protocol=self.options.finetune,
+            # Directions are chosen on one half of the groups; the scores need the mean alone.
+            groups=None if self.options.exact_curvature else 1,
             seed=self.options.seed,
         )
         self._keep("statistics", time.perf_counter() - start)
