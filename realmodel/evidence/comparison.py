@@ -105,10 +105,9 @@ def compare(
         "singles": [one.layers for one in wanted if one.role == "single" and one.layers in gains],
         "everything": everything,
     }
+    roles = {one.layers: one.role for one in reversed(wanted)}
     predictions = {
-        one.baseline.name: with_realised(
-            one.predictions, {x.layers: gains[x.layers] for x in pooled}
-        )
+        one.baseline.name: with_realised(one.predictions, gains, roles)
         for one in scored
         if one.predictions
     }

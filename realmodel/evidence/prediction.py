@@ -47,18 +47,21 @@ def predicted_gains(
 
 
 def with_realised(
-    rows: Sequence[Mapping[str, Any]], gains: Mapping[tuple[int, ...], Float64[Array, " seeds"]]
+    rows: Sequence[Mapping[str, Any]],
+    gains: Mapping[tuple[int, ...], Float64[Array, " seeds"]],
+    roles: Mapping[tuple[int, ...], str],
 ) -> list[dict[str, Any]]:
-    """The rows of placements that were fine-tuned, each with what came true."""
+    """The rows of placements that were fine-tuned, each with its role and what came true."""
     return [
-        {**row, "realised": float(gains[tuple(row["layers"])].mean())}
+        {**row, "role": roles[chosen], "realised": float(gains[chosen].mean())}
         for row in rows
-        if tuple(row["layers"]) in gains
+        if (chosen := tuple(row["layers"])) in gains
     ]
 
 
 def prediction_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Medians of ratios and of the coupling; how often the signed bounds hold the realised gain."""
+    """Over the pool: medians of ratios and of the coupling, and how often the signed bounds hold."""
+    rows = [row for row in rows if row["role"] == "pool"]
     realised = np.array([row["realised"] for row in rows])
     joint, total = (np.array([row[key] for row in rows]) for key in ("joint", "sum"))
     low = np.array([row["signed_lower"] or 0.0 for row in rows])

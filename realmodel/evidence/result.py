@@ -34,9 +34,10 @@ class ComparisonResult:
     summaries : sequence of ScoreSummary
         One per score.
     predictions : mapping
-        By model of the joint gain, one row per placement: realised, joint, sum and bounds.
+        By model of the joint gain, one row per placement but the picks: role, realised, joint, sum
+        and bounds.
     prediction : mapping
-        Medians over these, by model.
+        Medians over the pool, by model.
     left_out : mapping of str to str
         Titles of the scores that were not taken, and why.
     untrained : sequence of tuple of int

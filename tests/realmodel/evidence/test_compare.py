@@ -71,12 +71,13 @@ def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_p
             assert size["regret"] >= 0
             assert len(size["pick"]) == size["size"] == 2
     assert set(record["predictions"]) == {
+        "joint-gain-greedy",
         "joint-gain-exact",
         "tangent-quadratic",
         "tangent-start",
     }
     for rows in record["predictions"].values():
-        assert len(rows) == 3
+        assert [row["role"] for row in rows] == ["all", *["pool"] * 3, *["single"] * 3]
         for row in rows:
             assert row["sum"] > 0
             assert row["signed_lower"] <= row["joint"] * (1 + 1e-9)

@@ -19,7 +19,8 @@ from theory import InputError
 
 @pytest.fixture
 def tangent_card(card: LayerCard) -> LayerCard:
-    protocol = {"learning_rate": 1e-3, "steps": 9, "rank": 8, "batch_size": 4, "time": 5e-3}
+    protocol = {"learning_rate": 1e-3, "steps": 9, "rank": 8, "alpha": 16.0, "batch_size": 4}
+    protocol |= {"sequences": 64, "draws": 1, "time": 5e-3}
     return replace(card, tangent=Predictor("tangent", card.quadratic, protocol=protocol))
 
 
