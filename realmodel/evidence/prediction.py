@@ -60,7 +60,7 @@ def with_realised(
 
 
 def prediction_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Over the pool: medians of ratios and of the coupling, and how often the signed bounds hold."""
+    """Over the pool: medians of ratios and of the coupling; how often the signed bounds hold."""
     rows = [row for row in rows if row["role"] == "pool"]
     realised = np.array([row["realised"] for row in rows])
     joint, total = (np.array([row[key] for row in rows]) for key in ("joint", "sum"))
