@@ -102,10 +102,11 @@ def test_cka_by_its_definition():
 def test_a_layers_score_is_the_dissimilarity_of_its_hidden_states(context):
     context = replace(context, encoded=context.encoded[:3])
     model = context.checkpoint.model
-    hidden = [
-        model(input_ids=torch.tensor([row.input_ids]), output_hidden_states=True).hidden_states
-        for row in context.encoded
-    ]
+    with torch.no_grad():
+        hidden = [
+            model(input_ids=torch.tensor([row.input_ids]), output_hidden_states=True).hidden_states
+            for row in context.encoded
+        ]
     x, y = (torch.cat([states[at][0] for states in hidden]) for at in (0, 1))
     assert values("input-output-similarity", context)[0] == pytest.approx(1 - linear_cka(x, y))
 
@@ -127,7 +128,7 @@ def test_a_gate_grows_where_the_adapter_helps_and_the_model_is_left_as_it_was(co
     still = values("learned-gate", replace(context, protocol=replace(context.protocol, steps=1)))
     # After one step of the adapters the loss has a slope in every gate, and Adam moves each.
     assert sum(still) == pytest.approx(1.0)
-    assert len(set(still)) == 3
+    assert all(abs(gate - 1 / 3) > 1e-3 for gate in still)
     after = context.checkpoint.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
