@@ -314,6 +314,12 @@ ADDRESS = r"tcp://[\w-]+:8786"
 OTHER = f"{SMALL['card']} --output-dir out/other"
 STAND_INS = (  # the first that matches counts
     StandIn("layercard card --model (?:my-org|Qwen).*", card_written, {}, OTHER),
+    StandIn(
+        "layercard compare --model HuggingFaceTB/.*",
+        compared,
+        {"HuggingFaceTB/SmolLM2-135M-Instruct": "gpt2"},
+        f"{SMALL['compare']} --singles 2 --run-dtype float32",
+    ),
     *(
         StandIn(
             f"layercard {name} .*|layercard {name}",
