@@ -130,17 +130,21 @@ def card(
         stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
     table = Table(title="layercard card against one plain forward + backward pass")
-    heads = ("model", "device", "sequences", "tokens", "plain s", "card s", "ratio",
-             "of processor time", "floor", "plain GiB", "card GiB", "stages")  # fmt: skip
+    heads = ("model", "device", "sequences", "tokens", "plain s", "card s", "ratio", "of processor"
+             " time", "floor", "plain GiB", "card GiB (expected)", "stages")  # fmt: skip
     for column in heads:
         table.add_column(column, justify="right")
     for m in measured:
-        stages = ", ".join(f"{stage} {own:.0f}" for stage, own in m.stages.items())
+        stages = ", ".join(
+            f"{stage} {own:.1f}"
+            + (f" (expected {m.expected[stage]:.1f})" if stage in m.expected else "")
+            for stage, own in m.stages.items()
+        )
         table.add_row(
             m.model, m.device, str(m.sequences), str(m.tokens), f"{m.training_seconds:.1f}",
             f"{m.card_seconds:.1f}", f"{m.ratio:.2f}",
             "-" if m.processor_ratio is None else f"{m.processor_ratio:.2f}", f"{m.floor:.2f}",
-            _gib(m.training_bytes), _gib(m.card_bytes), stages,
+            _gib(m.training_bytes), f"{_gib(m.card_bytes)} ({_gib(m.expected_bytes)})", stages,
         )  # fmt: skip
     emit(record, table, as_json=as_json)
 

@@ -15,6 +15,7 @@ from realmodel.bench.models import SIZES, random_model
 from realmodel.bench.peak_memory import peak_memory
 from realmodel.card import CardOptions
 from realmodel.card.build import card_of_sequences
+from realmodel.card.estimate import expected_stages
 from realmodel.datasets import read_examples
 from realmodel.measure.attention import attention
 from realmodel.measure.operations import count_operations
@@ -23,6 +24,7 @@ from realmodel.model.checkpoint import Checkpoint, load_checkpoint, model_digest
 from realmodel.model.forward import window_of
 from realmodel.model.modules import find_modules
 from realmodel.report import write_card
+from realmodel.runs.stopwatch import elapsed
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ class CardTiming:
     floor
         By counting operations of the card's pass, at equal efficiency.
     stages
-        Seconds of the card's stages in the last round.
+        Seconds of the card's stages in the last round; processor time on a CPU with one thread.
+    expected
+        What ``layercard card --estimate`` says of each stage's seconds.
+    expected_bytes
+        And of the peak over all stages.
     operations
         The floor's terms, as ratios to the operations of training.
     training_bytes, card_bytes
@@ -67,6 +73,8 @@ class CardTiming:
     training_bytes: int | None
     card_bytes: int | None
     stages: dict[str, float] = field(default_factory=dict[str, float])
+    expected: dict[str, float] = field(default_factory=dict[str, float])
+    expected_bytes: int = 0
     operations: dict[str, float] = field(default_factory=dict[str, float])
 
     def as_dict(self) -> dict[str, Any]:
@@ -132,11 +140,17 @@ def time_card(
     )
     stages: dict[str, float] = {}
 
+    alone = device == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
+    expected = expected_stages(
+        model, encoded, options, device=device, dtype=getattr(torch, checkpoint.dtype)
+    )
+
     def card(folder: Path) -> None:
-        last = [time.perf_counter()]
+        last = [clock()]
 
         def tell(stage: str, done: int, total: int) -> None:
-            now = time.perf_counter()
+            now = clock()
             stages[stage] = stages.get(stage, 0.0) + now - last[0]
             last[0] = now
 
@@ -154,11 +168,11 @@ def time_card(
     def training() -> None:
         _plain_pass(model, encoded, weights, batch_size)
 
-    rows: list[tuple[_Clock, _Clock]] = []
+    rows: list[tuple[_Clocked, _Clocked]] = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             rows.append(
-                (_Clock.of(training, device), _Clock.of(lambda: card(Path(folder)), device))
+                (_Clocked.of(training, device), _Clocked.of(lambda: card(Path(folder)), device))
             )
     gpu = device.startswith("cuda")
     positions = sum(len(example.input_ids) for example in encoded)
@@ -202,28 +216,27 @@ def time_card(
         training_bytes=rows[0][0].bytes,
         card_bytes=rows[0][1].bytes,
         stages=stages,
+        expected={stage.stage: stage.seconds for stage in expected},
+        expected_bytes=max(stage.memory for stage in expected),
         operations={term: own / counted.training for term, own in counted.card.items()},
     )
 
 
 @dataclass(frozen=True)
-class _Clock:
+class _Clocked:
     wall: float
     processor: float
     bytes: int | None
 
     @classmethod
-    def of(cls, work: Callable[[], object], device: str) -> "_Clock":
+    def of(cls, work: Callable[[], object], device: str) -> "_Clocked":
         gc.collect()
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
+        wall: list[float] = []
         with peak_memory(device) as peak:
-            wall, processor = time.perf_counter(), time.process_time()
-            work()
-            if device.startswith("cuda"):
-                torch.cuda.synchronize()
-            wall, processor = time.perf_counter() - wall, time.process_time() - processor
-        return cls(wall, processor, peak.bytes)
+            processor = elapsed(
+                lambda: wall.append(elapsed(work, device)), device, time.process_time
+            )
+        return cls(wall[0], processor, peak.bytes)
 
 
 def _plain_pass(

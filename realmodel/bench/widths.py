@@ -13,6 +13,7 @@ from realmodel.card.block_statistics import block_statistics, singular_values
 from realmodel.card.moment_spectrum import MomentSpectrum
 from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from realmodel.measure.one_pass import GROUPS
+from realmodel.runs.stopwatch import elapsed
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def time_profile(width: int, seed: int = 0) -> ProfileTiming:
     gradients = torch.from_numpy(rng.standard_normal((GROUPS, width, width), dtype=np.float32))
 
     def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-        start = time.process_time()
-        result = work()
-        return result, time.process_time() - start
+        results: list[Any] = []
+        seconds = elapsed(lambda: results.append(work()), "cpu", time.process_time)
+        return results[0], seconds
 
     F, factor = timed(lambda: inverse_factor(moment, 1e-3))
     _, spectrum = timed(lambda: MomentSpectrum.of(moment, F))

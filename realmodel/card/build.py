@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from realmodel.card.estimate import expected_stages
 from realmodel.card.exact_curvature import exact_curvature
-from realmodel.card.expected import expected_stages
 from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.options import CardOptions

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from realmodel.card.expected import expected_stages
+from realmodel.card.estimate import expected_stages
 from realmodel.card.options import CardOptions
 from realmodel.card.preflight import preflight
 from realmodel.datasets import Example

@@ -1,6 +1,5 @@
 """Time and memory of each stage of a card before anything runs, from operation counts."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +13,8 @@ from realmodel.measure.random_subset import random_groups, random_subset
 from realmodel.measure.statistics.plan import plan_batches
 from realmodel.measure.statistics.products import packed_length
 from realmodel.model.batches import EncodedExample
-from realmodel.model.modules import AdaptedModule
+from realmodel.model.modules import AdaptedModule, find_modules
+from realmodel.runs.stopwatch import fastest
 
 ACTIVATIONS = 1.45
 """Values kept for backward over inputs and outputs of the measured linear maps (1.2 to 1.75)."""
@@ -57,7 +57,9 @@ class Machine:
         def copy() -> None:
             float(big.add(1.0)[0])
 
-        return cls(2.0 * rows * d * m / _seconds(product), 2.0 * big.nbytes / _seconds(copy))
+        product()  # the first call also sets up threads
+        seconds, copying = fastest(product, device, 0.2), fastest(copy, device, 0.2)
+        return cls(2.0 * rows * d * m / seconds, 2.0 * big.nbytes / copying)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,33 @@ class StageEstimate:
     operations: float
     seconds: float
     memory: int
+
+
+def expected_stages(
+    model: Any,
+    encoded: Sequence[EncodedExample],
+    options: CardOptions,
+    *,
+    device: str,
+    dtype: torch.dtype,
+) -> tuple[StageEstimate, ...]:
+    """Every stage's estimate, from operation counts and the measured rate of the device.
+
+    Parameters
+    ----------
+    model
+        The architecture is enough: see :func:`realmodel.model.checkpoint.empty_model`.
+    device : str
+        A torch device; ``auto`` is cuda where there is one.
+
+    Returns
+    -------
+    tuple of StageEstimate
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    modules = find_modules(model, options.modules).modules
+    return estimate_stages(model, encoded, modules, options, device=device, dtype=dtype)
 
 
 def estimate_stages(
@@ -297,14 +326,3 @@ class _Shape:
         memory = self.weights + 8 * 4 * sizes + int(self.values * self.itemsize * self.batch)
         seconds = operations / (machine.rate * 2 * FORWARD_MODE_EFFICIENCY)
         return StageEstimate("intervals", operations, seconds, memory)
-
-
-def _seconds(run: Any, budget: float = 0.2) -> float:
-    """Fastest of the runs that fit in a moment."""
-    run()
-    times: list[float] = []
-    while not times or sum(times) < budget:
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Literal
 
-from realmodel.costs.checkpointing import Checkpointing, named
+from realmodel.costs.checkpointing import Checkpointing, checkpointing_kind
 from realmodel.measure.one_pass import DRAWS, ROWS
 from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
@@ -107,7 +107,7 @@ class CardOptions:
                 problem = "be finite" if getattr(self, name) > 0 else "not be negative"
                 raise InputError(f"{name} must {problem}, got {getattr(self, name)}")
         self.protocol()
-        named(self.gradient_checkpointing)
+        checkpointing_kind(self.gradient_checkpointing)
         if not 0 < self.interval_damping < inf:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")
         if self.alpha is not None and not self.alpha > 0:

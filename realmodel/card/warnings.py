@@ -2,18 +2,26 @@
 
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import PredictorName
+from realmodel.runs.numbers import number
 
 EDITED = "This card was edited after it was measured: its digest is not that of its numbers."
 
 
-def boasting(card: LayerCard) -> str | None:
-    """What is wrong with a tangent model that promises more than the whole loss, or ``None``."""
-    model = card.tangent
-    if model is None or is_forecast(card, "tangent"):
+def caveats(card: LayerCard, predictor: PredictorName | None = None) -> tuple[str, ...]:
+    """Everything that must stand beside a choice made by this model of the card."""
+    boast = boasting(card, predictor)
+    return (*((EDITED,) if card.edited else ()), *(() if boast is None else (boast,)))
+
+
+def boasting(card: LayerCard, predictor: PredictorName | None = None) -> str | None:
+    """What is wrong with a model that promises more than the whole loss, or ``None``."""
+    model, loss = card.predictor(predictor), card.data["loss"]
+    if is_forecast(card, predictor):
         return None
+    few = f"{model.protocol['sequences']:.0f} sequences are" if model.protocol else "they are"
     return (
-        f"That is more than the whole loss: {model.protocol['sequences']:.0f} sequences are "
-        "too few for its level, take it for the order alone."
+        f"All layers promise {number(model.quadratic.gain())} nats per token, more than the whole "
+        f"loss of {number(loss)}: {few} too few for the level, take it for the order alone."
     )
 
 

@@ -329,7 +329,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     import torch
     from rich.table import Table
 
-    from realmodel.card.expected import expected_stages
+    from realmodel.card.estimate import expected_stages
     from realmodel.model.batches import encode
     from realmodel.model.checkpoint import empty_model, load_tokenizer
     from realmodel.model.forward import window_of

@@ -192,7 +192,7 @@ def _calibrated(
     from dataclasses import replace
 
     from realmodel.costs.calibration import calibrated_costs, random_batch
-    from realmodel.costs.checkpointing import named
+    from realmodel.costs.checkpointing import checkpointing_kind
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import AdaptedModule
     from realmodel.placement.card_model import check_digest, check_model
@@ -219,7 +219,9 @@ def _calibrated(
         modules,
         batch,
         rank=card.options["rank"],
-        gradient_checkpointing=named(gradient_checkpointing or card.costs.gradient_checkpointing),
+        gradient_checkpointing=checkpointing_kind(
+            gradient_checkpointing or card.costs.gradient_checkpointing
+        ),
     )
     return replace(card, costs=costs)
 

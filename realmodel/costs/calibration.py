@@ -1,14 +1,13 @@
 """A short micro-benchmark on the user's device: what a placement really costs (8e)."""
 
 import time
-import warnings
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel
 from scipy.optimize import nnls
 
 from realmodel.costs.checkpointing import Checkpointing, checkpointed
@@ -20,6 +19,7 @@ from realmodel.model.batches import Batch, completion_loss
 from realmodel.model.forward import window_of
 from realmodel.model.lora_config import lora_config_arguments
 from realmodel.model.modules import AdaptedModule
+from realmodel.model.peft_adapters import peft_adapters
 from realmodel.runs.stopwatch import Clock, fastest
 from theory import InputError
 from theory.choice.cost_model import CostModel
@@ -150,27 +150,11 @@ def _worst(fitted: np.ndarray, values: np.ndarray) -> float:
     return float(np.abs(fitted / values - 1).max())
 
 
-@contextmanager
 def adapters(
     model: Any, modules: Sequence[AdaptedModule], layers: Sequence[int], rank: int
-) -> Generator[Any]:
-    """The model with peft's adapters on the layers; given back, with the generator's state."""
-    flags = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
-    arguments = lora_config_arguments(layers, modules, rank)
-    state = torch.random.get_rng_state()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-        adapted = get_peft_model(model, LoraConfig(**arguments))
-    try:
-        yield adapted
-    finally:
-        adapted.unload()
-        if hasattr(model, "peft_config"):
-            del model.peft_config
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(flags[name])
-            parameter.grad = None
-        torch.random.set_rng_state(state)
+) -> AbstractContextManager[PeftModel]:
+    """The model with peft's adapters on the layers."""
+    return peft_adapters(model, LoraConfig(**lora_config_arguments(layers, modules, rank)))
 
 
 def training_step(adapted: Any, batch: Batch) -> Callable[[], None]:

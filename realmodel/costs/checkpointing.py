@@ -18,7 +18,7 @@ Checkpointing = Literal["none", "reentrant", "non-reentrant"]
 CHECKPOINTING: Final[tuple[Checkpointing, ...]] = get_args(Checkpointing)
 
 
-def named(name: str) -> Checkpointing:
+def checkpointing_kind(name: str) -> Checkpointing:
     """The kind of this name.
 
     Raises
@@ -28,7 +28,7 @@ def named(name: str) -> Checkpointing:
 
     Examples
     --------
-    >>> named("reentrant")
+    >>> checkpointing_kind("reentrant")
     'reentrant'
     """
     for kind in CHECKPOINTING:
@@ -53,7 +53,7 @@ def checkpointed(model: Any, kind: Checkpointing) -> Generator[None]:
     InputError
         If the architecture knows no checkpointing, or the kind is not known.
     """
-    named(kind)
+    checkpointing_kind(kind)
     if kind == "none":
         yield
         return

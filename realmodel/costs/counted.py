@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from realmodel.costs.adapter_cost import adapter_cost
-from realmodel.costs.checkpointing import Checkpointing, named
+from realmodel.costs.checkpointing import Checkpointing, checkpointing_kind
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.model.modules import AdaptedModule
 from theory.choice.cost_model import CostModel
@@ -37,7 +37,7 @@ def counted_costs(
     InputError
         If the kind of checkpointing is not known.
     """
-    named(gradient_checkpointing)
+    checkpointing_kind(gradient_checkpointing)
     table = by_layer(modules)
     total = sum(p.numel() for p in model.parameters())
     embedding = model.get_input_embeddings().weight.numel()

@@ -2,17 +2,17 @@
 
 import hashlib
 import math
-import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel
 
 from realmodel.model.activation import fused_activations
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import AdaptedModule
+from realmodel.model.peft_adapters import peft_adapters, trainable_modules
 from realmodel.model.rank_pattern import rank_pattern
 from theory import InputError
 
@@ -60,7 +60,6 @@ def adapted(
     orientations = {module.transposed for module in modules}
     if len(orientations) > 1:
         raise InputError("cannot adapt Conv1D and Linear modules in one configuration")
-    trainable_before = [name for name, p in model.named_parameters() if p.requires_grad]
     own = {module.name: (ranks or {}).get(module.name, options.rank) for module in modules}
     config = LoraConfig(
         **rank_pattern(own, options.alpha / options.rank),
@@ -70,34 +69,12 @@ def adapted(
         fan_in_fan_out=orientations == {True},
         task_type="CAUSAL_LM",
     )
-    training = model.training
-    with warnings.catch_warnings():
-        # peft asks transformers by a name that transformers renamed.
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-        peft_model = get_peft_model(model, config)
-    try:
+    with peft_adapters(model, config) as peft_model:
         refuse_other_modules(peft_model, modules)
         initialise(peft_model, options.seed)
         peft_model.eval()
         with fused_activations(peft_model):
             yield peft_model
-    finally:
-        peft_model.unload()
-        if hasattr(model, "peft_config"):
-            del model.peft_config
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name in trainable_before)
-        model.train(training)
-
-
-def trainable_modules(peft_model: PeftModel) -> tuple[str, ...]:
-    """Names (in the base model) of the modules that hold trainable parameters, sorted."""
-    names = {
-        name.removeprefix("base_model.model.").split(".lora_")[0]
-        for name, parameter in peft_model.named_parameters()
-        if parameter.requires_grad
-    }
-    return tuple(sorted(names))
 
 
 def refuse_other_modules(peft_model: PeftModel, modules: Sequence[AdaptedModule]) -> None:

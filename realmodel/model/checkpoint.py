@@ -169,6 +169,9 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
         )
     try:
         config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
+        _refuse_kinds(source, config)  # a field may hold anything: what it trips over is damage
+    except InputError:
+        raise
     except Exception as error:
         text = _one_line(error)
         if "trust_remote_code" in str(error) and not trust_remote_code:
@@ -177,7 +180,6 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
                 "run (trust_remote_code)"
             ) from error
         raise InputError(f"checkpoint {source!r} cannot be read: {text}") from error
-    _refuse_kinds(source, config)
     if more and hasattr(config, "quantization_config"):
         delattr(config, "quantization_config")
     return config

@@ -8,14 +8,13 @@ from realmodel.card.additivity_record import additivity_record
 from realmodel.card.certified import SECONDS, Certified, best_of_size, certified
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
-from realmodel.card.warnings import EDITED, boasting
+from realmodel.card.warnings import caveats
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
 from realmodel.placement.exchange import Exchange, exchanges
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
-from realmodel.runs.numbers import number
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
 from theory.choice.budget_search import search_within_budget
@@ -166,20 +165,8 @@ def place(
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
         indices=card.indices,
         costs=card.costs,
-        warnings=_warnings(card, model),
+        warnings=caveats(card, model.name),
     )
-
-
-def _warnings(card: LayerCard, model: Predictor) -> tuple[str, ...]:
-    """What the card says against its own numbers."""
-    found = [EDITED] if card.edited else []
-    boast = boasting(card) if model.name == "tangent" else None
-    if boast is not None:
-        found.append(
-            f"The {model.title} promises {number(model.quadratic.gain())} nats per token of all "
-            f"layers. {boast}"
-        )
-    return tuple(found)
 
 
 def _best(

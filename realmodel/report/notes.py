@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realmodel.card.warnings import EDITED
+from realmodel.card.warnings import EDITED, boasting
 from realmodel.model.modules import summarised
 from realmodel.runs.numbers import number
 
@@ -142,16 +142,12 @@ def _left_out(card: "LayerCard") -> list[Note]:
 
 def _level(card: "LayerCard") -> Note:
     """Whether the promised gain of all layers can be a forecast."""
-    model, loss = card.predictor(), card.data["loss"]
-    promised = model.quadratic.gain()
-    if loss is not None and promised > loss:
-        few = f"{model.protocol['sequences']:.0f} sequences are" if model.protocol else "they are"
-        return Note(
-            f"All layers promise {number(promised)} nats per token, more than the whole loss of "
-            f"{number(loss)}: {few} too few for the level, take it for the order alone.",
-            void=True,
-        )
-    return Note(f"Gains are of the {model.title}: their order is meant, their level no forecast.")
+    boast = boasting(card)
+    if boast is not None:
+        return Note(boast, void=True)
+    return Note(
+        f"Gains are of the {card.predictor().title}: their order is meant, their level no forecast."
+    )
 
 
 def _regime(card: "LayerCard") -> Note:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realmodel.card.warnings import EDITED, boasting, is_forecast
+from realmodel.card.warnings import caveats, is_forecast
 from realmodel.placement.place import place
 from realmodel.runs.numbers import number
 from realmodel.runs.printable import printable
@@ -68,7 +68,7 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
         best.layers,
         f"Adapt {named(best.layers)}{reached if some else ''}.",
         tuple(rows),
-        _warnings(card, choice),
+        caveats(card, choice.predictor),
     )
 
 
@@ -203,15 +203,6 @@ def _checked(card: "LayerCard", choice: "Choice") -> str:
         return "not checked by training yet"
     gains = ", ".join(number(run["gain"]) for run in found)
     return f"checked: training these layers gained {gains} nats per token"
-
-
-def _warnings(card: "LayerCard", choice: "Choice") -> tuple[str, ...]:
-    found = [EDITED] if card.edited else []
-    boast = boasting(card) if choice.predictor == "tangent" else None
-    if boast is not None:
-        whole = card.predictor(choice.predictor).quadratic.gain()
-        found.append(f"All layers promise {number(whole)} nats per token. {boast}")
-    return tuple(found)
 
 
 def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder: str) -> str:

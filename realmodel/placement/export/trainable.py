@@ -1,12 +1,12 @@
 """Apply an export to the model and look at what became trainable."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel
 from peft.tuners.lora import LoraLayer
 
+from realmodel.model.peft_adapters import peft_adapters
 from theory import InputError
 
 
@@ -21,41 +21,29 @@ def trainable_modules(model: Any, arguments: Mapping[str, Any]) -> dict[str, int
     InputError
         If peft refuses the configuration on this model.
     """
-    flags = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
-    config = getattr(model, "peft_config", None)
-    if config is not None:
-        raise InputError("the model carries adapters already; load the plain checkpoint")
     try:
-        with warnings.catch_warnings():
-            # peft asks transformers by a name that transformers renamed.
-            warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-            adapted = get_peft_model(model, LoraConfig(**arguments), low_cpu_mem_usage=True)
+        with peft_adapters(model, LoraConfig(**arguments), empty=True) as adapted:
+            return _ranks(adapted)
     except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"peft refuses this configuration on this model: {error}") from error
-    try:
-        base: Any = adapted.base_model.model
-        found: dict[str, int] = {}
-        extra: list[str] = []
-        wrapped = {
-            name: module for name, module in base.named_modules() if isinstance(module, LoraLayer)
-        }
-        for name, parameter in base.named_parameters():
-            if not parameter.requires_grad:
-                continue
-            owner = next((owner for owner in wrapped if name.startswith(f"{owner}.lora_")), None)
-            if owner is None:
-                extra.append(name)
-            else:
-                found[owner] = int(wrapped[owner].r["default"])
-        if extra:
-            raise InputError(f"peft would also train {extra[0]!r}, which no placement asked for")
-        return found
-    finally:
-        adapted.unload()
-        if hasattr(model, "peft_config"):
-            del model.peft_config
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(flags[name])
+
+
+def _ranks(adapted: PeftModel) -> dict[str, int]:
+    base: Any = adapted.base_model.model
+    found: dict[str, int] = {}
+    wrapped = {
+        name: module for name, module in base.named_modules() if isinstance(module, LoraLayer)
+    }
+    for name, parameter in base.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        owner = next((owner for owner in wrapped if name.startswith(f"{owner}.lora_")), None)
+        if owner is None:
+            raise InputError(f"peft would also train {name!r}, which no placement asked for")
+        found[owner] = int(wrapped[owner].r["default"])
+    return found
 
 
 def check_trainable(model: Any, arguments: Mapping[str, Any], expected: Mapping[str, int]) -> None:

@@ -15,8 +15,9 @@ from realmodel.cli import app
 from realmodel.datasets import Example
 from realmodel.finetuning import FinetuneOptions, finetune, target_modules
 from realmodel.finetuning.loss import heldout_loss
-from realmodel.model.adapter import adapted, trainable_modules
+from realmodel.model.adapter import adapted
 from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.peft_adapters import trainable_modules
 from theory import InputError
 
 RUN = FinetuneOptions(rank=2, alpha=6.0, learning_rate=0.02, steps=4, batch_size=4)

@@ -5,9 +5,10 @@ import torch
 
 from realmodel.finetuning import FinetuneOptions, target_modules
 from realmodel.finetuning.loss import trailing_loss
-from realmodel.model.adapter import adapted, adapter_parameters, trainable_modules
+from realmodel.model.adapter import adapted, adapter_parameters
 from realmodel.model.batches import batches, completion_loss
 from realmodel.model.modules import AdaptedModule
+from realmodel.model.peft_adapters import trainable_modules
 from theory import InputError
 
 OPTIONS = FinetuneOptions(rank=2)
