@@ -1,6 +1,5 @@
 """What the scores look at, measured once when the first of them asks, with the time it took."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
+from realmodel.runs.stopwatch import clock_of
 from theory import BlockQuadratic
 from theory.whole_file import write_json
 
@@ -78,7 +78,8 @@ class Measured:
         path = self.folder / "statistics.safetensors"
         if path.exists() and "statistics" in self._times:
             return Measurement.load(path, model=self.checkpoint.digest)
-        start = time.perf_counter()
+        clock = clock_of(self.checkpoint.model.device)
+        start = clock()
         found = one_pass(
             self.checkpoint,
             self.task.training,
@@ -88,7 +89,7 @@ class Measured:
             groups=None if self.options.exact_curvature else 1,
             seed=self.options.seed,
         )
-        self._keep("statistics", time.perf_counter() - start)
+        self._keep("statistics", clock() - start)
         found.save(path)
         return found
 
@@ -102,7 +103,8 @@ class Measured:
         if path.exists() and self._quadratic_name in self._times:
             found = GaussNewton.load(path, model=self.checkpoint.digest)
         else:
-            start = time.perf_counter()
+            clock = clock_of(self.checkpoint.model.device)
+            start = clock()
             with attention(self.checkpoint.model, "eager"):
                 found = gauss_newton(
                     self.checkpoint,
@@ -113,12 +115,12 @@ class Measured:
                         options.curvature_samples, len(self.task.training) // 2
                     ),
                 )
-            self._keep(self._quadratic_name, time.perf_counter() - start)
+            self._keep(self._quadratic_name, clock() - start)
             found.save(path)
         return found.damped(options.damping).by_layer()
 
     def seconds(self, need: Need) -> float:
-        """Wall time of what a score needs, as measured when it was taken."""
+        """Seconds of what a score needs, as measured when it was taken."""
         if need == "statistics":
             _ = self.statistics
         elif need == "quadratic":

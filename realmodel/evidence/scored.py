@@ -1,6 +1,5 @@
 """A score evaluated on everything that is fine-tuned, kept on disk with the time that it took."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from realmodel.evidence.baselines import Baseline, Context, Forecast, JointGain, Score
 from realmodel.evidence.prediction import predicted_gains
 from realmodel.evidence.run_store import read_object
+from realmodel.runs.stopwatch import clock_of
 from theory.whole_file import write_json
 
 Placement = tuple[int, ...]
@@ -31,7 +31,7 @@ class Scored:
     predictions : sequence of mapping
         Joint gain, sum and bounds of every placement, where a quadratic stands behind the score.
     seconds : float
-        Wall time of what it needs and of the score itself.
+        What it needs and the score itself take: of the processor, or by the wall on a device.
     """
 
     baseline: Baseline
@@ -54,10 +54,11 @@ class Scored:
         seconds_before: float,
     ) -> "Scored":
         """Evaluate; the clock runs for the score and its picks, not for the comparison's values."""
-        start = time.perf_counter()
+        clock = clock_of(context.checkpoint.model.device)
+        start = clock()
         score: Score = baseline.score(context)
         picks = {size: score.pick(size) for size in sizes}
-        seconds = seconds_before + time.perf_counter() - start
+        seconds = seconds_before + clock() - start
         known = isinstance(score, Forecast)
         joint = isinstance(score, JointGain)
         return cls(

@@ -94,7 +94,7 @@ class ScoreSummary:
     forecast : ForecastSummary or None
         None where the score does not speak in nats.
     seconds : float
-        What the score costs, wall time.
+        What the score costs: processor time on a CPU, wall time on a device.
     """
 
     name: str
