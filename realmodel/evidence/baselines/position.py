@@ -50,9 +50,9 @@ class UniformSpread:
         return len(places) - distance / (1 + distance)
 
     def pick(self, size: int) -> tuple[int, ...]:
-        """The layers nearest to the centres, each rounded down when halfway."""
+        """The layers nearest to the centres, the later one when halfway: the pool's uniform set."""
         refuse_size(size, len(self.layers))
-        return tuple(self.layers[int(np.ceil(centre - 0.5))] for centre in self.centres(size))
+        return tuple(self.layers[int(np.floor(centre + 0.5))] for centre in self.centres(size))
 
 
 def uniform_score(context: Context) -> UniformSpread:

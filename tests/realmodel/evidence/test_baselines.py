@@ -11,7 +11,9 @@ from realmodel.evidence.baselines import BASELINES, Context, JointGain, LayerSco
 from realmodel.evidence.baselines.condition_number import condition_number
 from realmodel.evidence.baselines.feature_norm import feature_norms
 from realmodel.evidence.baselines.residual_norm import RIDGE
+from realmodel.evidence.baselines.position import UniformSpread
 from realmodel.evidence.baselines.signal_to_noise import signal_to_noise
+from realmodel.evidence.pool import structured_placements
 from realmodel.model.batches import completion_loss
 from realmodel.model.modules import find_modules
 from theory import BlockQuadratic, InputError
@@ -148,6 +150,9 @@ def test_positions(context):
     assert picks == {"first-k": (0,), "last-k": (2,), "middle-k": (1,), "uniform-k": (1,)}
     uniform = BASELINES["uniform-k"].score(context)
     assert uniform.pick(3) == LAYERS
+    for size in range(1, 31):
+        own = UniformSpread(tuple(range(30)))
+        assert own.pick(size) == structured_placements(range(30), size)["uniform-k"]
     assert uniform.value((1,)) > uniform.value((0,))
     random = BASELINES["random"].score(context)
     assert sorted(layer_values(random)) == [0.0, 1.0, 2.0]

@@ -96,7 +96,7 @@ def test_tables_from_a_record_made_by_hand(page: Path) -> None:
     # random: 0.4 and 0.8 of 2.0; uniform 0.5, first 0.2; the pick 0.78.
     assert "| E2E | 2 | 30 (20 to 40) | 25 | - | 10 | - | 40 | 39 |" in lines
     scores = lines[lines.index("<!-- table: scores -->") :]
-    assert [line.split(" | ")[0] for line in scores[3:6]] == [
+    assert [line.split(" | ")[0] for line in scores[4:7]] == [
         "| Tangent-Start",
         "| Untrained",
         "| Uniform-K",
