@@ -10,8 +10,8 @@ from peft.helpers import find_kappa_target_modules
 from realmodel.evidence.baselines import BASELINES, Context, JointGain, LayerScores
 from realmodel.evidence.baselines.condition_number import condition_number
 from realmodel.evidence.baselines.feature_norm import feature_norms
-from realmodel.evidence.baselines.residual_norm import RIDGE
 from realmodel.evidence.baselines.position import UniformSpread
+from realmodel.evidence.baselines.residual_norm import RIDGE
 from realmodel.evidence.baselines.signal_to_noise import signal_to_noise
 from realmodel.evidence.pool import structured_placements
 from realmodel.model.batches import completion_loss
