@@ -5,6 +5,7 @@ A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; what is be
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +40,47 @@ TITLES = {"e2e": "E2E", "webnlg": "WebNLG", "gsm8k": "GSM8K", "arc": "ARC-Easy"}
 WITHIN, TOGETHER, REGRET, OFTEN, COVERED = 0.85, 0.9, 2.0, 0.9, 0.8
 """Targets of the protocol: correlations, percent of the all-layer gain, and shares."""
 
+APART = "-lr"
+"""In the name of a record at another learning rate, which counts in its own table alone."""
+
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the tables are made from.
+
+    Parameters
+    ----------
+    comparisons, apart : tuple of mapping
+        By the protocol, and at another learning rate.
+    theories : tuple of mapping
+        From :mod:`realmodel.evidence.theory_practice`.
+    """
+
+    comparisons: tuple[Record, ...]
+    apart: tuple[Record, ...] = ()
+    theories: tuple[Record, ...] = ()
+
+    @classmethod
+    def beside(cls, page: Path) -> "Records":
+        """In the folder of records beside the page.
+
+        Raises
+        ------
+        InputError
+            When there is none, or one cannot be read.
+        """
+        found: dict[str, list[Record]] = {"comparisons": [], "apart": [], "theories": []}
+        for path in sorted((page.parent / RECORDS).glob(f"{PREFIX}*.json")):
+            if path.stem.endswith("-theory"):
+                found["theories"].append(read_json(path, "theory against practice"))
+            else:
+                kind = "apart" if APART in path.stem else "comparisons"
+                found[kind].append(read_comparison(path))
+        if not found["comparisons"]:
+            raise InputError(f"there is no {PREFIX}TASK.json in {page.parent / RECORDS}")
+        return cls(*(tuple(found[kind]) for kind in ("comparisons", "apart", "theories")))
 
 
 def percent(value: float | None) -> str:
@@ -56,12 +97,12 @@ def span(values: Sequence[float | None], form: str) -> str:
     return text if len(known) == 1 else f"{text} ({min(known):{form}} to {max(known):{form}})"
 
 
-def placements_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def placements_table(records: Records) -> list[str]:
     """What placements keep of the all-layer gain, by task and size."""
     head = ["task", "layers", "random, mean (range)", *STRUCTURED]
     head += ["best trained", "pick of `place`"]
     rows: list[list[str]] = []
-    for one in comparisons:
+    for one in records.comparisons:
         whole = one["all_gain"]
         for at, size in enumerate(one["options"]["sizes"]):
             own = [run for run in one["runs"] if run["seed"] == 0 and len(run["layers"]) == size]
@@ -79,21 +120,21 @@ def placements_table(comparisons: Sequence[Record], theories: Sequence[Record]) 
     return table(head, rows)
 
 
-def scores_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def scores_table(records: Records) -> list[str]:
     """Every score over all tasks and sizes, best order first."""
     by_name: dict[str, list[Record]] = {}
     uniform: list[Record] = []
-    for one in comparisons:
+    for one in records.comparisons:
         for row in one["summaries"]:
             by_name.setdefault(row["name"], []).append(row)
         uniform.append(next(row for row in one["summaries"] if row["name"] == "uniform-k"))
-    compared = [one["task"] for one in comparisons]
+    compared = [one["task"] for one in records.comparisons]
     lines: list[tuple[float, list[str]]] = []
     for name, found in by_name.items():
         within = [size["placements"]["spearman"] for row in found for size in row["sizes"]]
         lost = [size["regret_share"] for row in found for size in row["sizes"]]
         lost = [None if share is None else 100 * share for share in lost]
-        tasks = [one["task"] for one in comparisons if _of(one, name) is not None]
+        tasks = [one["task"] for one in records.comparisons if _of(one, name) is not None]
         against = [
             size["pick_gain"] >= other["pick_gain"]
             for task, row in zip(tasks, found, strict=True)
@@ -104,7 +145,7 @@ def scores_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> l
         ]
         cells = [
             found[0]["title"]
-            + ("" if len(found) == len(comparisons) else f" ({', '.join(tasks)})"),
+            + ("" if len(found) == len(records.comparisons) else f" ({', '.join(tasks)})"),
             span(within, ".2f"),
             span([row["all_sizes"]["spearman"] for row in found], ".2f"),
             span(lost, ".1f"),
@@ -119,14 +160,14 @@ def scores_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> l
     return table([*head, "cost, s"], [cells for _, cells in lines])
 
 
-def targets_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def targets_table(records: Records) -> list[str]:
     """The protocol's targets, and how far each score in nats reaches them, task by task."""
     head = ["score", "task", f"Spearman within 2, 5, 10 (at least {WITHIN})"]
     head += [f"all sizes (at least {TOGETHER})", f"regret, % (at most {REGRET:g})"]
     head += ["realised / predicted, by size", f"from {CLOSE[0]} to {CLOSE[1]} (at least 90%)"]
     head += ["in its 80% interval", "reached"]
     rows: list[list[str]] = []
-    for one in comparisons:
+    for one in records.comparisons:
         for row in one["summaries"]:
             told = row["forecast"]
             if told is None:
@@ -150,10 +191,40 @@ def targets_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> 
     return table(head, rows)
 
 
-def seeds_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def rates_table(records: Records) -> list[str]:
+    """How well each score orders the placements that were run at another rate too."""
+    pairs = [
+        (one, other, size)
+        for other in records.apart
+        for one in records.comparisons
+        for size in other["options"]["sizes"]
+        if one["task"] == other["task"].split(APART)[0]
+        and pool_gains(other["runs"], size).shape[0] > 2
+    ]
+    head = ["score"]
+    for one, other, size in pairs:
+        rates = [f"{each['options']['finetune']['learning_rate']:g}" for each in (one, other)]
+        head += [f"{titled(one)}, {size} layers, at {rate}" for rate in rates]
+    lines: list[tuple[float, list[str]]] = []
+    for row in records.comparisons[0]["summaries"] if pairs else ():
+        values = [
+            next((s["placements"]["spearman"] for s in own["sizes"] if s["size"] == size), None)
+            for one, other, size in pairs
+            for each in (one, other)
+            if (own := _of(each, row["name"])) is not None
+        ]
+        if len(values) == 2 * len(pairs):
+            average = mean(values)
+            cells = [row["title"], *(shown(value, ".2f") for value in values)]
+            lines.append((-9.0 if average is None else average, cells))
+    lines.sort(key=lambda line: -line[0])
+    return table(head, [cells for _, cells in lines])
+
+
+def seeds_table(records: Records) -> list[str]:
     """Spearman of the gains of one seed with those of the other, by size: the noise ceiling."""
     rows: list[list[str]] = []
-    for one in comparisons:
+    for one in records.comparisons:
         for size in sorted(one["options"]["sizes"]):
             gains = pool_gains(one["runs"], size)
             if gains.shape[1] < 2 or len(gains) < 3:
@@ -166,10 +237,10 @@ def seeds_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> li
     return table([*head, "mean difference, % of the all-layer gain"], rows or [["-"] * 5])
 
 
-def forgetting_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def forgetting_table(records: Records) -> list[str]:
     """Gain on the task, and what the loss on a text of another kind rises by."""
     rows: list[list[str]] = []
-    for one in comparisons:
+    for one in records.comparisons:
         known = [run for run in one["runs"] if run.get("forgetting") and run["seed"] == 0]
         known.sort(key=lambda run: -run["gain"])
         for run in known:
@@ -184,9 +255,11 @@ def forgetting_table(comparisons: Sequence[Record], theories: Sequence[Record]) 
     return table(head, rows or [["-"] * 5])
 
 
-def explained_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def explained_table(records: Records) -> list[str]:
     """Which of the theory's quantities orders placements of one size as they came true."""
-    columns = [(one, size) for one in theories for size in sorted(one["explained"], key=int)]
+    columns = [
+        (one, size) for one in records.theories for size in sorted(one["explained"], key=int)
+    ]
     head = ["explanation", *(f"{titled(one)}, {size} layers" for one, size in columns)]
     rows = [
         [title, *(shown(one["explained"][size][name], ".2f") for one, size in columns)]
@@ -195,7 +268,7 @@ def explained_table(comparisons: Sequence[Record], theories: Sequence[Record]) -
     return table(head, rows)
 
 
-def concentration_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def concentration_table(records: Records) -> list[str]:
     """How much of each measure lies in the first fifth of the layers."""
     names = {
         "residual_norm_activation": "residual norm from activations, squared",
@@ -205,17 +278,17 @@ def concentration_table(comparisons: Sequence[Record], theories: Sequence[Record
         "own_gain": "own gain in the budget",
     }
     rows = [
-        [title, *(f"{percent(one['concentration'][name])}%" for one in theories)]
+        [title, *(f"{percent(one['concentration'][name])}%" for one in records.theories)]
         for name, title in names.items()
     ]
-    return table(["share of the first fifth of the layers", *map(titled, theories)], rows)
+    return table(["share of the first fifth of the layers", *map(titled, records.theories)], rows)
 
 
-def orders_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def orders_table(records: Records) -> list[str]:
     """Ranks of the structured placements: by each explanation, as came true, and as published."""
     head = ["task", "layers", "order by", *STRUCTURED]
     rows: list[list[str]] = []
-    for one in theories:
+    for one in records.theories:
         for size in sorted(one["explained"], key=int):
             of = {row["label"]: row for row in one["placements"]}
             own = [of.get(f"{kind}-{size}") for kind in STRUCTURED]
@@ -234,11 +307,11 @@ def orders_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> l
     return table(head, rows)
 
 
-def bounds_table(comparisons: Sequence[Record], theories: Sequence[Record]) -> list[str]:
+def bounds_table(records: Records) -> list[str]:
     """Bounds on the joint gain beside what came true, for the structured placements."""
     head = ["task", "placement", "rho", "sum of own gains", "paper's bounds", "signed bounds"]
     rows: list[list[str]] = []
-    for one in theories:
+    for one in records.theories:
         wanted = [f"{kind}-{size}" for size in one["explained"] for kind in STRUCTURED]
         for row in one["placements"]:
             if row["label"] not in wanted:
@@ -270,10 +343,11 @@ def _of(comparison: Record, name: str) -> Record | None:
     return next((row for row in comparison["summaries"] if row["name"] == name), None)
 
 
-TABLES: Mapping[str, Callable[[Sequence[Record], Sequence[Record]], list[str]]] = {
+TABLES: Mapping[str, Callable[[Records], list[str]]] = {
     "placements": placements_table,
     "scores": scores_table,
     "targets": targets_table,
+    "rates": rates_table,
     "seeds": seeds_table,
     "forgetting": forgetting_table,
     "explained": explained_table,
@@ -295,18 +369,12 @@ def with_tables(page: Path) -> str:
         text = page.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{str(page)!r} cannot be read: {error.strerror}") from error
-    files = sorted((page.parent / RECORDS).glob(f"{PREFIX}*.json"))
-    of_theory = [path for path in files if path.stem.endswith("-theory")]
-    comparisons = [read_comparison(path) for path in files if path not in of_theory]
-    if not comparisons:
-        raise InputError(f"there is no {PREFIX}TASK.json in {page.parent / RECORDS}")
-    theories = [read_json(path, "theory against practice") for path in of_theory]
+    records = Records.beside(page)
 
     def made(found: re.Match[str]) -> str:
         if found[2] not in TABLES:
             raise InputError(f"{page.name}: no table {found[2]!r}: choose {', '.join(TABLES)}")
-        lines = TABLES[found[2]](comparisons, theories)
-        return "\n".join([found[1], *lines, "", found[3]])
+        return "\n".join([found[1], *TABLES[found[2]](records), "", found[3]])
 
     return BLOCK.sub(made, text)
 

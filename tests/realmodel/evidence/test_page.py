@@ -64,7 +64,7 @@ def page(tmp_path: Path) -> Path:
         "version": 2,
         "model": "m",
         "task": "e2e",
-        "options": {"sizes": [2]},
+        "options": {"sizes": [2], "finetune": {"learning_rate": 0.003}},
         "loss_before": 3.0,
         "all_gain": 2.0,
         "runs": runs,
@@ -77,6 +77,13 @@ def page(tmp_path: Path) -> Path:
     folder = tmp_path / "evidence"
     folder.mkdir()
     (folder / "smollm2-e2e.json").write_text(json.dumps(record))
+    slower = {"sizes": [2], "finetune": {"learning_rate": 0.001}}
+    apart = {
+        "task": "e2e-lr0.001",
+        "options": slower,
+        "summaries": [summary("uniform-k", 0.75, 0.1)],
+    }
+    (folder / "smollm2-e2e-lr0.001.json").write_text(json.dumps(record | apart))
     blocks = [f"<!-- table: {name} -->\nold\n<!-- end -->" for name in TABLES]
     path = tmp_path / "page.md"
     path.write_text("\n\n".join(["before", *blocks, "after\n"]))
@@ -120,6 +127,8 @@ def test_tables_from_a_record_made_by_hand(page: Path) -> None:
     agree, apart = spearmanr(*both.T).statistic, np.abs(both[:, 0] - both[:, 1]).mean() / 2
     assert f"| E2E | 2 | 3 | {agree:.2f} | {100 * apart:.1f} |" in lines
     assert "| E2E | random-05 of 2 | 0.800 | 1.000 | +0.300 |" in lines
+    assert "| score | E2E, 2 layers, at 0.003 | E2E, 2 layers, at 0.001 |" in lines
+    assert "| Uniform-K | 0.25 | 0.75 |" in lines
     assert with_tables(page) == text
 
 
