@@ -11,6 +11,7 @@ from realmodel.card.additivity_record import additivity_record
 from realmodel.card.certified import DEFAULT_SIZE, Certified, best_of_size, certified
 from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.digest import card_digest
+from realmodel.card.pilot import Forecast, Pilot
 from realmodel.card.predictor import Predictor, PredictorName, no_gauss_newton, no_tangent
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.card.schema import FORMAT, VERSION, check_card, parse_card
@@ -56,6 +57,8 @@ class LayerCard:
     protocol : FinetuneOptions or None
         The training run that is planned: what the tangent model predicts, and what a placement
         carries on. ``None`` on older cards that do not say.
+    pilot : Pilot or None
+        Two short runs that calibrate the tangent model's gains, where they were asked for.
     edited : bool
         Whether the file that it was read from had been changed by hand.
     """
@@ -73,6 +76,7 @@ class LayerCard:
     intervals: tuple[Mapping[str, Any], ...] = field(default=())
     measured: tuple[Mapping[str, Any], ...] = field(default=())
     protocol: FinetuneOptions | None = None
+    pilot: Pilot | None = None
     edited: bool = False
 
     def __post_init__(self) -> None:
@@ -168,6 +172,25 @@ class LayerCard:
             raise no_tangent()
         return self.tangent
 
+    @property
+    def refusal(self) -> str | None:
+        """Why no layers are ranked here: what the pilot found, or ``None``."""
+        return None if self.pilot is None else self.pilot.refusal
+
+    def forecast(self, predictor: Predictor, positions: tuple[int, ...]) -> Forecast | None:
+        """What training these positions will gain; ``None`` without a pilot of that model.
+
+        Parameters
+        ----------
+        predictor : Predictor
+            Of this card.
+        positions : tuple of int
+        """
+        if self.pilot is None or predictor.name != "tangent":
+            return None
+        error = predictor.gain_error(positions)
+        return self.pilot.forecast(predictor.quadratic.gain(positions), error)
+
     def with_measured(self, *runs: Mapping[str, Any]) -> "LayerCard":
         """The card with fine-tuning results added."""
         return replace(self, measured=(*self.measured, *runs))
@@ -194,6 +217,7 @@ class LayerCard:
             "additivity": self.additivity | {"gain_error": error},
             "quadratic": None if self.gauss_newton is None else self.gauss_newton.to_dict(),
             "tangent": None if self.tangent is None else self.tangent.to_dict(),
+            "pilot": None if self.pilot is None else self.pilot.to_dict(),
             "intervals": [dict(interval) for interval in self.intervals],
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
@@ -273,6 +297,7 @@ class LayerCard:
                 intervals=tuple(record.get("intervals", ())),
                 measured=tuple(record["measured"]),
                 protocol=_protocol(record),
+                pilot=Pilot.from_dict(pilot) if (pilot := record.get("pilot")) else None,
                 edited=record.get("edited", False)
                 or record.get("digest", card_digest(record)) != card_digest(record),
             )

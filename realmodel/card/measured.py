@@ -63,7 +63,7 @@ def _row(
         "loss_after": mean("loss_after"),
         "gain": float(gains.mean()),
         "gain_error": error,
-        "predicted_gain": card.predictor().quadratic.gain(card.positions(layers)),
+        "predicted_gain": _predicted(card, card.positions(layers)),
         "not_comparable": next(filter(None, (not_comparable(card, layers, r) for r in runs)), None),
         "tokens_per_second": mean("tokens_per_second"),
         "peak_memory_bytes": mean("peak_memory_bytes"),
@@ -76,6 +76,13 @@ def _row(
         for score in ("bleu", "chrf", "ter"):
             row[score] = float(np.mean([run["generation"][score] for run in runs]))
     return row
+
+
+def _predicted(card: LayerCard, positions: tuple[int, ...]) -> float:
+    """Calibrated where the card has a pilot."""
+    model = card.predictor()
+    forecast = card.forecast(model, positions)
+    return model.quadratic.gain(positions) if forecast is None else forecast.gain
 
 
 def not_comparable(card: LayerCard, layers: tuple[int, ...], run: Mapping[str, Any]) -> str | None:

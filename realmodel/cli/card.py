@@ -110,6 +110,16 @@ def card(
     draws: Annotated[
         int, typer.Option(min=1, help="Label draws behind its curvature: a backward pass each.")
     ] = 1,
+    pilot: Annotated[
+        bool | None,
+        typer.Option(
+            "--pilot/--no-pilot",
+            show_default="pilot, from 64 examples on",
+            help="Also train all layers, and the recommended ones, for as many steps as take about "
+            "as long again: how much of the predicted gain comes true, and whether the planned run "
+            "overshoots.",
+        ),
+    ] = None,
     exact_curvature: Annotated[
         bool,
         typer.Option(
@@ -223,6 +233,7 @@ def card(
             train_batch_size=protocol.batch_size,
             tangent_samples=tangent_samples,
             draws=draws,
+            pilot=pilot,
             exact_curvature=exact_curvature,
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             interval_products=interval_products,

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -96,6 +96,9 @@ def place(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Rank although the card's pilot refuses to.")
+    ] = False,
     verbose: Verbose = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
@@ -138,6 +141,7 @@ def place(
         allocate_ranks=rank_allocation,
         predictor=None if predictor is None else predictor.value,
         engine=engine.value,
+        force=force,
     )
     arguments = lora_config_arguments(
         choice.best.layers,
@@ -270,29 +274,40 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
     from realmodel.runs.numbers import amount, number
     from realmodel.runs.printable import printable
 
-    whole = card.predictor(choice.predictor).quadratic.gain()
+    whole = choice.whole.gain
     forecast = is_forecast(card, choice.predictor)
+    calibrated = choice.best.forecast is not None
 
     def gained(value: float) -> str:
         return number(value) if forecast else f"{number(100 * value / whole)}%"
 
-    def row(point: Any, *, shares: bool) -> list[str]:
+    def told(point: "FrontPoint") -> str:
+        if point.forecast is not None:
+            found = point.forecast
+            return f"{number(found.gain)} ({number(found.low)} to {number(found.high)})"
         error = "" if point.gain_error is None else f" ± {gained(1.96 * point.gain_error)}"
+        return f"{gained(point.gain)}{error}"
+
+    def row(point: "FrontPoint", *, shares: bool) -> list[str]:
         costs = [
             f"{100 * point.costs[f'{kind}_share']:.0f}%"
             if shares
             else amount(point.costs[kind], choice.costs.unit(kind))
             for kind in choice.costs.KINDS
         ]
-        return [shown_layers(point.layers), f"{gained(point.gain)}{error}", *costs]
+        return [shown_layers(point.layers), told(point), *costs]
 
     chosen = Table(
         title=Text(printable(f"{card.model['source']}: largest gain within {choice.budget.text}")),
         caption=(
             "gain in nats per completion token" if forecast else "gain as a share of all layers'"
         )
-        + ", ± 95% sampling interval, by the "
-        f"{choice.predictor_title}; time and peak memory of a training step, "
+        + (
+            ", calibrated by the card's pilot (in brackets: four cases of five), by the "
+            if calibrated
+            else ", ± 95% sampling interval, by the "
+        )
+        + f"{choice.predictor_title}; time and peak memory of a training step, "
         f"{choice.costs.step_title}; serving added to one decoded token, by "
         f"{TITLES[choice.costs.engine]}",
         box=SIMPLE_HEAD,

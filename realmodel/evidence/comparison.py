@@ -216,14 +216,19 @@ def score_all(
         elif (kept := Scored.load(path, baseline, identity)) is not None:
             scored.append(kept)
         else:
-            found = Scored.of(
-                baseline,
-                measured.context,
-                placements=placements,
-                sizes=options.sizes,
-                seconds_before=measured.seconds(baseline.need),
-            )
-            found.save(path, identity)
-            scored.append(found)
+            context, before = measured.context, measured.seconds(baseline.need)
+            try:
+                found = Scored.of(
+                    baseline,
+                    context,
+                    placements=placements,
+                    sizes=options.sizes,
+                    seconds_before=before,
+                )
+            except InputError as error:  # a pilot of too few sequences, say: the others go on
+                left_out[baseline.title] = str(error)
+            else:
+                found.save(path, identity)
+                scored.append(found)
         progress("scores", done, len(BASELINES))
     return scored, left_out

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
+from realmodel.card.pilot import Forecast
 from realmodel.card.predictor import Predictor
 from theory.choice.pareto_front import pareto_front
 
@@ -20,6 +21,8 @@ class FrontPoint:
         Predicted, nats per completion token.
     gain_error : float or None
         Its jackknife standard error; ``None`` where the card has no replicates.
+    forecast : Forecast or None
+        The gain calibrated by the card's pilot, with an 80% interval; ``None`` without one.
     costs : dict
         Of :meth:`realmodel.card.DeviceCosts.record`.
     """
@@ -27,6 +30,7 @@ class FrontPoint:
     layers: tuple[int, ...]
     gain: float
     gain_error: float | None
+    forecast: Forecast | None
     costs: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
@@ -35,6 +39,7 @@ class FrontPoint:
             "layers": list(self.layers),
             "gain": self.gain,
             "gain_error": self.gain_error,
+            "forecast": None if self.forecast is None else self.forecast.to_dict(),
             "costs": self.costs,
         }
 
@@ -48,6 +53,7 @@ def front_point(
         layers=tuple(card.indices[position] for position in positions),
         gain=predictor.quadratic.gain(positions),
         gain_error=predictor.gain_error(positions),
+        forecast=card.forecast(predictor, positions),
         costs=card.costs.record(positions),
     )
 

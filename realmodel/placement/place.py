@@ -55,6 +55,8 @@ class Choice:
         Block index of each position on the card, of which exchanges and prices speak.
     costs : DeviceCosts
         That the budget and the points speak of, with the engine's serving cost.
+    whole : FrontPoint
+        All layers of the card, that shares are of.
     warnings : tuple of str
         Why the numbers are not to be taken as they are.
     """
@@ -74,6 +76,7 @@ class Choice:
     ranks: RankPlan | None
     indices: tuple[int, ...]
     costs: DeviceCosts
+    whole: FrontPoint
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,6 +93,7 @@ class Choice:
             "margin_error": self.margin_error,
             "certificate": self.certificate.to_dict() | {"price_layers": list(self.indices)},
             "exchanges": [exchange.to_dict(self.indices) for exchange in self.exchanges],
+            "whole": self.whole.to_dict(),
             "front": [point.to_dict() for point in self.front],
             "bounds": self.bounds,
             "guarantee": list(self.guarantee),
@@ -109,6 +113,7 @@ def place(
     allocate_ranks: bool = False,
     predictor: PredictorName | None = None,
     engine: str = "hf",
+    force: bool = False,
 ) -> Choice:
     """Choose the layers with the largest joint gain within a budget.
 
@@ -128,13 +133,20 @@ def place(
         the first, where the card has it: it orders placements better (docs/evidence.md).
     engine : {"hf", "vllm", "sglang", "merged"}
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
+    force : bool
+        Rank although the card's pilot refuses to: the choice then carries its reason as a warning.
 
     Raises
     ------
     InputError
-        A budget that cannot be read or admits no layer, layers that the card does not have, or a
-        predictor that it does not hold.
+        A budget that cannot be read or admits no layer, layers that the card does not have, a
+        predictor that it does not hold, or a card whose pilot refuses to rank.
     """
+    if not force and card.refusal is not None:
+        raise InputError(
+            f"this card ranks no layers: {card.refusal}, and measure the card again (or force a "
+            "ranking, which means little here)"
+        )
     card = replace(card, costs=served_by(card.costs, engine, card.modules))
     limit = Budget.parse(objective, budget, card.costs)
     model = card.predictor(predictor)
@@ -165,6 +177,7 @@ def place(
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
         indices=card.indices,
         costs=card.costs,
+        whole=front_point(card, tuple(range(len(card.layers))), model),
         warnings=caveats(card, model.name),
     )
 

@@ -27,7 +27,7 @@ class SavedPlacement:
     protocol : FinetuneOptions
         The training run that the gain was predicted for.
     predicted_gain : float
-        Nats per completion token.
+        Nats per completion token; calibrated where the card has a pilot.
     predictor : str
         ``tangent`` or ``gauss-newton``.
     """
@@ -66,7 +66,7 @@ class SavedPlacement:
                 layers=tuple(chosen["layers"]),
                 ranks=ranks,
                 protocol=FinetuneOptions.from_planned(planned),
-                predicted_gain=float(chosen["gain"]),
+                predicted_gain=float((chosen.get("forecast") or chosen)["gain"]),
                 predictor=str(record["predictor"]),
             )
         except InputError as error:

@@ -142,7 +142,7 @@ function choose(i) { at = i; show(); }
 /* The smallest budget with at least the gain of the recommended layers. */
 function start() {
   const own = points();
-  const found = own.findIndex((p) => p.gain >= card.certificate.gain * (1 - 1e-9));
+  const found = own.findIndex((p) => p.gain >= card.recommended * (1 - 1e-9));
   choose(found < 0 ? own.length - 1 : found);
 }
 

@@ -12,6 +12,7 @@ from realmodel.model.lora_config import lora_config_arguments
 from realmodel.placement.export.formats import lora_config_code
 from realmodel.placement.frontier import frontier
 from realmodel.report.columns import COLUMNS, PROFILES
+from realmodel.report.level import Level
 from realmodel.report.notes import notes
 from realmodel.report.verdict import next_commands, verdict
 from realmodel.runs.numbers import amount, cell, number
@@ -72,13 +73,16 @@ def _page_data(
         card.indices, card.modules, card.options["rank"], card.options["alpha"]
     )
     columns = {column.name: asdict(column) for column in COLUMNS}
+    model = card.predictor()
+    level = Level.of(card, model.name, card.certificate.gain)
     return {
         "layers": record["layers"],
         "certificate": record["certificate"],
+        "recommended": level.chosen,
         "forecast": is_forecast(card),
         "coupling": {name: record["coupling"][name] for name in ("matrix", "signed_matrix")},
         "fronts": {
-            kind["name"]: [point.to_dict() for point in frontier(card, kind["name"])]
+            kind["name"]: [level.shown(point) for point in frontier(card, kind["name"], model)]
             for kind in kinds
         },
         "kinds": kinds,
@@ -87,7 +91,7 @@ def _page_data(
             {"name": "parameters", "title": "Parameters", "unit": "parameters"},
         ],
         "whole": {
-            "gain": card.predictor().quadratic.gain(),
+            "gain": level.gain(model.quadratic.gain()),
             "costs": card.costs.record(everything),
         },
         "profiles": [columns[name] for name in PROFILES],

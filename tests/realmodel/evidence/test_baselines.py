@@ -7,13 +7,17 @@ import pytest
 import torch
 from peft.helpers import find_kappa_target_modules
 
-from realmodel.evidence.baselines import BASELINES, Context, JointGain, LayerScores
+from realmodel.card.pilot import Pilot, PilotRun
+from realmodel.card.predictor import Predictor
+from realmodel.evidence.baselines import BASELINES, Context, Forecast, JointGain, LayerScores
 from realmodel.evidence.baselines.condition_number import condition_number
 from realmodel.evidence.baselines.feature_norm import feature_norms
+from realmodel.evidence.baselines.pilot import Piloted
 from realmodel.evidence.baselines.position import UniformSpread
 from realmodel.evidence.baselines.residual_norm import RIDGE
 from realmodel.evidence.baselines.signal_to_noise import signal_to_noise
 from realmodel.evidence.pool import structured_placements
+from realmodel.finetuning import FinetuneOptions
 from realmodel.model.batches import completion_loss
 from realmodel.model.modules import find_modules
 from theory import BlockQuadratic, InputError
@@ -196,5 +200,31 @@ def test_every_baseline_has_a_source_and_picks_layers_that_exist(context):
     for name, baseline in BASELINES.items():
         assert baseline.name == name
         assert len(baseline.source) > 20
-        if baseline.need != "quadratic":
+        if baseline.need != "quadratic" and name != "pilot":  # which needs more sequences
             assert set(baseline.score(context).pick(2)) <= names
+
+
+def pilot_of(whole, some):
+    protocol = FinetuneOptions(steps=9)
+    runs = (PilotRun((4, 7, 9), *whole, 0.01), PilotRun((4, 9), *some, 0.01))
+    return Pilot(protocol, 9, 40, 10, 3.0, *runs)
+
+
+def test_a_pilot_sets_the_level_and_keeps_the_order():
+    tangent = Predictor("tangent", quadratic())
+    whole, some = tangent.quadratic.gain(), tangent.quadratic.gain([0, 2])
+    pilot = pilot_of((whole, 0.4 * whole), (some, 0.45 * some))
+    score = Piloted(tangent, pilot, (4, 7, 9))
+    assert isinstance(score, Forecast)
+    assert score.value((4, 7, 9)) == pytest.approx(0.4 * whole)
+    assert score.value((4, 9)) == pytest.approx(0.45 * some)
+    low, high = score.interval((4, 9))
+    assert low < score.value((4, 9)) < high
+    assert score.pick(2) == JointGain(quadratic(), (4, 7, 9), "exact").pick(2)
+
+
+def test_a_pilot_that_refuses_forecasts_nothing():
+    tangent = Predictor("tangent", quadratic())
+    score = Piloted(tangent, pilot_of((1.0, -0.5), (0.5, -0.2)), (4, 7, 9))
+    assert score.pilot.refusal
+    assert (score.value((4,)), score.interval((4,))) == (0.0, (0.0, 0.0))
