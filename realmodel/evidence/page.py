@@ -218,7 +218,7 @@ def rates_table(records: Records) -> list[str]:
             cells = [row["title"], *(shown(value, ".2f") for value in values)]
             lines.append((-9.0 if average is None else average, cells))
     lines.sort(key=lambda line: -line[0])
-    return table(head, [cells for _, cells in lines])
+    return table(head, [cells for _, cells in lines] or [["not run yet"]])
 
 
 def seeds_table(records: Records) -> list[str]:
