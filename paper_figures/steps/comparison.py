@@ -6,6 +6,7 @@ from pathlib import Path
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import SIZE
+from paper_figures.steps.saved import saved_comparisons
 from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
 
 
@@ -30,7 +31,9 @@ def comparison(preset: Preset, model: str, task: str) -> Step:
 
 
 def comparisons(preset: Preset) -> dict[str, Step]:
-    """As many pairs of model and task as the preset compares, tasks first."""
+    """As many pairs of model and task as the preset compares, or those that were given to it."""
+    if preset.compared:
+        return saved_comparisons(preset.compared)
     pairs = list(product(preset.models, preset.data))[: preset.comparisons]
     return {f"{label(m)} {label(t)}": comparison(preset, m, t) for m, t in pairs}
 
