@@ -7,11 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-<<<<<<< HEAD
 from realmodel.evidence.options import CompareOptions
-=======
 from realmodel.placement.structured import structured_placements
->>>>>>> main
 from theory import InputError
 
 Role = Literal["pool", "single", "all", "pick"]

@@ -7,17 +7,12 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from realmodel.evidence.agreement import agreement, spearman
-<<<<<<< HEAD
 from realmodel.evidence.baselines import Baseline
 from realmodel.evidence.options import CompareOptions
-from realmodel.evidence.pool import candidate_pool, candidates, single_layers, structured_placements
+from realmodel.evidence.pool import candidate_pool, candidates, single_layers
 from realmodel.evidence.scored import Scored
 from realmodel.evidence.summary import forecast, summarise
-=======
-from realmodel.evidence.pool import candidate_pool, single_layers
-from realmodel.evidence.summary import ScoredBaseline, summarise
 from realmodel.placement.structured import structured_placements
->>>>>>> main
 from theory import InputError
 
 

@@ -16,10 +16,10 @@ from realmodel.evidence.baselines.pilot import Piloted
 from realmodel.evidence.baselines.position import UniformSpread
 from realmodel.evidence.baselines.residual_norm import RIDGE
 from realmodel.evidence.baselines.signal_to_noise import signal_to_noise
-from realmodel.evidence.pool import structured_placements
 from realmodel.finetuning import FinetuneOptions
 from realmodel.model.batches import completion_loss
 from realmodel.model.modules import find_modules
+from realmodel.placement.structured import structured_placements
 from theory import BlockQuadratic, InputError
 
 LAYERS = (0, 1, 2)
