@@ -75,8 +75,8 @@ def place(
     export: Annotated[
         str | None,
         typer.Option(
-            help="Formats: json, python, axolotl, peft; comma-separated. All that can express the "
-            "placement by default."
+            help="Formats: json, python, trl, peft, axolotl, llamafactory, unsloth, mlx-lm, vllm; "
+            "comma-separated. All that can express the placement by default."
         ),
     ] = None,
     engine: Annotated[
@@ -114,9 +114,11 @@ def place(
     from realmodel.placement.card_model import card_model
     from realmodel.placement.export import (
         FORMATS,
+        ExportedPlacement,
         formats_for,
         lora_config_arguments,
         lora_config_code,
+        refusal,
         write_exports,
     )
 
@@ -157,16 +159,22 @@ def place(
         from theory.whole_file import write_json
 
         skeleton = card_model(measured, model, trust_remote_code=trust_remote_code)
+        placement = ExportedPlacement.of(
+            arguments,
+            measured.modules,
+            model=skeleton,
+            source=str(model or measured.model["source"]),
+            dtype=str(measured.model["dtype"]),
+            run=record["protocol"],
+        )
         if export is None:
-            formats = list(formats_for(arguments))
-            for name in sorted(FORMATS.keys() - formats):
-                say(f"not written: {name}, which cannot express this placement")
+            formats = list(formats_for(placement))
+            for name in FORMATS:
+                if name not in formats:
+                    say(f"not written: {name}: {refusal(name, placement)}")
         else:
             formats = [name.strip() for name in export.split(",") if name.strip()]
-        source = model or measured.model["source"]
-        written = write_exports(
-            output_dir, arguments, skeleton, dict(measured.model) | {"source": source}, formats
-        )
+        written = write_exports(output_dir, placement, skeleton, formats)
         written += (write_json(output_dir / "placement.json", record),)
     emit(record, render(measured, choice, verbose=verbose), as_json=as_json)
     if as_json:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from realmodel.card.warnings import is_forecast
 from realmodel.model.lora_config import lora_config_arguments
-from realmodel.placement.export.formats import lora_config_code
+from realmodel.placement.export.python_code import lora_config_code
 from realmodel.placement.frontier import frontier
 from realmodel.report.columns import COLUMNS, PROFILES
 from realmodel.report.notes import notes
