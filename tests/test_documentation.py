@@ -231,6 +231,31 @@ def placed(world: World) -> None:
         assert json.loads(world.file("lora_config.json").read_text()) == config
 
 
+def placed_modules(world: World) -> None:
+    unit, printed = world.option("--unit"), " ".join(world.printed.split())
+    assert re.search(rf"possible {unit}s in this model", printed)
+    card = LayerCard.load(world.folder / world.words[2])
+    code = world.printed[world.printed.index("ARGUMENTS") : world.printed.index("config =")]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    chosen = [m for m in card.modules if m.name in names["ARGUMENTS"]["target_modules"]]
+    assert 0 < len(chosen) < len(card.modules)
+    if world.option("--objective") == "parameters":
+        rank, whole = card.options["rank"], card.costs.everything("parameters")
+        own = sum(rank * (m.in_features + m.out_features) for m in chosen)
+        assert own <= float(world.option("--budget")[:-1]) / 100 * whole
+    else:
+        assert len({m.kind for m in chosen}) == int(world.option("--budget"))
+
+
+def placed_for_tasks(world: World) -> None:
+    printed = " ".join(world.printed.split())
+    word = world.option("--combine", "worst")
+    assert f"{word} share" in printed
+    assert "task 2" in printed
+    assert len(json.loads(world.file("placement.json").read_text())["tasks"]) == 2
+
+
 def finetuned(world: World) -> None:
     if not world.option("--output-dir"):
         assert "gain" in world.printed
@@ -313,6 +338,8 @@ class StandIn(NamedTuple):
 ADDRESS = r"tcp://[\w-]+:8786"
 OTHER = f"{SMALL['card']} --output-dir out/other"
 STAND_INS = (  # the first that matches counts
+    StandIn("layercard place .*--unit (?:kind|module) .*", placed_modules),
+    StandIn(r"layercard place \S+/card\.json \S+/card\.json .*", placed_for_tasks),
     StandIn("layercard card --model (?:my-org|Qwen|HuggingFaceTB).*", card_written, {}, OTHER),
     StandIn(
         "layercard finetune --model HuggingFaceTB.*",
@@ -460,7 +487,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inside(
         home, f"layercard card --model gpt2 --data task.jsonl --output-dir out/card {SMALL['card']}"
     )
-    shutil.copytree(home / "out/card", home / "out/demo/gpt2")
+    for copy in ("demo/gpt2", "e2e", "gsm8k"):
+        shutil.copytree(home / "out/card", home / "out" / copy)
     inside(home, "layercard place out/card/card.json --budget 4 --output-dir out/place")
     placed = "--placement out/place/placement.json --output-dir out/run"
     for which in (placed, "--model gpt2 --rank 2 --output-dir out/all"):

@@ -220,6 +220,7 @@ def card_of_sequences(
         gauss_newton=None if exact is None else exact.predictor,
         intervals=brackets,
         protocol=options.protocol(),
+        module_model=tangent.module_model,
         pilot=pilot,
     )
 

@@ -28,15 +28,16 @@ def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:
     """
     try:
         runs: Sequence[Mapping[str, Any]] = read_json(path, "fine-tuning result")["runs"]
-        found: dict[tuple[int, ...], list[Mapping[str, Any]]] = {}
+        found: dict[tuple[tuple[int, ...], tuple[str, ...]], list[Mapping[str, Any]]] = {}
         for run in runs:
             if run["model_digest"] != card.model["digest"]:
                 raise InputError(
                     f"{str(path)!r} holds runs of {run['model']!r} ({run['model_digest'][:19]}), "
                     f"the card is of {card.model['source']!r} ({card.model['digest'][:19]})"
                 )
-            found.setdefault(tuple(run["layers"]), []).append(run)
-        rows = [_row(card, layers, own) for layers, own in found.items()]
+            placed = tuple(run["layers"]), tuple(run.get("modules", ()))
+            found.setdefault(placed, []).append(run)
+        rows = [_row(card, layers, own) for (layers, _), own in found.items()]
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -3,6 +3,7 @@
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import PredictorName
 from realmodel.runs.numbers import number
+from theory import InputError
 
 EDITED = "This card was edited after it was measured: its digest is not that of its numbers."
 
@@ -13,6 +14,21 @@ def caveats(card: LayerCard, predictor: PredictorName | None = None) -> tuple[st
     refused = None if card.refusal is None else f"The pilot refuses to rank: {card.refusal}."
     found = (EDITED if card.edited else None, refused, boast)
     return tuple(caveat for caveat in found if caveat is not None)
+
+
+def check_ranked(card: LayerCard, *, force: bool) -> None:
+    """Refuse to rank on a card whose pilot refuses to, unless forced.
+
+    Raises
+    ------
+    InputError
+        With the pilot's reason.
+    """
+    if not force and card.refusal is not None:
+        raise InputError(
+            f"this card ranks no layers: {card.refusal}, and measure the card again (or force a "
+            "ranking, which means little here)"
+        )
 
 
 def boasting(card: LayerCard, predictor: PredictorName | None = None) -> str | None:

@@ -1,11 +1,13 @@
 """Placements that no other beats in both gain and cost."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.pilot import Forecast
 from realmodel.card.predictor import Predictor
+from theory.choice.greedy import TIE
 from theory.choice.pareto_front import pareto_front
 
 
@@ -59,7 +61,11 @@ def front_point(
 
 
 def frontier(
-    card: LayerCard, kind: str, predictor: Predictor | None = None
+    card: LayerCard,
+    kind: str,
+    predictor: Predictor | None = None,
+    sets: Sequence[tuple[int, ...]] | None = None,
+    candidates: Sequence[int] | None = None,
 ) -> tuple[FrontPoint, ...]:
     """Pareto front of predicted gain against one of the card's costs, cheapest first.
 
@@ -70,7 +76,27 @@ def frontier(
         Name of a cost: ``time``, ``memory``, ``serving`` or ``parameters``.
     predictor : Predictor, optional
         Of the gains; the card's best by default.
+    sets : sequence of tuple of int, optional
+        Positions; the front among these sets alone.
+    candidates : sequence of int, optional
+        Positions to choose from; all by default.
     """
     predictor = predictor or card.predictor()
-    found = pareto_front(predictor.quadratic, card.costs.of(kind))
+    if sets is not None:
+        return tuple(
+            front_point(card, chosen, predictor) for chosen in _front(sets, card, kind, predictor)
+        )
+    found = pareto_front(predictor.quadratic, card.costs.of(kind), candidates=candidates)
     return tuple(front_point(card, placement.layers, predictor) for placement in found)
+
+
+def _front(
+    sets: Sequence[tuple[int, ...]], card: LayerCard, kind: str, predictor: Predictor
+) -> Iterator[tuple[int, ...]]:
+    """Those of the sets that gain more than every cheaper one."""
+    cost, best = card.costs.of(kind), 0.0
+    priced = sorted((cost.of(chosen), -predictor.quadratic.gain(chosen), chosen) for chosen in sets)
+    for _, negative, chosen in priced:
+        if -negative > best * (1 + TIE):
+            best = -negative
+            yield chosen

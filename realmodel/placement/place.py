@@ -8,7 +8,7 @@ from realmodel.card.additivity_record import additivity_record
 from realmodel.card.certified import Certified, certified
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
-from realmodel.card.warnings import caveats
+from realmodel.card.warnings import caveats, check_ranked
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
@@ -17,6 +17,7 @@ from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
 from realmodel.placement.rules import DEFAULT, Rule
 from realmodel.placement.rules import rule as named_rule
+from realmodel.placement.shape import Sets, Shape, ShapePrice, admitted, best_of
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
 from theory.choice.greedy import greedy
@@ -52,6 +53,8 @@ class Choice:
     predictor, predictor_title : str
         Which model predicted the gains, and what that means.
     ranks : RankPlan or None
+    shape : ShapePrice or None
+        What a shape other than ``any`` costs.
     indices : tuple of int
         Block index of each position on the card, of which exchanges and prices speak.
     costs : DeviceCosts
@@ -82,6 +85,7 @@ class Choice:
     whole: FrontPoint
     whole_trained: float | None
     warnings: tuple[str, ...] = ()
+    shape: ShapePrice | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
@@ -103,6 +107,7 @@ class Choice:
             "bounds": self.bounds,
             "guarantee": list(self.guarantee),
             "ranks": None if self.ranks is None else self.ranks.to_dict(),
+            "shape": None if self.shape is None else self.shape.to_dict(self.indices),
             "warnings": list(self.warnings),
             "engine": self.costs.engine,
             "gradient_checkpointing": self.costs.gradient_checkpointing,
@@ -118,6 +123,7 @@ def place(
     allocate_ranks: bool = False,
     predictor: PredictorName | None = None,
     engine: str = "hf",
+    shape: str = "any",
     rule: str = DEFAULT,
     force: bool = False,
 ) -> Choice:
@@ -126,10 +132,11 @@ def place(
     Parameters
     ----------
     card : LayerCard
-    objective : {"gain", "time", "memory", "serving"}
+    objective : {"gain", "parameters", "time", "memory", "serving"}
         What the budget limits: the number of layers, or one of the costs.
     budget : str
-        ``4`` layers, ``60%`` of what adapting every layer costs, or an amount such as ``80ms``.
+        ``4`` layers, ``60%`` of what adapting every layer costs, or an amount such as ``80ms``, or
+        ``1.2M`` parameters.
     layers : sequence of int, optional
         Block indices to choose from; all by default.
     allocate_ranks : bool
@@ -139,6 +146,9 @@ def place(
         the first, where the card has it: it orders placements better (docs/evidence.md).
     engine : {"hf", "vllm", "sglang", "merged"}
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
+    shape : {"any", "suffix", "contiguous", "prefix-free"}
+        Which sets of layers are allowed: ``suffix`` is the last layers, ``contiguous`` one run,
+        ``prefix-free:8`` any set above the lowest 8 (the lower half by default).
     rule : str
         Name of a module of :mod:`realmodel.placement.rules`: ``exact``, ``greedy``, ``top-k``, or
         one that you have added there.
@@ -148,29 +158,38 @@ def place(
     Raises
     ------
     InputError
-        An unknown rule, or one that does not take the objective; a budget that cannot be read or
-        admits no layer; layers that the card does not have; a predictor that it does not hold; or a
-        card whose pilot refuses to rank.
+        An unknown rule, or one that does not take the objective; a budget or a shape that cannot be
+        read or admits no layer; layers that the card does not have; a predictor that it does not
+        hold; or a card whose pilot refuses to rank.
     """
-    if not force and card.refusal is not None:
-        raise InputError(
-            f"this card ranks no layers: {card.refusal}, and measure the card again (or force a "
-            "ranking, which means little here)"
-        )
+    check_ranked(card, force=force)
     card = replace(card, costs=served_by(card.costs, engine, card.modules))
     by = named_rule(rule)
     limit = Budget.parse(objective, budget, card.costs)
     model = card.predictor(predictor)
-    candidates = (
+    form = Shape.parse(shape, len(card.layers))
+    free = (
         tuple(range(len(card.layers)))
         if layers is None
         else card.positions(tuple(sorted(set(layers))))
     )
-    if not candidates:
+    candidates = form.candidates(free)
+    if not free:
         raise InputError("no layer to choose from: name at least one")
-    best = _best(card, model, limit, candidates, by)
-    swaps = exchanges(card, model, limit, best.layers, candidates)
-    runner_up = _runner_up(card, model, limit, best, candidates, swaps, by)
+    if not candidates:
+        raise InputError(f"shape {shape!r} leaves none of the layers to choose from")
+    sets = form.sets(candidates, len(card.layers))
+    if sets is None:
+        best = _best(card, model, limit, candidates, by)
+        swaps = exchanges(card, model, limit, best.layers, candidates)
+        runner_up = _runner_up(card, model, limit, best, candidates, swaps, by)
+    else:
+        best, swaps = best_of(sets, card, model, limit, form), ()
+        runner_up = _next_of(sets, card, model, limit, best)
+    priced = None
+    if form.name != "any":
+        tried = None if sets is None else len(admitted(sets, card, limit))
+        priced = ShapePrice(form, tried, _best(card, model, limit, free, by), best.gain)
     chosen = front_point(card, best.layers, model)
     return Choice(
         budget=limit,
@@ -180,9 +199,9 @@ def place(
         margin_error=None if runner_up is None else model.gain_error(best.layers, runner_up),
         certificate=certified(model.quadratic, best, card.indices),
         exchanges=swaps,
-        front=frontier(card, "time" if objective == "gain" else objective, model),
+        front=frontier(card, "time" if objective == "gain" else objective, model, sets, candidates),
         bounds=additivity_record(model.quadratic, best.layers),
-        guarantee=_guarantee(card, model, limit, best, candidates),
+        guarantee=_guarantee(card, model, limit, best, candidates, sets),
         predictor=model.name,
         predictor_title=model.title,
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
@@ -191,6 +210,7 @@ def place(
         whole=front_point(card, tuple(range(len(card.layers))), model),
         whole_trained=_trained(card),
         warnings=caveats(card, model.name),
+        shape=priced,
     )
 
 
@@ -238,6 +258,14 @@ def _runner_up(
     return None if second is None else second.layers
 
 
+def _next_of(
+    sets: Sets, card: LayerCard, model: Predictor, limit: Budget, best: Placement
+) -> tuple[int, ...] | None:
+    """The best set of a shape that lacks a chosen layer."""
+    others = [s for s in admitted(sets, card, limit) if not set(s) >= set(best.layers)]
+    return max(others, key=model.quadratic.gain, default=None)
+
+
 def _admits(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> bool:
     if limit.objective == "gain":
         return limit.value <= len(candidates)
@@ -251,9 +279,12 @@ def _guarantee(
     limit: Budget,
     best: Placement,
     candidates: tuple[int, ...],
+    sets: Sets | None,
 ) -> tuple[str, ...]:
     """What the search guarantees, and what cheaper rules under the same budget would have given."""
     lines = [f"{best.guarantee.statement}; on the quadratic model, not on the trained network"]
+    if sets is not None:  # the rules know no shape
+        return tuple(lines)
     for name, other in _rivals(card, model, limit, candidates):
         share = other.gain / best.gain if best.gain > 0 else 1.0
         layers = ", ".join(str(card.indices[at]) for at in other.layers)

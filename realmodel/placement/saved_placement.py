@@ -30,6 +30,8 @@ class SavedPlacement:
         Nats per completion token; calibrated where the card has a pilot.
     predictor : str
         ``tangent`` or ``gauss-newton``.
+    tasks : int
+        For how many tasks it was chosen.
     whole_gain, whole_trained : float or None
         Of all layers: predicted, and gained by training in the same run; ``None`` where the
         placement does not know.
@@ -43,6 +45,7 @@ class SavedPlacement:
     protocol: FinetuneOptions
     predicted_gain: float
     predictor: str
+    tasks: int = 1
     whole_gain: float | None = None
     whole_trained: float | None = None
 
@@ -73,6 +76,7 @@ class SavedPlacement:
                 protocol=FinetuneOptions.from_planned(planned),
                 predicted_gain=float((chosen.get("forecast") or chosen)["gain"]),
                 predictor=str(record["predictor"]),
+                tasks=max(1, len(record.get("tasks", ()))),
                 whole_gain=_gain((whole.get("forecast") or whole).get("gain")),
                 whole_trained=_gain(record.get("whole_trained")),
             )
@@ -113,6 +117,8 @@ class SavedPlacement:
         digest : str
             Of the checkpoint that was trained.
         """
+        if self.tasks > 1:
+            return f"it was chosen for {self.tasks} tasks"
         if self.predictor != "tangent":
             return "it is predicted without a limit on steps"
         if digest != self.digest:

@@ -66,6 +66,7 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
         ("gain", _gain(card, choice)),
         ("cost", _cost(choice)),
         ("certified", _certified(choice, level)),
+        *_shape(choice, level),
         *_confidence(choice, level),
         *_prices(choice, level),
         ("valid for", _valid(card, choice)),
@@ -142,10 +143,25 @@ def _cost(choice: "Choice") -> str:
 def _certified(choice: "Choice", level: Level) -> str:
     found = choice.certificate
     if found.gap <= 1e-9:
-        return "the best possible placement in this model within the budget (0% behind, proved)"
+        within = "the budget" if choice.shape is None else "the budget and the shape"
+        return f"the best possible placement in this model within {within} (0% behind, proved)"
     best = level.gain(found.gain_at_most)
     behind = share(best - level.gain(found.gain), best)
     return f"within {behind} of the best possible placement in this model"
+
+
+def _shape(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
+    """What a shape costs."""
+    if choice.shape is None:
+        return
+    free = ", ".join(str(choice.indices[at]) for at in choice.shape.free.layers)
+    best, own = level.gain(choice.shape.free.gain), level.gain(choice.shape.gain)
+    sets = "" if choice.shape.sets is None else f", the best of {choice.shape.sets} such sets"
+    yield (
+        "shape",
+        f"{choice.shape.shape.title} alone{sets}: costs {share(best - own, best)} of the "
+        f"gain of the best layers of any shape ({free})",
+    )
 
 
 def _confidence(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
@@ -246,14 +262,9 @@ def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder:
     folder : str
         Where the placement is, or shall be written.
     """
-    placed = f"{folder}/placement.json"
-    train = (
-        f"layercard finetune --placement {shlex.quote(placed)} \\\n"
-        f"  --data {shlex.quote(card.data['source'])}{_reading(card)} \\\n"
-        "  --seeds 2 --output-dir out/run"
-    )
+    train = training_command(card, folder)
     if choice is not None:
-        return printable_lines(train)
+        return train
     if card.refusal is not None:
         assert card.protocol is not None
         lower = card.protocol.learning_rate / 10
@@ -263,7 +274,17 @@ def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder:
         f"layercard place {shlex.quote(path)} \\\n"
         f"  --budget {size} --output-dir {shlex.quote(folder)}"
     )
-    return printable_lines(f"{chosen}\n{train}")
+    return f"{printable_lines(chosen)}\n{train}"
+
+
+def training_command(card: "LayerCard", folder: str) -> str:
+    """The command that trains the placement in a folder on the card's data, ready to paste."""
+    placed = f"{folder}/placement.json"
+    return printable_lines(
+        f"layercard finetune --placement {shlex.quote(placed)} \\\n"
+        f"  --data {shlex.quote(card.data['source'])}{_reading(card)} \\\n"
+        "  --seeds 2 --output-dir out/run"
+    )
 
 
 def _reading(card: "LayerCard") -> str:
