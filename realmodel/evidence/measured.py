@@ -1,6 +1,5 @@
 """What the scores look at, measured once when the first of them asks, with the time it took."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -45,7 +44,7 @@ class Measured:
     folder: Path
 
     @property
-    def identity(self) -> Mapping[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """What a score belongs to."""
         options = self.options.to_json()
         names = ["seed", "exact_curvature"]

@@ -336,7 +336,8 @@ def ranks(values: Sequence[float]) -> list[str]:
 
 def titled(record: Record) -> str:
     """The task's name as people write it."""
-    return TITLES.get(record["task"], record["task"])
+    task = str(record["task"])
+    return TITLES.get(task, task)
 
 
 def _of(comparison: Record, name: str) -> Record | None:

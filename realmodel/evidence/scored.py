@@ -59,14 +59,18 @@ class Scored:
         score: Score = baseline.score(context)
         picks = {size: score.pick(size) for size in sizes}
         seconds = seconds_before + clock() - start
-        known = isinstance(score, Forecast)
-        joint = isinstance(score, JointGain)
+        intervals: dict[Placement, tuple[float, float]] = {}
+        if isinstance(score, Forecast):
+            intervals = {chosen: score.interval(chosen) for chosen in placements}
+        predictions: list[dict[str, Any]] = []
+        if isinstance(score, JointGain):
+            predictions = predicted_gains(score.quadratic, score.layers, placements)
         return cls(
             baseline,
             {chosen: float(score.value(chosen)) for chosen in placements},
             picks,
-            {chosen: score.interval(chosen) for chosen in placements} if known else {},
-            predicted_gains(score.quadratic, score.layers, placements) if joint else (),
+            intervals,
+            predictions,
             seconds,
         )
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from realmodel.demo.profile_figure import CHOSEN, OTHER, STYLE
 from realmodel.evidence.theory_practice import STRUCTURED
 
-MARKS = dict(zip(STRUCTURED, ("D", "s", "<", ">"), strict=True))
+MARKS: Mapping[str, str] = dict(zip(STRUCTURED, ("D", "s", "<", ">"), strict=True))
 
 PROFILES = (
     ("residual_norm", "residual norm\n(\u03a3 and \u0393, \u221anats)"),

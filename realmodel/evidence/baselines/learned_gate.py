@@ -31,10 +31,8 @@ def score(context: Context) -> LayerScores:
         context.encoded, batch_size=protocol.batch_size, steps=2 * steps, seed=protocol.seed
     )
     with adapted(checkpoint.model, context.modules, protocol) as peft_model:
-        own = [
-            (place[m.layer], peft_model.base_model.model.get_submodule(m.name))
-            for m in context.modules
-        ]
+        base: Any = peft_model.base_model.model
+        own = [(place[m.layer], base.get_submodule(m.name)) for m in context.modules]
         scaling = [float(module.scaling["default"]) for _, module in own]
         factors = list(adapter_parameters(peft_model).values())
         optimizers = (

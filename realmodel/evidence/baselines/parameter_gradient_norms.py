@@ -1,5 +1,7 @@
 """Aletheia's probe: norms of the gradients of a layer's parameters, summed over five sequences."""
 
+from typing import Any
+
 import torch
 
 from realmodel.evidence.baselines.context import Context
@@ -29,7 +31,9 @@ def score(context: Context) -> LayerScores:
             parameter.requires_grad_(True)
         for batch in batches(rows, batch_size=1, pad_id=0):
             loss, count = completion_loss(model, batch.to(parameters[0].device))
-            gradients = torch.autograd.grad(loss / count, parameters, allow_unused=True)
+            gradients: tuple[Any, ...] = torch.autograd.grad(
+                loss / count, parameters, allow_unused=True
+            )
             for (layer, _), gradient in zip(owned, gradients, strict=True):
                 sums[layer] += 0.0 if gradient is None else float(gradient.norm())
     finally:
