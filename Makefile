@@ -7,7 +7,7 @@ export MPLBACKEND := Agg
 export HF_HUB_DISABLE_TELEMETRY := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo demo-llm test pytest lint figures bench bench-peers docs format clean
+.PHONY: help demo demo-llm test pytest lint figures bench bench-peers check-exports docs format clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -55,8 +55,22 @@ bench-peers: $(READY) ## the same numbers from other packages, in an environment
 	$(PEERS) -m pip install --quiet --editable ".[realmodel]" kronfluence curvlinops-for-pytorch
 	$(PEERS) -m realmodel.bench.peers $(ARGS) --output out/peers.json
 
+EXPORTS := .venv-exports/bin/python
+
+# axolotl, LLaMA-Factory, unsloth and vLLM pin other versions of torch and transformers, or need a GPU:
+# their own readers of a configuration run without the rest, so they come without their dependencies.
+check-exports: $(READY) ## every export as its own tool reads it, in an environment of its own
+	test -x $(EXPORTS) || $(PYTHON) -m venv .venv-exports
+	$(EXPORTS) -m pip install --quiet --upgrade "pip>=25.1"
+	$(EXPORTS) -m pip install --quiet --constraint constraints.txt --editable ".[realmodel,data]" --group exports
+	$(EXPORTS) -m pip install --quiet --no-deps axolotl==0.19.0 llamafactory==0.9.5 unsloth==2026.10.9 mlx-lm==0.32.2
+	$(EXPORTS) -m pip install --quiet setuptools setuptools-scm setuptools-rust wheel
+	VLLM_TARGET_DEVICE=empty VLLM_VERSION_OVERRIDE=0.33.0 $(EXPORTS) -m pip install --quiet --no-deps \
+		--no-build-isolation --no-binary vllm vllm==0.33.0
+	$(EXPORTS) -m pytest -q -p no:cacheprovider -m exports tests/realmodel/placement
+
 docs: $(READY) ## the documentation site, warnings are errors
 	$(BIN)/mkdocs build --strict --site-dir out/site
 
 clean: ## remove what the targets made
-	rm -rf out $(VENV) .venv-peers
+	rm -rf out $(VENV) .venv-peers .venv-exports

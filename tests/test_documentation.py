@@ -161,7 +161,7 @@ SMALL = {
     "card": "--num-samples 8 --directions 1 --curvature-samples 4 --tangent-samples 8 --rank 2 "
     "--steps 2 --no-calibrate",
     "finetune": "--num-samples 12 --heldout-samples 4 --max-new-tokens 2 --steps 2 --no-latency",
-    "compare": "--size 1 --placements 3 --seeds 1 --steps 1 --rank 2 --directions 1 "
+    "compare": "--sizes 1 --placements 3 --seeds 1 --steps 1 --rank 2 --directions 1 "
     "--curvature-samples 2 --training-samples 6 --heldout-samples 3",
     "demo": "--num-samples 4 --layers 2",
     "verify": "--problems 40 --jobs 1",
@@ -341,6 +341,12 @@ STAND_INS = (  # the first that matches counts
     StandIn("layercard place .*--unit (?:kind|module) .*", placed_modules),
     StandIn(r"layercard place \S+/card\.json \S+/card\.json .*", placed_for_tasks),
     StandIn("layercard card --model (?:my-org|Qwen|HuggingFaceTB).*", card_written, {}, OTHER),
+    StandIn(
+        "layercard compare --model HuggingFaceTB/.*",
+        compared,
+        {r"HuggingFaceTB/\S+": "gpt2"},
+        f"{SMALL['compare']} --singles 2 --run-dtype float32",
+    ),
     StandIn(
         "layercard finetune --model HuggingFaceTB.*",
         finetuned,

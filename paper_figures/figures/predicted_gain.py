@@ -42,8 +42,12 @@ def _panels(model: str, task: str, comparison: Data) -> list[Data]:
             "model": model,
             "task": task,
             "score": scores[name]["title"].removesuffix(" (ours)").split(",")[0],
-            "points": [_point(row, comparison["runs"]) for row in comparison["predictions"][name]],
-            "agreement": scores[name]["placements"],
+            "points": [
+                _point(row, comparison["runs"])
+                for row in comparison["predictions"][name]
+                if row["role"] == "pool"
+            ],
+            "agreement": scores[name]["sizes"][0]["placements"],
         }
         for name in MODELS
     ]

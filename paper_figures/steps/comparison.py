@@ -64,12 +64,13 @@ def run(
     cut = 3 * len(examples) // 4
     table = find_modules(checkpoint.model)
     options = CompareOptions(
-        size=min(SIZE, len(table.layers) - 1),
+        sizes=(min(SIZE, len(table.layers) - 1),),
         placements=placements,
         seeds=seeds,
         training_samples=cut,
         heldout_samples=samples - cut,
         max_length=256,
+        exact_curvature=True,  # the figures hold it against the tangent model
         directions=directions,
         curvature_samples=curvature_samples,
         finetune=FinetuneOptions(rank=4, alpha=8.0, learning_rate=1e-2, steps=steps, batch_size=6),

@@ -120,8 +120,8 @@ def place(
     export: Annotated[
         str | None,
         typer.Option(
-            help="Formats: json, python, axolotl, peft; comma-separated. All that can express the "
-            "placement by default."
+            help="Formats: json, python, trl, peft, axolotl, llamafactory, unsloth, mlx-lm, vllm; "
+            "comma-separated. All that can express the placement by default."
         ),
     ] = None,
     engine: Annotated[
@@ -286,18 +286,32 @@ def _written(
 ) -> tuple[Path, ...]:
     """The exports, after the model has confirmed them, and the record of the placement."""
     from realmodel.placement.card_model import card_model
-    from realmodel.placement.export import FORMATS, formats_for, write_exports
+    from realmodel.placement.export import (
+        FORMATS,
+        ExportedPlacement,
+        formats_for,
+        refusal,
+        write_exports,
+    )
     from theory.whole_file import write_json
 
     skeleton = card_model(card, model, trust_remote_code=trust_remote_code)
+    placement = ExportedPlacement.of(
+        arguments,
+        card.modules,
+        model=skeleton,
+        source=str(model or card.model["source"]),
+        dtype=str(card.model["dtype"]),
+        run=record["protocol"],
+    )
     if export is None:
-        formats = list(formats_for(arguments))
-        for name in sorted(FORMATS.keys() - formats):
-            say(f"not written: {name}, which cannot express this placement")
+        formats = list(formats_for(placement))
+        for name in FORMATS:
+            if name not in formats:
+                say(f"not written: {name}: {refusal(name, placement)}")
     else:
         formats = [name.strip() for name in export.split(",") if name.strip()]
-    described = dict(card.model) | {"source": model or card.model["source"]}
-    written = write_exports(folder, arguments, skeleton, described, formats)
+    written = write_exports(folder, placement, skeleton, formats)
     return (*written, write_json(folder / "placement.json", record))
 
 

@@ -5,7 +5,10 @@ Only Hugging Face's is measured. The others are operation counts of their publis
 - vLLM (``vllm/lora/model_manager.py``, ``lora/layers/base_linear.py``, ``lora_shrink_op.py``) wraps
   every module whose name ends in a supported suffix, in all layers, and allocates its factors at
   ``max_lora_rank``. A module that the adapter lacks holds zeros (``reset_lora``) and is multiplied
-  all the same: the kernel's sizes are those of the allocated factors.
+  all the same: the kernel's sizes are those of the allocated factors. This is its default. Read in
+  0.33.0 (``lora/utils.py``, ``is_in_target_modules``): an engine started with
+  ``--lora-target-modules`` and full names wraps those alone, which the export ``vllm.yaml`` asks
+  for; the cost here is that of an engine without it.
 - SGLang (``sglang/srt/lora/mem_pool.py``, ``triton_ops/sgemm_lora_a.py``) wraps the suffixes that
   the adapters target, in all layers, and fills what is missing with zeros; its kernels stop at the
   adapter's own rank.

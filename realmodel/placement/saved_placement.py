@@ -77,7 +77,7 @@ class SavedPlacement:
                 predicted_gain=float((chosen.get("forecast") or chosen)["gain"]),
                 predictor=str(record["predictor"]),
                 tasks=max(1, len(record.get("tasks", ()))),
-                whole_gain=_gain(whole.get("gain")),
+                whole_gain=_gain((whole.get("forecast") or whole).get("gain")),
                 whole_trained=_gain(record.get("whole_trained")),
             )
         except InputError as error:

@@ -1,11 +1,11 @@
 """Write a placement's exports, each only after the model confirmed it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from realmodel.model.lora_config import ranks_of
+from realmodel.placement.export.exported_placement import ExportedPlacement
 from realmodel.placement.export.formats import FORMATS
 from realmodel.placement.export.trainable import check_trainable
 from theory import InputError
@@ -14,9 +14,8 @@ from theory.whole_file import write_whole
 
 def write_exports(
     folder: str | Path,
-    arguments: Mapping[str, Any],
+    placement: ExportedPlacement,
     model: Any,
-    description: Mapping[str, Any],
     formats: Iterable[str] = tuple(FORMATS),
 ) -> tuple[Path, ...]:
     """Render, read back, apply to the model, compare with the placement, then write.
@@ -26,12 +25,9 @@ def write_exports(
     folder : path
         Files go directly into it, except peft's ``method_comparison`` layout, which goes into
         ``experiments/lora/<name>/`` below it.
-    arguments : mapping
-        Of :func:`lora_config_arguments`; its modules and ranks are the placement.
+    placement : ExportedPlacement
     model : transformers model
         The plain checkpoint, or its skeleton on the meta device; given back unchanged.
-    description : mapping
-        ``source`` and ``dtype`` of the checkpoint.
     formats : iterable of str
         Names in ``FORMATS``.
 
@@ -49,18 +45,19 @@ def write_exports(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise InputError(f"unknown export {unknown[0]!r}: choose from {', '.join(FORMATS)}")
-    expected = ranks_of(arguments)
     pending: dict[Path, str] = {}
     for name in formats:
-        files = FORMATS[name].render(arguments, description)
-        check_trainable(model, FORMATS[name].read(files), expected)
+        form = FORMATS[name]
+        files = form.render(placement)
+        if form.read is not None:
+            check_trainable(model, form.read(files, placement.depth), placement.ranks)
         home = Path(folder)
         if name == "peft":
-            home = home / "experiments" / "lora" / _experiment(arguments, description)
+            home = home / "experiments" / "lora" / _experiment(placement)
         pending |= {home / file: text for file, text in files.items()}
     return tuple(write_whole(path, text) for path, text in pending.items())
 
 
-def _experiment(arguments: Mapping[str, Any], description: Mapping[str, Any]) -> str:
-    base = re.sub(r"[^\w.-]+", "-", Path(str(description["source"])).name, flags=re.ASCII)
-    return f"{base.strip('-.')[:100] or 'model'}-rank{arguments['r']}-layercard"
+def _experiment(placement: ExportedPlacement) -> str:
+    base = re.sub(r"[^\w.-]+", "-", Path(placement.source).name, flags=re.ASCII)
+    return f"{base.strip('-.')[:100] or 'model'}-rank{placement.arguments['r']}-layercard"

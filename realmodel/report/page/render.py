@@ -6,8 +6,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from realmodel.model.lora_config import lora_config_arguments
-from realmodel.placement.export.formats import FORMATS, formats_for, lora_config_code
-from realmodel.placement.export.trl import trl_code
+from realmodel.placement.export import (
+    FORMATS,
+    ExportedPlacement,
+    formats_for,
+    lora_config_code,
+)
 from realmodel.report.columns import COLUMNS
 from realmodel.report.notes import notes
 from realmodel.report.page.against import against
@@ -67,20 +71,25 @@ def _trainers(card: "LayerCard", layers: tuple[int, ...]) -> list[dict[str, str]
     arguments = lora_config_arguments(
         layers, card.modules, card.options["rank"], card.options["alpha"]
     )
-    source = str(card.model["source"])
-    checkpointing = card.costs.gradient_checkpointing
-    found = [
-        {"name": "peft", "title": "peft", "text": lora_config_code(arguments)},
-        {
-            "name": "trl",
-            "title": "TRL",
-            "text": trl_code(arguments, source, card.protocol, checkpointing),
-        },
-    ]
-    if "axolotl" in formats_for(arguments):
-        files = FORMATS["axolotl"].render(arguments, {"source": source})
-        found.append({"name": "axolotl", "title": "axolotl", "text": files["axolotl.yaml"]})
-    return found
+    placed = {
+        module.name: (module.layer, module.kind)
+        for module in card.modules
+        if module.name in arguments["target_modules"]
+    }
+    exported = ExportedPlacement(
+        arguments,
+        str(card.model["source"]),
+        str(card.model["dtype"]),
+        depth=1 + max(card.indices),
+        modules=placed,
+        run={} if card.protocol is None else card.protocol.planned(),
+    )
+    texts = {"peft": lora_config_code(arguments)}
+    for name in ("trl", "axolotl"):
+        if name in formats_for(exported):
+            (texts[name],) = FORMATS[name].render(exported).values()
+    titles = {"peft": "peft", "trl": "TRL", "axolotl": "axolotl"}
+    return [{"name": name, "title": titles[name], "text": text} for name, text in texts.items()]
 
 
 def _cost_words(card: "LayerCard") -> dict[str, str]:

@@ -3,7 +3,7 @@
 import ast
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,10 +24,12 @@ from realmodel.model.modules import AdaptedModule, find_modules
 from realmodel.placement import place
 from realmodel.placement.export import (
     FORMATS,
+    ExportedPlacement,
     check_trainable,
     formats_for,
     lora_config_arguments,
     ranks_of,
+    refusal,
     trainable_modules,
     write_exports,
 )
@@ -35,7 +37,18 @@ from realmodel.report import write_card
 from realmodel.report.table import table
 from theory import InputError
 
-DESCRIPTION = {"source": "example/tiny", "dtype": "float32"}
+
+def exported(
+    arguments: Mapping[str, Any],
+    modules: Sequence[AdaptedModule],
+    model: Any,
+    source: str = "example/tiny",
+    dtype: str = "float32",
+) -> ExportedPlacement:
+    run = {"learning_rate": 0.01, "steps": 5, "batch_size": 2, "schedule": "linear"}
+    return ExportedPlacement.of(
+        arguments, modules, model=model, source=source, dtype=dtype, run=run
+    )
 
 
 def rows(*layers: int) -> list[Any]:
@@ -58,32 +71,96 @@ def test_every_format_trains_exactly_the_placement(skeleton: Any, tmp_path: Path
     del wanted[modules[-2].name]
     assert ranks_of(arguments) == wanted
     before = [name for name, _ in model.named_modules()]
-    assert formats_for(arguments) == ("json", "python", "peft")
-    for name in formats_for(arguments):
+    placement = exported(arguments, modules, model)
+    assert formats_for(placement) == ("json", "python", "trl", "peft", "axolotl", "unsloth", "vllm")
+    for name in formats_for(placement):
         form = FORMATS[name]
-        files = form.render(arguments, DESCRIPTION)
-        assert trainable_modules(model, form.read(files)) == wanted, name
+        if form.read is not None:
+            files = form.render(placement)
+            assert trainable_modules(model, form.read(files, placement.depth)) == wanted, name
     assert [name for name, _ in model.named_modules()] == before
     assert all(parameter.requires_grad for parameter in model.parameters())
-    with pytest.raises(InputError, match="axolotl has one rank for every module"):
-        write_exports(tmp_path, arguments, model, DESCRIPTION)
+    with pytest.raises(InputError, match="LLaMA-Factory has one rank for every module"):
+        write_exports(tmp_path, placement, model)
     assert not list(tmp_path.iterdir())
-    written = write_exports(tmp_path, arguments, model, DESCRIPTION, formats_for(arguments))
+    written = write_exports(tmp_path, placement, model, formats_for(placement))
     assert sorted(path.name for path in written) == [
         "adapter_config.json",
+        "axolotl.yaml",
         "lora_config.json",
         "lora_config.py",
         "training_params.json",
+        "trl_sft.py",
+        "unsloth_model.py",
+        "vllm.yaml",
     ]
     config = LoraConfig(**json.loads((tmp_path / "lora_config.json").read_text()))
     assert set(config.target_modules or ()) == set(wanted)
     assert config.alpha_pattern == {modules[-1].name: 6}
 
 
+@pytest.mark.parametrize("layers", [[2, 3], [0, 2]])
+def test_one_rank_everywhere(skeleton: Any, tmp_path: Path, layers: list[int]) -> None:
+    """Every tool takes the last layers; mlx-lm takes no others, and says which it could."""
+    model, modules = skeleton
+    placement = exported(lora_config_arguments(layers, modules, 2), modules, model)
+    assert (placement.depth, placement.layers, placement.is_product) == (4, tuple(layers), True)
+    names = tuple(FORMATS) if layers == [2, 3] else tuple(n for n in FORMATS if n != "mlx-lm")
+    assert formats_for(placement) == names
+    if layers == [0, 2]:
+        with pytest.raises(InputError, match="can take layers 2, 3, not 0, 2"):
+            FORMATS["mlx-lm"].render(placement)
+    write_exports(tmp_path, placement, model, names)
+
+
+def test_mlx_lm_adapts_the_same_modules_in_every_block(skeleton: Any) -> None:
+    model, modules = skeleton
+    ranks = {modules[-1].name: 0}
+    arguments = lora_config_arguments([2, 3], modules, 2, ranks=ranks)
+    placement = exported(arguments, modules, model)
+    assert not placement.is_product
+    assert "the same modules in every block" in str(refusal("mlx-lm", placement))
+    form = FORMATS["unsloth"]
+    assert form.read is not None
+    found = form.read(form.render(placement), placement.depth)
+    assert trainable_modules(model, found) == ranks_of(arguments)
+
+
+def test_mlx_lm_scale_is_alpha_over_rank(skeleton: Any) -> None:
+    model, modules = skeleton
+    arguments = lora_config_arguments([3], modules, 4, 6.0)
+    (text,) = FORMATS["mlx-lm"].render(exported(arguments, modules, model)).values()
+    config = yaml.safe_load(text)
+    assert config["lora_parameters"]["scale"] == 1.5
+    assert (config["iters"], config["batch_size"], config["learning_rate"]) == (5, 2, 0.01)
+
+
+def test_vllm_wraps_what_the_adapter_touches(skeleton: Any) -> None:
+    model, modules = skeleton
+    arguments = lora_config_arguments([1], modules, 3)
+    (text,) = FORMATS["vllm"].render(exported(arguments, modules, model)).values()
+    config = yaml.safe_load(text)
+    assert config["max-lora-rank"] == 8  # the smallest that vLLM allows for 3
+    names = config["lora-target-modules"]
+    assert set(arguments["target_modules"]) <= set(names)
+    merged = {name.rpartition(".")[2] for name in set(names) - set(arguments["target_modules"])}
+    qwen = model.config.model_type == "qwen3"
+    assert merged == ({"qkv_proj", "gate_up_proj"} if qwen else set())
+    assert not [name for name in names if ".1." not in name]
+
+
+def test_llamafactory_cannot_name_a_comma() -> None:
+    arguments = lora_config_arguments(
+        [0], [SimpleNamespace(name="h.0.a,b", layer=0, transposed=False)], 2
+    )
+    placement = ExportedPlacement(arguments, "m", "float32", 1, {"h.0.a,b": (0, "a,b")})
+    assert "separates modules by commas" in str(refusal("llamafactory", placement))
+
+
 def test_the_python_file_runs(skeleton: Any, tmp_path: Path) -> None:
     model, modules = skeleton
     arguments = lora_config_arguments([0], modules, 2)
-    write_exports(tmp_path, arguments, model, DESCRIPTION, ["python"])
+    write_exports(tmp_path, exported(arguments, modules, model), model, ["python"])
     names: dict[str, Any] = {}
     exec((tmp_path / "lora_config.py").read_text(), names)
     assert isinstance(names["config"], LoraConfig)
@@ -93,7 +170,7 @@ def test_the_python_file_runs(skeleton: Any, tmp_path: Path) -> None:
 def test_peft_reads_its_own_layout(skeleton: Any, tmp_path: Path) -> None:
     model, modules = skeleton
     arguments = lora_config_arguments([2], modules, 2)
-    write_exports(tmp_path, arguments, model, DESCRIPTION, ["peft"])
+    write_exports(tmp_path, exported(arguments, modules, model), model, ["peft"])
     folder = tmp_path / "experiments" / "lora" / "tiny-rank2-layercard"
     config = LoraConfig.from_pretrained(str(folder))
     assert set(config.target_modules or ()) == set(arguments["target_modules"])
@@ -102,7 +179,8 @@ def test_peft_reads_its_own_layout(skeleton: Any, tmp_path: Path) -> None:
 
 def test_axolotl_gets_its_own_names(skeleton: Any, tmp_path: Path) -> None:
     model, modules = skeleton
-    write_exports(tmp_path, lora_config_arguments([2], modules, 2), model, DESCRIPTION, ["axolotl"])
+    arguments = lora_config_arguments([2], modules, 2, ranks={modules[-1].name: 2})
+    write_exports(tmp_path, exported(arguments, modules, model), model, ["axolotl"])
     fragment = yaml.safe_load((tmp_path / "axolotl.yaml").read_text())
     assert fragment["adapter"] == "lora"
     assert fragment["lora_r"] == 2
@@ -119,15 +197,15 @@ AXOLOTL_SCHEMA = {
     "lora_fan_in_fan_out",
     "lora_target_modules",
 }
-"""Of axolotl's own: it drops keys that it does not know, lora_rank_pattern among them."""
+"""Of axolotl's own: it drops keys that it does not know."""
 
 
 def test_axolotl_takes_no_fraction_as_alpha(skeleton: Any, tmp_path: Path) -> None:
     model, modules = skeleton
     arguments = lora_config_arguments([2], modules, 2, 2.5)
-    assert "axolotl" not in formats_for(arguments)
+    assert "axolotl" not in formats_for(exported(arguments, modules, model))
     with pytest.raises(InputError, match=r"axolotl takes a whole lora_alpha, not 2\.5"):
-        write_exports(tmp_path, arguments, model, DESCRIPTION, ["axolotl"])
+        write_exports(tmp_path, exported(arguments, modules, model), model, ["axolotl"])
     assert 1 / 49 * 49 != 1  # and yet:
     assert lora_config_arguments([2], modules, 49, 1.0)["lora_alpha"] == 1
 
@@ -150,10 +228,10 @@ def test_an_export_that_is_not_the_placement_is_refused(
     form = FORMATS["json"]
     monkeypatch.setattr(
         "realmodel.placement.export.write.FORMATS",
-        {"json": type(form)("json", form.render, lambda files: wrong)},
+        {"json": replace(form, read=lambda files, depth: wrong)},
     )
     with pytest.raises(InputError, match="does not match"):
-        write_exports(tmp_path, arguments, model, DESCRIPTION, ["json"])
+        write_exports(tmp_path, exported(arguments, modules, model), model, ["json"])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -195,13 +273,22 @@ def test_no_name_runs_in_any_export(
     model, modules = skeleton
     monkeypatch.chdir(tmp_path)
     arguments = lora_config_arguments([0], modules, 2)
-    described = {"source": name, "dtype": name}
-    write_exports(tmp_path / "out", arguments, model, described)
+    placement = exported(arguments, modules, model, source=name, dtype=name)
+    names_of = [form for form in FORMATS if form != "mlx-lm"]
+    write_exports(tmp_path / "out", placement, model, names_of)
     text = (tmp_path / "out" / "lora_config.py").read_text()
     names: dict[str, Any] = {}
     exec(text, names)
     assert names["MODEL"] == name
     assert names["ARGUMENTS"] == arguments
+    for file in ("trl_sft.py", "unsloth_model.py"):
+        alone: dict[str, Any] = {}
+        exec((tmp_path / "out" / file).read_text(), alone | {"__name__": "read"}, alone)
+        assert alone["MODEL"] == name
+    for file, key in {"llamafactory": "model_name_or_path", "vllm": "model"}.items():
+        values = yaml.safe_load((tmp_path / "out" / f"{file}.yaml").read_text())
+        if "\ud800" not in name:
+            assert values[key] == name
     fragment = yaml.safe_load((tmp_path / "out" / "axolotl.yaml").read_text())
     if "\ud800" not in name:
         assert fragment["base_model"] == name
@@ -215,7 +302,8 @@ def test_names_are_literals_in_the_generated_code(source: str, module: str) -> N
     arguments = lora_config_arguments(
         [0], [SimpleNamespace(name=module, layer=0, transposed=False)], 2
     )
-    (text,) = FORMATS["python"].render(arguments, {"source": source, "dtype": ""}).values()
+    placement = ExportedPlacement(arguments, source, "", 1, {module: (0, module)})
+    (text,) = FORMATS["python"].render(placement).values()
     kinds = [type(node).__name__ for node in ast.parse(text).body]
     assert kinds == ["Expr", "ImportFrom", "Assign", "Assign", "Assign", "FunctionDef"]
     names: dict[str, Any] = {}
@@ -266,7 +354,6 @@ def test_placements_that_cannot_be_exported(call: Any, message: str) -> None:
 
 def test_an_unknown_format_is_refused(skeleton: Any, tmp_path: Path) -> None:
     model, modules = skeleton
+    placement = exported(lora_config_arguments([0], modules, 2), modules, model)
     with pytest.raises(InputError, match="unknown export 'toml'"):
-        write_exports(
-            tmp_path, lora_config_arguments([0], modules, 2), model, DESCRIPTION, ["toml"]
-        )
+        write_exports(tmp_path, placement, model, ["toml"])

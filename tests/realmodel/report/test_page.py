@@ -296,9 +296,17 @@ class TestInChromium:
                 made["calls"].append("save")
 
         code = copied(driver, "trl").replace("from peft import LoraConfig", "LoraConfig = dict")
-        names: dict[str, Any] = {"SFTConfig": dict, "SFTTrainer": Trainer}
-        exec(code.replace("from trl import SFTConfig, SFTTrainer", "pass"), names)
-        names["train"](["a row"])
+        names: dict[str, Any] = {
+            "SFTConfig": lambda output, **words: {"output_dir": output, **words},
+            "SFTTrainer": Trainer,
+            "load_dataset": lambda kind, data_files, split: [data_files],
+        }
+        for line in ("from trl import SFTConfig, SFTTrainer", "from datasets import load_dataset"):
+            assert line in code
+            code = code.replace(line, "pass")
+        exec(code, names)
+        names["main"]("data.jsonl")
+        assert made["train_dataset"] == ["data.jsonl"]
         assert made["peft_config"] == arguments
         assert made["model"] == "example/gpt2-tiny"
         assert made["calls"] == ["train", "save"]
