@@ -20,7 +20,8 @@ CAPTION = (
     "Adam's metric with the spectrum and the gradient of the card's tangent model, dashed the "
     "bound tau ||gradient||^2, tau the sum of the learning rates. (b) Where the bound decides: "
     "share of the planned run's step budget below which it promises less than the whole run gains "
-    "in the model, layer by layer. Above that it says nothing."
+    "in the model, layer by layer. Above that it says nothing. Both speak of the model: shares are "
+    "drawn, for training gains more of a single layer than either."
 )
 
 
@@ -142,11 +143,11 @@ def plot(data: Data) -> Figure:
             marker=MARKERS[index % len(MARKERS)],
             label=f"{found['model']} {found['task']}",
         )
-    other.set(yscale="log", xlabel="depth (first to last layer)")
+    other.set(ylim=(0, 1), xlabel="depth (first to last layer)")
     other.set_ylabel("share of the step budget")
-    other.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g}%")
+    other.yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
     middle = float(np.median([share for found in data["reach"] for share in found["share"]]))
-    other.set_title(f"the bound decides below, median {100 * middle:.2g}%")
+    other.set_title(f"the bound decides below; median {middle:.0%}")
     other.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
     letter(axes.flat)
     return figure
