@@ -101,7 +101,7 @@ def _draw(axis: Axes, tasks: list[str], lower: Data, upper: Data) -> Any:
     below = np.tril(np.ones((size, size), dtype=bool), -1)
     above = below.T
     value = np.where(below, lower["correlation"], np.where(above, upper["correlation"], np.nan))
-    spread = np.where(below, lower["spread"], upper["spread"])
+    spread = np.asarray(np.where(below, lower["spread"], upper["spread"]))
     image = axis.imshow(value, cmap=DIVERGING, vmin=-1, vmax=1)
     for i in range(size):
         for j in range(size):

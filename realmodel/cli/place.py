@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from realmodel.card import LayerCard
+    from realmodel.card.predictor import PredictorName
     from realmodel.placement import Choice, FrontPoint
 
 
@@ -189,7 +190,7 @@ def place(
             f"{measured.costs.gradient_checkpointing!r}, not {kind!r}: add --calibrate"
         )
     among = None if layers is None else parse_layers(layers)
-    asked = None if predictor is None else predictor.value
+    asked: PredictorName | None = None if predictor is None else predictor.value
     modules, ranks = list(measured.modules), None
     tables: RenderableType = ""
     if len(read) > 1:

@@ -182,12 +182,10 @@ def finished(store: RunStore, wanted: Sequence[Candidate], seeds: int) -> Gains:
         for layers in dict.fromkeys(one.layers for one in wanted)
     }
     found = {layers: own for layers, own in runs.items() if own[0] is not None}
-    complete = range(seeds)
-    if found:
-        columns = zip(*found.values(), strict=True)
-        complete = [0] * len(list(takewhile(lambda own: None not in own, columns)))
+    columns = zip(*found.values(), strict=True)
+    complete = sum(1 for _ in takewhile(lambda own: None not in own, columns))
     return {
-        layers: np.array([float(run["gain"]) for run in own[: len(complete)] if run is not None])
+        layers: np.array([float(run["gain"]) for run in own[:complete] if run is not None])
         for layers, own in found.items()
     }
 

@@ -57,8 +57,8 @@ def score(context: Context) -> LayerScores:
         finally:
             for (_, module), value in zip(own, scaling, strict=True):
                 module.scaling["default"] = value
-    gates = torch.softmax(logits.detach(), dim=0).tolist()
-    return LayerScores({layer: float(gates[at]) for layer, at in place.items()})
+    shares = torch.softmax(logits.detach(), dim=0).tolist()
+    return LayerScores({layer: float(shares[at]) for layer, at in place.items()})
 
 
 def _scale(own: list[tuple[int, Any]], scaling: list[float], gates: torch.Tensor) -> None:
