@@ -7,7 +7,6 @@ from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.tuning import tunings
 from paper_figures.table import Column, Table
-from realmodel.evidence.published import PUBLISHED
 
 CAPTION = (
     "The five published rows that are known (a secondary source; the metric is not named) beside "
@@ -24,6 +23,8 @@ def inputs(preset: Preset) -> dict[str, Step]:
 
 def compute(**measured: Data) -> Data:
     """Mean gain over tasks of each published placement, and both orders."""
+    from realmodel.evidence.published import PUBLISHED
+
     gains = {
         name: [
             float(np.mean([r["gain"] for r in item["rows"] if r["placement"].startswith(name)]))

@@ -11,7 +11,7 @@ import pytest
 from paper_figures.figures.spectral_hardness import steps_gain
 from paper_figures.preset import Preset
 from paper_figures.steps.tuning import tune, tuning
-from paper_figures.tables.published_ordering import PUBLISHED
+from realmodel.evidence.published import PUBLISHED
 from realmodel.finetuning import FinetuneOptions
 
 DataOf = Callable[[str], dict[str, Any]]
