@@ -11,7 +11,7 @@ from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
 from simulate.palette import DIVERGING, GREY
-from simulate.style import COLUMN, letter, panels
+from simulate.style import TEXT, letter, panels
 from theory import InputError
 
 CAPTION = (
@@ -84,7 +84,7 @@ def _spearman(rows: np.ndarray) -> np.ndarray:
 def plot(data: Data) -> Figure:
     """One panel for each quantity; lower triangle: first family, upper triangle: second."""
     tasks, quantities = data["tasks"], data["quantities"]
-    figure, axes = panels(1, len(quantities), width=1.65 * COLUMN, height=2.75)
+    figure, axes = panels(1, len(quantities), width=TEXT, height=3.2)
     image: Any = None
     for axis, (title, (lower, upper)) in zip(axes[0], quantities.items(), strict=True):
         image = _draw(axis, tasks, lower, upper)
