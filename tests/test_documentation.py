@@ -350,7 +350,7 @@ STAND_INS = (  # the first that matches counts
     StandIn(
         "layercard finetune --model HuggingFaceTB.*",
         finetuned,
-        {r"HuggingFaceTB/\S+": "gpt2"},
+        {r"HuggingFaceTB/\S+": "gpt2", "out/all": "out/whole"},
         SMALL["finetune"],
     ),
     *(
