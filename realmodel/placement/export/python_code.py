@@ -38,12 +38,14 @@ RECIPE: Final = """
 TRL_MAIN: Final = """
 
 def main(data, output="adapter"):
+    import torch
     from datasets import load_dataset
     from trl import SFTConfig, SFTTrainer
 
+    bf16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     trainer = SFTTrainer(
         MODEL,
-        args=SFTConfig(output, **RUN),
+        args=SFTConfig(output, bf16=bf16, **RUN),
         train_dataset=load_dataset("json", data_files=data, split="train"),
         peft_config=config,
         callbacks=[stop_below_adapters()],

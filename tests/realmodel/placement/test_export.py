@@ -179,8 +179,7 @@ def test_peft_reads_its_own_layout(skeleton: Any, tmp_path: Path) -> None:
 
 def test_axolotl_gets_its_own_names(skeleton: Any, tmp_path: Path) -> None:
     model, modules = skeleton
-    own = next(module.name for module in modules if module.layer == 2)
-    arguments = lora_config_arguments([2], modules, 2, ranks={own: 2})
+    arguments = lora_config_arguments([2], modules, 2)
     write_exports(tmp_path, exported(arguments, modules, model), model, ["axolotl"])
     fragment = yaml.safe_load((tmp_path / "axolotl.yaml").read_text())
     assert fragment["adapter"] == "lora"
