@@ -21,7 +21,10 @@ def test_the_page_says_what_its_records_give() -> None:
 
 def test_every_table_stands_on_the_page() -> None:
     text = PAGE.read_text()
-    assert all(f"<!-- table: {name} -->" in text for name in TABLES)
+    # The table of two rates stands where a task was run at a second one.
+    apart = list(DOCS.glob("evidence/smollm2-*-lr*.json"))
+    wanted = TABLES.keys() if apart else TABLES.keys() - {"rates"}
+    assert all(f"<!-- table: {name} -->" in text for name in wanted)
 
 
 def test_the_records_are_small() -> None:
