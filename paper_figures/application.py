@@ -1,16 +1,18 @@
 """The command ``python -m paper_figures``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table as Listing
 
+from paper_figures.announced import announced
 from paper_figures.artifact import Artifact, artifacts, select
 from paper_figures.build import Built, build
 from paper_figures.index import write_index
 from paper_figures.preset import Preset, preset
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, stderr
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say, stderr
 from theory import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -30,6 +32,14 @@ def figures(
     data: Annotated[
         list[str] | None, typer.Option("--data", help="Task file; repeat for several.")
     ] = None,
+    card: Annotated[
+        list[str] | None,
+        typer.Option("--card", help="card.json to draw instead of measuring; repeat for several."),
+    ] = None,
+    comparison: Annotated[
+        list[str] | None,
+        typer.Option("--comparison", help="comparison.json to draw instead of training."),
+    ] = None,
     output_dir: OutputDir = None,
     seed: Seed = 0,
     from_data: Annotated[
@@ -46,6 +56,7 @@ def figures(
             emit(record, _listing(known), as_json=as_json)
             return
         chosen = preset(preset_name).with_sources(tuple(model or ()), tuple(data or ()), seed)
+        chosen = replace(chosen, cards=tuple(card or ()), compared=tuple(comparison or ()))
         built = _build_all(
             select(names or []), chosen, output_dir or Path("out/figures"), compute=not from_data
         )
@@ -64,6 +75,9 @@ def figures(
 def _build_all(
     selected: tuple[Artifact, ...], chosen: Preset, folder: Path, *, compute: bool
 ) -> list[Built]:
+    if compute:
+        for line in announced(selected, chosen, folder):
+            say(line)
     built: list[Built] = []
     with progress() as bar:
         task = bar.add_task("figures and tables", total=len(selected))

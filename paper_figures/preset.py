@@ -39,6 +39,8 @@ class Preset:
         Where and in what precision the models run.
     seed : int
         Seed of every draw.
+    cards, compared : tuple of str
+        ``card.json`` and ``comparison.json`` files that stand in place of measuring.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Preset:
     device: str = "cpu"
     dtype: str | None = None
     seed: int = 0
+    cards: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
 
     def with_sources(self, models: tuple[str, ...], data: tuple[str, ...], seed: int) -> "Preset":
         """The same preset with another seed, and other checkpoints and files if any are given.
@@ -84,7 +88,7 @@ def label(source: str) -> str:
     """
     if source.startswith(EMBEDDED):
         return source.removeprefix(EMBEDDED)
-    path = Path(source)
+    path = Path(source.rstrip("/"))
     return path.parent.name if path.suffixes and path.parent.name else path.name
 
 

@@ -37,6 +37,16 @@ class Store:
         """File of a step of the preset's measurements."""
         return self.folder / "steps" / f"{step.name}-{step.key[:16]}.json"
 
+    def missing(self, step: Step, path: Path | None = None) -> dict[str, Step]:
+        """What would be computed for a step, by name, the steps that it needs first."""
+        try:
+            Record.load(path or self.path(step), name=step.name, key=step.key)
+        except InputError:
+            needs = (self.missing(need) for need in step.needs.values())
+            found = {name: each for own in needs for name, each in own.items()}
+            return found | {step.name: step}
+        return {}
+
     def obtain(self, step: Step, path: Path | None = None) -> tuple[Record, bool]:
         """The record of ``step`` and whether it had to be computed.
 

@@ -8,6 +8,8 @@ from .model.checkpoint import load_checkpoint
 from .placement.budget import Budget
 from .placement.choose_layers import choose_layers
 from .placement.place import place
+from .placement.place_modules import place_modules
+from .placement.place_tasks import place_tasks
 
 __all__ = [
     "Budget",
@@ -19,5 +21,7 @@ __all__ = [
     "load_checkpoint",
     "measure_card",
     "place",
+    "place_modules",
+    "place_tasks",
     "read_examples",
 ]

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class Table:
         What else the numbers depend on.
     versions
         See :func:`versions`.
+    keys
+        Columns that tell the rows of a grouped table apart.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class Table:
     seed: int
     options: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=versions)
+    keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -102,7 +105,7 @@ class Table:
             part = self._with(self.columns, tuple(members))
             reduced = {name: reduce(part) for name, (_, reduce) in reductions.items()}
             rows.append(dict(zip(keys, combination, strict=True)) | reduced)
-        return self._with(columns, tuple(rows))
+        return replace(self._with(columns, tuple(rows)), keys=keys)
 
     def _with(self, columns: Mapping[str, str], rows: tuple[Row, ...]) -> "Table":
         return Table(self.name, self.title, columns, rows, self.seed, self.options, self.versions)

@@ -161,7 +161,7 @@ SMALL = {
     "card": "--num-samples 8 --directions 1 --curvature-samples 4 --tangent-samples 8 --rank 2 "
     "--steps 2 --no-calibrate",
     "finetune": "--num-samples 12 --heldout-samples 4 --max-new-tokens 2 --steps 2 --no-latency",
-    "compare": "--size 1 --placements 3 --seeds 1 --steps 1 --rank 2 --directions 1 "
+    "compare": "--sizes 1 --placements 3 --seeds 1 --steps 1 --rank 2 --directions 1 "
     "--curvature-samples 2 --training-samples 6 --heldout-samples 3",
     "demo": "--num-samples 4 --layers 2",
     "verify": "--problems 40 --jobs 1",
@@ -229,6 +229,31 @@ def placed(world: World) -> None:
         saved = json.loads(world.file("placement.json").read_text())
         assert saved["lora_config"] == config
         assert json.loads(world.file("lora_config.json").read_text()) == config
+
+
+def placed_modules(world: World) -> None:
+    unit, printed = world.option("--unit"), " ".join(world.printed.split())
+    assert re.search(rf"possible {unit}s in this model", printed)
+    card = LayerCard.load(world.folder / world.words[2])
+    code = world.printed[world.printed.index("ARGUMENTS") : world.printed.index("config =")]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    chosen = [m for m in card.modules if m.name in names["ARGUMENTS"]["target_modules"]]
+    assert 0 < len(chosen) < len(card.modules)
+    if world.option("--objective") == "parameters":
+        rank, whole = card.options["rank"], card.costs.everything("parameters")
+        own = sum(rank * (m.in_features + m.out_features) for m in chosen)
+        assert own <= float(world.option("--budget")[:-1]) / 100 * whole
+    else:
+        assert len({m.kind for m in chosen}) == int(world.option("--budget"))
+
+
+def placed_for_tasks(world: World) -> None:
+    printed = " ".join(world.printed.split())
+    word = world.option("--combine", "worst")
+    assert f"{word} share" in printed
+    assert "task 2" in printed
+    assert len(json.loads(world.file("placement.json").read_text())["tasks"]) == 2
 
 
 def finetuned(world: World) -> None:
@@ -313,7 +338,21 @@ class StandIn(NamedTuple):
 ADDRESS = r"tcp://[\w-]+:8786"
 OTHER = f"{SMALL['card']} --output-dir out/other"
 STAND_INS = (  # the first that matches counts
-    StandIn("layercard card --model (?:my-org|Qwen).*", card_written, {}, OTHER),
+    StandIn("layercard place .*--unit (?:kind|module) .*", placed_modules),
+    StandIn(r"layercard place \S+/card\.json \S+/card\.json .*", placed_for_tasks),
+    StandIn("layercard card --model (?:my-org|Qwen|HuggingFaceTB).*", card_written, {}, OTHER),
+    StandIn(
+        "layercard compare --model HuggingFaceTB/.*",
+        compared,
+        {r"HuggingFaceTB/\S+": "gpt2"},
+        f"{SMALL['compare']} --singles 2 --run-dtype float32",
+    ),
+    StandIn(
+        "layercard finetune --model HuggingFaceTB.*",
+        finetuned,
+        {r"HuggingFaceTB/\S+": "gpt2", "out/all": "out/whole"},
+        SMALL["finetune"],
+    ),
     *(
         StandIn(
             f"layercard {name} .*|layercard {name}",
@@ -417,8 +456,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     for at in (home / "gpt2", shared / "models/gpt2-mini"):
         write_checkpoint(at, gpt2, tokenizer)
+    smollm2 = home / "HuggingFaceTB/SmolLM2-135M-Instruct"
     for at in (home / "Qwen/Qwen3-8B", home / "my-org/my-model", shared / "models/qwen3-mini"):
         write_checkpoint(at, qwen3, tokenizer)
+    write_checkpoint(smollm2, qwen3, tokenizer)
     pairs = [{"prompt": prompt + "\n", "completion": text} for prompt, text in rows(20)]
     lines = "".join(json.dumps(pair) + "\n" for pair in pairs)
     dart = [
@@ -452,10 +493,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inside(
         home, f"layercard card --model gpt2 --data task.jsonl --output-dir out/card {SMALL['card']}"
     )
-    shutil.copytree(home / "out/card", home / "out/demo/gpt2")
+    for copy in ("demo/gpt2", "e2e", "gsm8k"):
+        shutil.copytree(home / "out/card", home / "out" / copy)
     inside(home, "layercard place out/card/card.json --budget 4 --output-dir out/place")
-    words = "finetune --placement out/place/placement.json --data task.jsonl --output-dir out/run"
-    inside(home, f"layercard {words} {SMALL['finetune']}")
+    placed = "--placement out/place/placement.json --output-dir out/run"
+    for which in (placed, "--model gpt2 --rank 2 --output-dir out/all"):
+        inside(home, f"layercard finetune {which} --data task.jsonl {SMALL['finetune']}")
     return home
 
 

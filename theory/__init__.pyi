@@ -18,6 +18,7 @@ from .choice.kernel_quadratic import KernelQuadratic
 from .choice.pareto_front import pareto_front
 from .choice.placement import Guarantee, Placement
 from .choice.rank_allocation import RankAllocation, rank_allocation
+from .choice.shared_placement import SharedPlacement, shared_placement
 from .choice.top_k import top_k
 from .errors import InputError
 from .hardness.cross_fit import CrossFit, cross_fitted_norm
@@ -57,6 +58,7 @@ __all__ = [
     "Placement",
     "RankAllocation",
     "Remainder",
+    "SharedPlacement",
     "Spectrum",
     "StepBudget",
     "Theorem",
@@ -88,6 +90,7 @@ __all__ = [
     "remainder",
     "sampling_error",
     "search_within_budget",
+    "shared_placement",
     "spaced_gain",
     "top_k",
     "true_gain_interval",

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import spearmanr
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
@@ -17,7 +18,9 @@ CAPTION = (
     "fine-tuning: one small marker for each distinct input of an adapted layer, a bar for the "
     "median, colours for tasks. (a) Condition number of the second moment; a hollow marker at the "
     "top says that some are singular. (b) Effective rank as a share of the width. An energy "
-    "(trace) alone would show neither."
+    "(trace) alone would show neither. (c) Does it decide? The gain of each layer alone in the "
+    "planned run against the median effective rank of its inputs, with the rank correlation over "
+    "layers of each task: a placement rule by conditioning is worth what that says."
 )
 PLACEMENTS = ("first-k", "middle-k", "last-k", "uniform-k", "residual norm", "ours")
 
@@ -29,10 +32,28 @@ def inputs(preset: Preset) -> dict[str, Step]:
 
 def compute(**measured: Data) -> Data:
     """Values of every distinct input of each placement's layers."""
+    model = next(iter(measured.values()))["model"]
+    measured = {name: item for name, item in measured.items() if item["model"] == model}
     return {
-        "model": next(iter(measured.values()))["model"],
+        "model": model,
         "points": [_point(item, name) for item in measured.values() for name in PLACEMENTS],
+        "layers": [_layers(item) for item in measured.values()],
     }
+
+
+def _layers(item: Data) -> dict[str, Any]:
+    """Gain of each layer beside the median effective rank of its distinct inputs."""
+    rank: list[float] = []
+    for layer in item["card"]["layers"]:
+        own = {
+            m["input_group"]: m["effective_rank"] / m["in_features"]
+            for m in item["card"]["modules"]
+            if m["layer"] == layer["layer"] and m["effective_rank"] is not None
+        }
+        rank.append(float(np.median(list(own.values()))))
+    gain = [layer["budget_gain"] for layer in item["card"]["layers"]]
+    correlation = float(spearmanr(rank, gain).statistic) if len(gain) > 2 else None
+    return {"task": item["task"], "rank": rank, "gain": gain, "correlation": correlation}
 
 
 def _point(item: Data, name: str) -> dict[str, Any]:
@@ -49,8 +70,8 @@ def _point(item: Data, name: str) -> dict[str, Any]:
 
 
 def plot(data: Data) -> Figure:
-    """Condition number above, effective rank below."""
-    figure, axes = panels(2, 1, width=COLUMN, height=3.3, sharex=True)
+    """Condition number, effective rank, and the gain against it."""
+    figure, axes = panels(3, 1, width=COLUMN, height=5.0)
     names = list(dict.fromkeys(point["placement"] for point in data["points"]))
     _draw(axes[0, 0], data, names, "condition_number")
     _draw(axes[1, 0], data, names, "effective_rank")
@@ -61,11 +82,28 @@ def plot(data: Data) -> Figure:
     axes[1, 0].set_ylabel("share of the width")
     axes[1, 0].set_ylim(0)
     axes[1, 0].yaxis.set_major_formatter(lambda y, _: f"{y:.0%}")
-    axes[1, 0].set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
+    labels = [name.replace(" ", "\n") for name in names]
+    axes[0, 0].set_xticks(range(len(names)), [""] * len(names))
+    axes[1, 0].set_xticks(range(len(names)), labels)
+    _conclude(axes[2, 0], data)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
     letter(axes.flat)
     return figure
+
+
+def _conclude(axis: Axes, data: Data) -> None:
+    """What the effective rank says about the gain."""
+    for index, found in enumerate(data["layers"]):
+        axis.plot(
+            found["rank"], found["gain"], ls="", marker=MARKERS[index], color=CYCLE[index], ms=3
+        )
+    told = [f"{each['correlation']:+.2f}" for each in data["layers"] if each["correlation"]]
+    axis.set_title(f"gain against it: rank correlation {', '.join(told)}")
+    axis.set_xlabel("effective rank of the layer's inputs, share of the width")
+    axis.set_ylabel("gain alone (nats / token)")
+    axis.xaxis.set_major_formatter(lambda x, _: f"{x:.1%}")
+    axis.set_ylim(0)
 
 
 def _draw(axis: Axes, data: Data, names: list[str], quantity: str) -> None:

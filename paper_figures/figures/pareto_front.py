@@ -9,16 +9,18 @@ from matplotlib.figure import Figure
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import card
+from paper_figures.steps.saved import saved_cards
 from simulate.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 from simulate.style import TEXT, letter, panels
 
 CAPTION = (
     "Predicted gain (of a short Adam run: the tangent model) against cost: every placement on the "
     "Pareto front (line), common placements of equally many layers (markers), and the best of them "
-    "by exact search (ours). Bars: jackknife standard error over sequences. (a) Time of one "
-    "training step, measured on this device: backward stops at the lowest adapted layer, so that "
-    "late layers are cheap. (b) Memory of a training step. (c) Added latency of a decoded token "
-    "with unmerged adapters: it goes by the count alone."
+    "by exact search (ours); of those that are the same layers each is a ring around the last. "
+    "Bars: jackknife standard error over sequences. (a) Time of one training step, measured on the "
+    "device or, on a card without costs, counted from shapes: backward stops at the lowest adapted "
+    "layer, so that late layers are cheap. (b) Memory of a training step. (c) Added latency of a "
+    "decoded token with unmerged adapters: it goes by the count alone."
 )
 STYLES = {
     "first-k": (ORANGE, "v"),
@@ -33,6 +35,8 @@ COSTS = {"time": "time of a training step", "memory": "memory", "serving": "serv
 
 def inputs(preset: Preset) -> dict[str, Step]:
     """Card of the first model on the first task, whose costs are timed."""
+    if preset.cards:
+        return {"measured": next(iter(saved_cards(preset.cards[:1], fronts=True).values()))}
     return {"measured": card(preset, preset.models[0], preset.data[0])}
 
 
@@ -83,17 +87,19 @@ def _draw(axis: Axes, data: Data, kind: str) -> None:
     axis.fill_between(cost, gain - error, gain + error, step="post", color=BLUE, alpha=0.15, lw=0)
     axis.step(cost, gain, where="post", color=BLUE, label="front")
     axis.plot(cost, gain, ls="", marker=".", ms=3, color=BLUE)
+    seen: list[list[int]] = []
     for name, (colour, marker) in STYLES.items():
         point = data["placements"][kind][name]
+        behind = seen.count(point["layers"])
+        seen.append(point["layers"])
         axis.errorbar(
             point["cost"],
             point["gain"],
             yerr=point["gain_error"] or 0.0,
             ls="",
             marker=marker,
-            # A ring, since the largest norms are often a common placement too.
-            ms=7 if name == "residual norm" else 4,
-            mfc="none" if name == "residual norm" else colour,
+            ms=4 + 4 * behind,
+            mfc="none" if behind else colour,
             color=colour,
             elinewidth=0.7,
             label=name.removesuffix("-k"),

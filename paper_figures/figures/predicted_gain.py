@@ -17,8 +17,8 @@ CAPTION = (
     "before anything was measured; one panel for each quadratic model (columns) of a comparison "
     "(rows). Horizontal: gain predicted by the joint model (circles; grey bars are its signed "
     "bounds, cut at the frame) and by its sum of single gains (squares). Vertical: fall of the "
-    "held-out loss, with the range over seeds. Dashed: prediction = outcome. The rank correlation "
-    "is the joint model's, with its 95% bootstrap interval over placements."
+    "held-out loss, with the range over seeds, on the same axis. Dashed: prediction = outcome. The "
+    "rank correlation is the joint model's, with its 95% bootstrap interval over placements."
 )
 
 MODELS = ("tangent-start", "joint-gain-exact")
@@ -42,8 +42,12 @@ def _panels(model: str, task: str, comparison: Data) -> list[Data]:
             "model": model,
             "task": task,
             "score": scores[name]["title"].removesuffix(" (ours)").split(",")[0],
-            "points": [_point(row, comparison["runs"]) for row in comparison["predictions"][name]],
-            "agreement": scores[name]["placements"],
+            "points": [
+                _point(row, comparison["runs"])
+                for row in comparison["predictions"][name]
+                if row["role"] == "pool"
+            ],
+            "agreement": scores[name]["sizes"][0]["placements"],
         }
         for name in MODELS
     ]
@@ -59,9 +63,7 @@ def plot(data: Data) -> Figure:
     found = data["panels"]
     columns = len({panel["score"] for panel in found})
     rows = -(-len(found) // columns)
-    figure, axes = panels(
-        rows, columns, width=TEXT, height=0.35 + (2.4 if rows == 1 else 1.75) * rows
-    )
+    figure, axes = panels(rows, columns, width=TEXT, height=0.35 + 2.9 * rows)
     for axis, panel in zip(axes.flat, found, strict=True):
         _draw(axis, panel)
     letter(axes.flat)
@@ -83,7 +85,15 @@ def _draw(axis: Axes, panel: Data) -> None:
     far = 1e3 * total.max()  # a bound that says nothing reaches beyond the frame
     bounds = np.stack([joint - below, np.nan_to_num(above, nan=far) - joint])
     axis.errorbar(
-        joint, realised, xerr=bounds, ls="", color=GREY, elinewidth=0.4, capsize=0, alpha=0.5
+        joint,
+        realised,
+        xerr=bounds,
+        ls="",
+        color=GREY,
+        elinewidth=0.4,
+        capsize=0,
+        alpha=0.5,
+        label="signed bounds",
     )
     axis.errorbar(
         joint,
@@ -93,14 +103,13 @@ def _draw(axis: Axes, panel: Data) -> None:
         marker="o",
         color=BLUE,
         elinewidth=0.7,
-        label="joint model",
+        label="joint model, range over seeds",
     )
     axis.plot(total, realised, ls="", marker="s", mfc="none", color=VERMILION, label="sum of gains")
-    edge = np.geomspace(0.5 * realised.min(), 2 * total.max(), 200)
-    axis.plot(edge, edge, color=GREY, ls="--", lw=0.8, label="prediction = outcome")
-    axis.set_xscale("log")
-    axis.set_xlim(0.7 * min(joint.min(), realised.min()), 1.4 * total.max())
-    axis.set_ylim(low.min() - 0.3 * np.ptp(realised), high.max() + 0.3 * np.ptp(realised))
+    ends = (0.7 * min(joint.min(), low.min()), 1.4 * max(total.max(), high.max()))
+    axis.plot(ends, ends, color=GREY, ls="--", lw=0.8, label="prediction = outcome")
+    axis.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
+    log_ticks(axis.yaxis)
     axis.set_title(f"{panel['score']}: {_text(panel['agreement'])}")
     log_ticks(axis.xaxis)
     axis.set_xlabel(f"predicted gain, {panel['model']} on {panel['task']} (nats / token)")

@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
+from paper_figures.steps.saved import saved_cards
 from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
+
+if TYPE_CHECKING:
+    from realmodel.card.layer_card import LayerCard
 
 SIZE = 4
 """Layers in the placements that figures and tables compare, as in the paper's tables."""
@@ -31,7 +36,9 @@ def card(preset: Preset, model: str, task: str) -> Step:
 
 
 def cards(preset: Preset, models: Sequence[str]) -> dict[str, Step]:
-    """Cards of ``models`` on every task of the preset."""
+    """Cards of ``models`` on every task of the preset, or those that were given to it."""
+    if preset.cards:
+        return saved_cards(preset.cards)
     return {
         f"{label(model)} {label(task)}": card(preset, model, task)
         for model in dict.fromkeys(models)
@@ -55,9 +62,6 @@ def measure(
     """Measure the card, its Pareto fronts, and what it predicts for common placements."""
     from realmodel.card.build import measure_card
     from realmodel.card.options import CardOptions
-    from realmodel.evidence.pool import structured_placements
-    from realmodel.placement import front_point, frontier
-    from theory import exact_search, top_k
 
     checkpoint = load_model(model, dtype=dtype, device=device)
     examples = load_examples(task, num_samples, seed=seed)
@@ -72,15 +76,25 @@ def measure(
         too_long="skip",
     )
     made = measure_card(checkpoint, examples, options, source=task, work_dir=folder)
+    return described(made, label(model), label(task))
+
+
+def described(made: "LayerCard", model: str, task: str, *, fronts: bool = True) -> Data:
+    """A card with what it predicts for common placements, and its Pareto fronts."""
+    from realmodel.card.certified import best_of_size
+    from realmodel.placement import front_point, frontier
+    from realmodel.placement.structured import structured_placements
+    from theory.choice.top_k import top_k
+
     positions = tuple(range(len(made.layers)))
     size = min(SIZE, len(positions))
     named = structured_placements(positions, size)
     predictor = made.predictor()
     named["residual norm"] = top_k(made.quadratic, size).layers
-    named["ours"] = exact_search(predictor.quadratic, size).layers
+    named["ours"] = best_of_size(predictor.quadratic, size).layers
     return {
-        "model": label(model),
-        "task": label(task),
+        "model": model,
+        "task": task,
         "card": made.to_dict(),
         "size": size,
         "predictor": predictor.title,
@@ -89,5 +103,7 @@ def measure(
         "fronts": {
             kind: [point.to_dict() for point in frontier(made, kind)]
             for kind in ("time", "memory", "serving")
-        },
+        }
+        if fronts
+        else {},
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import SIZE
+from paper_figures.steps.saved import saved_comparisons
 from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
 
 
@@ -30,7 +31,9 @@ def comparison(preset: Preset, model: str, task: str) -> Step:
 
 
 def comparisons(preset: Preset) -> dict[str, Step]:
-    """As many pairs of model and task as the preset compares, tasks first."""
+    """As many pairs of model and task as the preset compares, or those that were given to it."""
+    if preset.compared:
+        return saved_comparisons(preset.compared)
     pairs = list(product(preset.models, preset.data))[: preset.comparisons]
     return {f"{label(m)} {label(t)}": comparison(preset, m, t) for m, t in pairs}
 
@@ -61,12 +64,13 @@ def run(
     cut = 3 * len(examples) // 4
     table = find_modules(checkpoint.model)
     options = CompareOptions(
-        size=min(SIZE, len(table.layers) - 1),
+        sizes=(min(SIZE, len(table.layers) - 1),),
         placements=placements,
         seeds=seeds,
         training_samples=cut,
         heldout_samples=samples - cut,
         max_length=256,
+        exact_curvature=True,  # the figures hold it against the tangent model
         directions=directions,
         curvature_samples=curvature_samples,
         finetune=FinetuneOptions(rank=4, alpha=8.0, learning_rate=1e-2, steps=steps, batch_size=6),

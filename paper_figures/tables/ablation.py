@@ -39,7 +39,7 @@ def compute(whole: Data, fewer: Data, runs: Data) -> Data:
     variants += [(whole, directions, 0.0) for directions in range(1, most)]
     variants += [(fewer, most, damping) for damping in (0.0, 1.0)]
     rows = next(iter(runs["comparison"]["predictions"].values()))
-    realised = {tuple(row["layers"]): row["realised"] for row in rows}
+    realised = {tuple(row["layers"]): row["realised"] for row in rows if row["role"] == "pool"}
     return {"rows": [_row(source, k, lam, realised) for source, k, lam in variants]}
 
 

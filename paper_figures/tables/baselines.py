@@ -29,24 +29,25 @@ def compute(**measured: Data) -> Data:
 
 
 def _order(summary: Data) -> float:
-    value = summary["placements"]["spearman"]
+    value = summary["sizes"][0]["placements"]["spearman"]
     return 2.0 if value is None else -value
 
 
 def _row(model: str, task: str, summary: Data) -> Data:
-    low, high = summary["placements"]["over_placements"] or (None, None)
+    (of_size,) = summary["sizes"]
+    low, high = of_size["placements"]["over_placements"] or (None, None)
     return {
         "model": model,
         "task": task,
         "score": summary["title"],
         "source": summary["source"],
-        "placements": summary["placements"]["spearman"],
+        "placements": of_size["placements"]["spearman"],
         "low": low,
         "high": high,
         "single_layers": summary["single_layers"]["spearman"],
-        "pick": " ".join(map(str, summary["pick"])),
-        "pick_gain": summary["pick_gain"],
-        "regret_share": summary["regret_share"],
+        "pick": " ".join(map(str, of_size["pick"])),
+        "pick_gain": of_size["pick_gain"],
+        "regret_share": of_size["regret_share"],
         "seconds": summary["seconds"],
     }
 

@@ -13,6 +13,7 @@ from realmodel.card.exact_curvature import exact_curvature
 from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.options import CardOptions
+from realmodel.card.pilot_runs import held_out, make_pilot, pilot_wanted
 from realmodel.card.predictor import Predictor
 from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import Gain, profiles
@@ -29,6 +30,7 @@ from realmodel.model.batches import EncodedExample, batches, encode
 from realmodel.model.checkpoint import DTYPES, Checkpoint
 from realmodel.model.forward import window_of
 from realmodel.model.modules import ModuleTable, find_modules
+from theory import InputError
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and of how much."""
@@ -120,6 +122,8 @@ def card_of_sequences(
     model = checkpoint.model
     table = find_modules(model, options.modules)
     check_intervals(options.intervals, table.layers)
+    if options.pilot:
+        held_out(encoded, options.seed)  # refuses before the pass
     if options.exact_curvature or options.intervals:
         check_forward_mode(model, table.modules)
     measurement = one_pass(
@@ -148,6 +152,20 @@ def card_of_sequences(
             work_dir,
             lambda done, total: tell("exact curvature", done, total),
         )
+    pilot = None
+    if pilot_wanted(options, encoded):
+        try:
+            pilot = make_pilot(
+                checkpoint,
+                encoded,
+                table,
+                tangent.predictor,
+                options.protocol(),
+                progress=lambda done, total: tell("pilot", done, total),
+            )
+        except InputError:  # some models can be measured and not adapted
+            if options.pilot:
+                raise
     brackets = intervals(
         checkpoint,
         encoded,
@@ -202,6 +220,8 @@ def card_of_sequences(
         gauss_newton=None if exact is None else exact.predictor,
         intervals=brackets,
         protocol=options.protocol(),
+        module_model=tangent.module_model,
+        pilot=pilot,
     )
 
 

@@ -42,6 +42,7 @@ def contradictions(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"intervals name layers {interval['layers'][:6]} that are not listed"
     yield from _certificate(record, layers)
     yield from _protocol(record)
+    yield from _pilot(record, layers)
 
 
 def _modules(record: Mapping[str, Any]) -> Iterator[str]:
@@ -101,3 +102,26 @@ def _protocol(record: Mapping[str, Any]) -> Iterator[str]:
         ):
             if other is not None and other != planned[name]:
                 yield f"protocol/{name} is {planned[name]}, of {section} {other}"
+
+
+def _pilot(record: Mapping[str, Any], layers: list[int]) -> Iterator[str]:
+    pilot, planned = record.get("pilot"), record.get("protocol")
+    if pilot is None:
+        return
+    if planned is None or record.get("tangent") is None:
+        yield "it holds a pilot of no planned run"
+        return
+    whole, chosen = (run["layers"] for run in pilot["runs"])
+    if whole != layers:
+        yield f"pilot/runs: the first is of layers {whole[:6]}, not of all"
+    if not set(chosen) <= set(layers) or len(set(chosen)) != len(chosen):
+        yield f"pilot/runs name layers {chosen[:6]} that are not listed"
+    if pilot["planned_steps"] != planned["steps"] or pilot["protocol"]["steps"] > planned["steps"]:
+        yield (
+            f"pilot has {pilot['protocol']['steps']} of {pilot['planned_steps']} steps, where "
+            f"protocol/steps is {planned['steps']}"
+        )
+    for name in PROTOCOL:
+        own, other = pilot["protocol"][name], planned[name]
+        if name != "steps" and own != other:
+            yield f"pilot/protocol/{name} is {own}, of protocol {other}"

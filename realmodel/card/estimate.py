@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from realmodel.card.options import CardOptions
+from realmodel.card.pilot_runs import HELDOUT, pilot_protocol, pilot_wanted
 from realmodel.measure.one_pass import GROUPS
 from realmodel.measure.operations import count_operations
 from realmodel.measure.random_subset import random_groups, random_subset
@@ -140,6 +141,8 @@ def estimate_stages(
     stages = [shape.one_pass(machine), shape.costs(machine), shape.profiles(machine)]
     if not options.calibrate:
         del stages[1]
+    if pilot_wanted(options, encoded):
+        stages.append(shape.pilot(machine))
     if options.exact_curvature:
         stages.append(shape.exact_curvature(machine))
     if options.intervals:
@@ -271,6 +274,20 @@ class _Shape:
         memory = self.weights + int(self.values * self.itemsize * positions)
         memory += 3 * 4 * positions * self.vocabulary
         return StageEstimate("costs", operations, seconds, memory + self.sums)
+
+    def pilot(self, machine: Machine) -> StageEstimate:
+        sequences, length = len(self.lengths), sum(self.lengths) / len(self.lengths)
+        protocol = pilot_protocol(self.options.protocol(), sequences)
+        trained = 2 * protocol.steps * min(protocol.batch_size, sequences) * length
+        read = 3 * min(HELDOUT, sequences // 5) * length
+        # Forward and backward to the inputs; adapted weights themselves take no gradient.
+        operations = (4 * trained + 2 * read) * (self.body + self.head)
+        moved = self.values * 4 * PASSES_OVER_MEMORY * (2 * trained + read)
+        seconds = operations / machine.rate + moved / machine.bandwidth
+        seconds += 2 * protocol.steps * 2 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
+        batch = protocol.batch_size * max(self.lengths)
+        memory = self.weights + int(self.values * self.itemsize * batch) + self.sums
+        return StageEstimate("pilot", operations, seconds, memory + 12 * batch * self.vocabulary)
 
     def profiles(self, machine: Machine) -> StageEstimate:
         groups = min(GROUPS, len(self.lengths))

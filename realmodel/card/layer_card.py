@@ -11,6 +11,8 @@ from realmodel.card.additivity_record import additivity_record
 from realmodel.card.certified import DEFAULT_SIZE, Certified, best_of_size, certified
 from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.digest import card_digest
+from realmodel.card.module_model import FILE, ModuleModel
+from realmodel.card.pilot import Forecast, Pilot
 from realmodel.card.predictor import Predictor, PredictorName, no_gauss_newton, no_tangent
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.card.schema import FORMAT, VERSION, check_card, parse_card
@@ -56,6 +58,11 @@ class LayerCard:
     protocol : FinetuneOptions or None
         The training run that is planned: what the tangent model predicts, and what a placement
         carries on. ``None`` on older cards that do not say.
+    module_model : ModuleModel or None
+        The tangent model by module, in ``modules.npz``; None on older cards, and where that file
+        is not beside the card.
+    pilot : Pilot or None
+        Two short runs that calibrate the tangent model's gains, where they were asked for.
     edited : bool
         Whether the file that it was read from had been changed by hand.
     """
@@ -73,6 +80,8 @@ class LayerCard:
     intervals: tuple[Mapping[str, Any], ...] = field(default=())
     measured: tuple[Mapping[str, Any], ...] = field(default=())
     protocol: FinetuneOptions | None = None
+    module_model: ModuleModel | None = None
+    pilot: Pilot | None = None
     edited: bool = False
 
     def __post_init__(self) -> None:
@@ -90,6 +99,11 @@ class LayerCard:
                     f"{len(indices)} layers, {model.quadratic.layers} blocks of the {model.name} "
                     f"model and {priced} costs do not agree"
                 )
+        if self.module_model is not None and self.module_model.modules != len(self.modules):
+            raise InputError(
+                f"{len(self.modules)} modules and {self.module_model.modules} blocks of the "
+                "modules' model do not agree"
+            )
         named = [name for profile in self.layers for name in profile.modules]
         if sorted(named) != sorted(profile.name for profile in self.modules):
             raise InputError("the layers' modules are not the modules of the card")
@@ -168,6 +182,25 @@ class LayerCard:
             raise no_tangent()
         return self.tangent
 
+    @property
+    def refusal(self) -> str | None:
+        """Why no layers are ranked here: what the pilot found, or ``None``."""
+        return None if self.pilot is None else self.pilot.refusal
+
+    def forecast(self, predictor: Predictor, positions: tuple[int, ...]) -> Forecast | None:
+        """What training these positions will gain; ``None`` without a pilot of that model.
+
+        Parameters
+        ----------
+        predictor : Predictor
+            Of this card.
+        positions : tuple of int
+        """
+        if self.pilot is None or predictor.name != "tangent":
+            return None
+        error = predictor.gain_error(positions)
+        return self.pilot.forecast(predictor.quadratic.gain(positions), error)
+
     def with_measured(self, *runs: Mapping[str, Any]) -> "LayerCard":
         """The card with fine-tuning results added."""
         return replace(self, measured=(*self.measured, *runs))
@@ -194,6 +227,8 @@ class LayerCard:
             "additivity": self.additivity | {"gain_error": error},
             "quadratic": None if self.gauss_newton is None else self.gauss_newton.to_dict(),
             "tangent": None if self.tangent is None else self.tangent.to_dict(),
+            "module_model": None if self.module_model is None else self.module_model.digest,
+            "pilot": None if self.pilot is None else self.pilot.to_dict(),
             "intervals": [dict(interval) for interval in self.intervals],
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
@@ -219,13 +254,17 @@ class LayerCard:
             raise InputError(f"the card holds a number that JSON has not: {error}") from error
 
     def save(self, path: str | Path) -> Path:
-        """Write ``path`` (JSON) and, with replicates, ``quadratic.npz`` and ``tangent.npz``."""
+        """Write ``path`` (JSON), and beside it what the card has of ``modules.npz`` and, with
+        replicates, ``quadratic.npz`` and ``tangent.npz``.
+        """
         path = Path(path)
         text = self.to_json()
         parse_card(text, str(path))
         for name, model in (("quadratic", self.gauss_newton), ("tangent", self.tangent)):
             if model is not None and model.replicates is not None:
                 write_whole(path.parent / f"{name}.npz", model.replicates.to_bytes())
+        if self.module_model is not None:
+            write_whole(path.parent / FILE, self.module_model.to_bytes())
         return write_whole(path, text)
 
     @classmethod
@@ -252,6 +291,7 @@ class LayerCard:
             card,
             tangent=whole(card.tangent, "tangent"),
             gauss_newton=whole(card.gauss_newton, "quadratic"),
+            module_model=ModuleModel.load(path.parent / FILE, record.get("module_model")),
         )
 
     @classmethod
@@ -273,6 +313,7 @@ class LayerCard:
                 intervals=tuple(record.get("intervals", ())),
                 measured=tuple(record["measured"]),
                 protocol=_protocol(record),
+                pilot=Pilot.from_dict(pilot) if (pilot := record.get("pilot")) else None,
                 edited=record.get("edited", False)
                 or record.get("digest", card_digest(record)) != card_digest(record),
             )

@@ -28,15 +28,16 @@ def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:
     """
     try:
         runs: Sequence[Mapping[str, Any]] = read_json(path, "fine-tuning result")["runs"]
-        found: dict[tuple[int, ...], list[Mapping[str, Any]]] = {}
+        found: dict[tuple[tuple[int, ...], tuple[str, ...]], list[Mapping[str, Any]]] = {}
         for run in runs:
             if run["model_digest"] != card.model["digest"]:
                 raise InputError(
                     f"{str(path)!r} holds runs of {run['model']!r} ({run['model_digest'][:19]}), "
                     f"the card is of {card.model['source']!r} ({card.model['digest'][:19]})"
                 )
-            found.setdefault(tuple(run["layers"]), []).append(run)
-        rows = [_row(card, layers, own) for layers, own in found.items()]
+            placed = tuple(run["layers"]), tuple(run.get("modules", ()))
+            found.setdefault(placed, []).append(run)
+        rows = [_row(card, layers, own) for (layers, _), own in found.items()]
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -63,7 +64,7 @@ def _row(
         "loss_after": mean("loss_after"),
         "gain": float(gains.mean()),
         "gain_error": error,
-        "predicted_gain": card.predictor().quadratic.gain(card.positions(layers)),
+        "predicted_gain": _predicted(card, card.positions(layers)),
         "not_comparable": next(filter(None, (not_comparable(card, layers, r) for r in runs)), None),
         "tokens_per_second": mean("tokens_per_second"),
         "peak_memory_bytes": mean("peak_memory_bytes"),
@@ -76,6 +77,13 @@ def _row(
         for score in ("bleu", "chrf", "ter"):
             row[score] = float(np.mean([run["generation"][score] for run in runs]))
     return row
+
+
+def _predicted(card: LayerCard, positions: tuple[int, ...]) -> float:
+    """Calibrated where the card has a pilot."""
+    model = card.predictor()
+    forecast = card.forecast(model, positions)
+    return model.quadratic.gain(positions) if forecast is None else forecast.gain
 
 
 def not_comparable(card: LayerCard, layers: tuple[int, ...], run: Mapping[str, Any]) -> str | None:

@@ -37,6 +37,10 @@ class CardOptions:
         Sequences, drawn at random, that the tangent model is measured on.
     draws : int
         Times that labels are sampled from the model: one more backward pass each.
+    pilot : bool or None
+        Also train all layers, and the recommended ones, for a few steps: it calibrates the level
+        of the predicted gains, and refuses to rank where the planned run overshoots. None: where
+        there are sequences enough to hold some out.
     exact_curvature : bool
         Also measure the Gauss-Newton curvature exactly in a few directions per module, by
         forward-mode derivatives: orders of magnitude slower than all the rest together.
@@ -75,6 +79,7 @@ class CardOptions:
     train_batch_size: int = FinetuneOptions.batch_size
     tangent_samples: int = ROWS
     draws: int = DRAWS
+    pilot: bool | None = False
     exact_curvature: bool = False
     directions: int = 4
     damping: float = 0.0

@@ -10,7 +10,6 @@ import numpy as np
 from realmodel.measure.replicates import Replicates
 from theory import BlockQuadratic, InputError, budget_coupling
 from theory.additivity_bounds.budget_coupling import BudgetCoupling
-from theory.arrays import Array, Float64
 
 PredictorName = Literal["tangent", "gauss-newton"]
 
@@ -93,12 +92,9 @@ class Predictor:
         """
         if not self.protocol or not self.quadratic.gradient.any():
             return None
-        p, rate = len(self.quadratic.gradient), self.protocol["learning_rate"]
-        F = self.quadratic.curvature - np.eye(p) / (2 * self.protocol["time"])
 
         def additive(steps: int) -> bool:
-            ridge = 1 / (rate * (steps + 1))  # tau = rate (steps + 1) / 2, falling to zero
-            return self._ridged(F, ridge).coupling < 1
+            return self.within(steps).coupling < 1
 
         if not additive(1):
             return 0
@@ -145,9 +141,17 @@ class Predictor:
             return None
         return max(math.floor(steps * (1 + 1e-12) + 1e-12), 0)
 
-    def _ridged(self, F: Float64[Array, "p p"], ridge: float) -> BlockQuadratic:
-        H = F + ridge * np.eye(len(F))
-        return BlockQuadratic(self.quadratic.gradient, H, self.quadratic.sizes)
+    def within(self, steps: int) -> BlockQuadratic:
+        """The tangent model of a run of another number of steps, from the same first rate.
+
+        Only its ridge ``1 / (2 tau)`` is another, with ``tau = rate (steps + 1) / 2``.
+        """
+        change = 1 / (self.protocol["learning_rate"] * (steps + 1)) - 1 / (
+            2 * self.protocol["time"]
+        )
+        own = self.quadratic
+        H = own.curvature + change * np.eye(len(own.gradient))
+        return BlockQuadratic(own.gradient, H, own.sizes)
 
 
 def no_gauss_newton() -> InputError:

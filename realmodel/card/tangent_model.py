@@ -1,21 +1,32 @@
 """The card's tangent model: what a budget of training steps reaches, by layer and by module."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from realmodel.card.module_model import ModuleModel
 from realmodel.card.predictor import Predictor
 from realmodel.card.profiles import Gain
 from realmodel.measure.measurement import Measurement
-from realmodel.measure.tangent.quadratic import tangent_quadratic, tangent_replicates
+from realmodel.measure.random_subset import random_groups
+from realmodel.measure.tangent.coordinates import Coordinates
+from realmodel.measure.tangent.gain import TangentGain
+from realmodel.measure.tangent.quadratic import (
+    GROUPS,
+    RESPONSES,
+    tangent_quadratic,
+    tangent_replicates,
+)
+from realmodel.measure.tangent.responses import principal_responses
 
 
 @dataclass(frozen=True)
 class TangentModel:
-    """The layers' model, and the gain of each module alone by name."""
+    """The layers' model, the gain of each module alone by name, and the modules' model."""
 
     predictor: Predictor
     modules: dict[str, Gain]
+    module_model: ModuleModel
 
 
 def tangent_model(measurement: Measurement) -> TangentModel:
@@ -43,4 +54,21 @@ def tangent_model(measurement: Measurement) -> TangentModel:
         curved = own.curvature + ridge * np.eye(len(own.curvature))
         seen = float(own.projection @ np.linalg.solve(curved, own.projection))
         modules[name] = (max(own.square - seen, 0.0) / (2 * ridge), None)
-    return TangentModel(predictor, modules)
+    return TangentModel(predictor, modules, module_model(measurement))
+
+
+def module_model(measurement: Measurement) -> ModuleModel:
+    """One block per module, along the responses of whole layers."""
+    layers, ridge = measurement.tangent(), 1 / (2 * measurement.protocol.time)
+    modules = TangentGain(
+        dict(enumerate(measurement.kernels[name] for name in measurement.names)),
+        layers.tokens,
+        layers.time,
+    )
+    found = Coordinates.along(modules, principal_responses(layers, ridge, RESPONSES))
+    # As the file holds them: a card that was read again says the same.
+    single = [own.astype(np.float32).astype(np.float64) for own in (found.images, found.slopes)]
+    coordinates = replace(found, images=single[0], slopes=single[1])
+    count = len(layers.tokens)
+    groups = random_groups(count, min(GROUPS, count), measurement.options.seed)
+    return ModuleModel(coordinates, np.array(groups))

@@ -1,9 +1,9 @@
 """``layercard card``: measure which layers of a model matter on a task."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
@@ -110,6 +110,16 @@ def card(
     draws: Annotated[
         int, typer.Option(min=1, help="Label draws behind its curvature: a backward pass each.")
     ] = 1,
+    pilot: Annotated[
+        bool | None,
+        typer.Option(
+            "--pilot/--no-pilot",
+            show_default="pilot, from 64 examples on",
+            help="Also train all layers, and the recommended ones, for as many steps as take about "
+            "as long again: how much of the predicted gain comes true, and whether the planned run "
+            "overshoots.",
+        ),
+    ] = None,
     exact_curvature: Annotated[
         bool,
         typer.Option(
@@ -223,6 +233,7 @@ def card(
             train_batch_size=protocol.batch_size,
             tangent_samples=tangent_samples,
             draws=draws,
+            pilot=pilot,
             exact_curvature=exact_curvature,
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             interval_products=interval_products,
@@ -243,6 +254,7 @@ def card(
         announce(protocol, "planned run")
         with processes.joined():
             made = measured(source, options, resume_dir)
+            made = replace(made, data={**made.data, "reading": source.named(max_length)})
             first = processes.place()[0] == 0
         if not first:  # one process of torchrun writes for all
             return
@@ -278,6 +290,11 @@ class Source:
     device: str
     trust_remote_code: bool
     reading: ReadOptions = field(default_factory=ReadOptions)
+
+    def named(self, max_length: int | None) -> "dict[str, Any]":
+        """How the data were read, where that is not the default: commands that follow do alike."""
+        found = {"num_samples": self.num_samples, "max_length": max_length}
+        return self.reading.named() | {key: size for key, size in found.items() if size is not None}
 
     def examples(self, seed: int) -> "tuple[Example, ...]":
         """The examples to measure on."""

@@ -72,6 +72,7 @@ def reading(
         subset=subset,
         chat_template=read_template(chat_template),
         loss=loss_on.value,
+        template_source=chat_template,
     )
 
 

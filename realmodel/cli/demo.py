@@ -35,6 +35,7 @@ def demo(
     from realmodel.demo.embedded import LAYERS
     from realmodel.demo.measure import PROTOCOL, measure_all
     from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
+    from realmodel.demo.task_file import write_task
     from realmodel.placement import place
     from theory.whole_file import write_whole
 
@@ -42,6 +43,7 @@ def demo(
         raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
     folder = output_dir or Path("out/demo")
     claim(folder)
+    task = write_task(folder / "task.jsonl", num_samples, seed)
     say(f"planned run: {PROTOCOL.title} (falling linearly to zero)")
     choices: dict[str, Choice] = {}
     with progress() as bar:
@@ -51,7 +53,7 @@ def demo(
             text = f"{TITLES[name]}: {stage}"
             bar.update(lines[name], description=text, completed=done, total=total)
 
-        cards = measure_all(CHECKPOINTS, num_samples, seed, tell)
+        cards = measure_all(CHECKPOINTS, num_samples, seed, str(task), tell)
     for name, card in cards.items():
         choices[name] = place(card, objective="gain", budget=str(layers))
         report.write_card(card, folder / name)

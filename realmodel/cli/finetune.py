@@ -195,20 +195,24 @@ def prediction(saved: "SavedPlacement", ran: "FinetuneOptions", digest: str) -> 
         "placement": saved.source,
         "predictor": saved.predictor,
         "gain": saved.predicted_gain,
+        "all_layers": {"gain": saved.whole_gain, "trained": saved.whole_trained},
         "not_comparable": saved.not_comparable(ran, digest),
     }
 
 
 def summary(results: list[dict[str, Any]], predicted: dict[str, Any] | None = None) -> str:
-    """The mean over seeds, and what was predicted against it, in a sentence or two.
+    """The mean over seeds, its share of what all layers gain, and predicted against realised.
 
     Examples
     --------
     >>> runs = [{"gain": 0.3, "loss_before": 2.0}, {"gain": 0.5, "loss_before": 2.0}]
     >>> summary(runs)
     'Gained 0.4 ± 0.1 nats per token over 2 seeds (± one standard error), of a loss of 2.'
-    >>> summary(runs[:1], {"gain": 0.6, "not_comparable": None})[-63:]
-    'Predicted were 0.6: training realised 0.5 times the prediction.'
+    >>> found = {"gain": 0.6, "not_comparable": None, "all_layers": {"gain": 0.8, "trained": 0.5}}
+    >>> for sentence in summary(runs, found).split(". ")[1:]:
+    ...     print(sentence)
+    That is 80% of the 0.5 that training all layers gained
+    Predicted were 0.6: training realised 0.667 times the prediction.
     """
     gains = [float(run["gain"]) for run in results]
     mean, spread = fmean(gains), ""
@@ -222,11 +226,25 @@ def summary(results: list[dict[str, Any]], predicted: dict[str, Any] | None = No
         return text
     if (reason := predicted["not_comparable"]) is not None:
         return f"{text} The prediction is not of this run: {reason}."
+    text += _of_all_layers(mean, predicted)
     text += f" Predicted were {number(predicted['gain'])}"
     if predicted["gain"] > 0:
         times = number(mean / predicted["gain"])
         text += f": training realised {times} times the prediction"
     return f"{text}."
+
+
+def _of_all_layers(mean: float, predicted: dict[str, Any]) -> str:
+    """The share of the gain of all layers: trained where it is known, or as predicted."""
+    whole = predicted.get("all_layers", {})
+    trained, gain = whole.get("trained"), whole.get("gain")
+    if trained:
+        share, all_of_them = f"{mean / trained:.0%}", number(trained)
+        return f" That is {share} of the {all_of_them} that training all layers gained."
+    if gain:
+        share = f"{predicted['gain'] / gain:.0%}"
+        return f" All layers were not trained; {share} of their gain was predicted."
+    return ""
 
 
 def advanced(bar: Progress, line: TaskID, done: int) -> None:

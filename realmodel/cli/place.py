@@ -13,9 +13,12 @@ from realmodel.runs.console import AsJson, OutputDir, Seed, Verbose, emit, say, 
 from theory import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import RenderableType
 
     from realmodel.card import LayerCard
+    from realmodel.card.predictor import PredictorName
     from realmodel.placement import Choice, FrontPoint
 
 
@@ -35,17 +38,39 @@ class Engine(StrEnum):
     merged = "merged"
 
 
+class Unit(StrEnum):
+    """What is taken or left as one."""
+
+    layer = "layer"
+    kind = "kind"
+    module = "module"
+
+
+class Combine(StrEnum):
+    """Which of several tasks' shares is made large."""
+
+    worst = "worst"
+    mean = "mean"
+
+
 class Objective(StrEnum):
     """What the budget limits."""
 
     gain = "gain"
+    parameters = "parameters"
     time = "time"
     memory = "memory"
     serving = "serving"
 
 
 def place(
-    card: Annotated[Path, typer.Argument(help="card.json, written by layercard card.")],
+    cards: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CARD...",
+            help="card.json, written by layercard card; several of one model for one placement.",
+        ),
+    ],
     objective: Annotated[
         Objective,
         typer.Option(help="What the budget limits: gain takes a number of layers, others a cost."),
@@ -53,12 +78,33 @@ def place(
     budget: Annotated[
         str,
         typer.Option(
-            help="4 (layers), or of a cost 60% of adapting every layer or an amount: 80ms, 1.5GB."
+            help="4 (layers), or of a cost 60% of adapting every layer or an amount: 80ms, 1.5GB, "
+            "1.2M (parameters)."
         ),
     ] = "4",
+    unit: Annotated[
+        Unit,
+        typer.Option(help="What is taken or left as one: kind is q_proj of all layers, say."),
+    ] = Unit.layer,
+    shape: Annotated[
+        str,
+        typer.Option(
+            help="any; suffix: the last layers (mlx-lm); contiguous: one run; prefix-free:8: none "
+            "of the lowest 8, half of all by default."
+        ),
+    ] = "any",
+    combine: Annotated[
+        Combine | None,
+        typer.Option(
+            show_default="worst", help="Of several cards: the largest worst share, or mean share."
+        ),
+    ] = None,
     layers: Annotated[
         str | None, typer.Option(help="Layers to choose from, such as 0-5,8; all by default.")
     ] = None,
+    rule: Annotated[
+        str, typer.Option(help="How to choose: exact, greedy, top-k, or a rule that you added.")
+    ] = "exact",
     rank_allocation: Annotated[
         bool,
         typer.Option("--rank-allocation", help="Move rank to where it gains most."),
@@ -96,6 +142,9 @@ def place(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Rank although the card's pilot refuses to.")
+    ] = False,
     verbose: Verbose = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
@@ -111,20 +160,28 @@ def place(
     from realmodel import report
     from realmodel.card import LayerCard
     from realmodel.placement import place as choose
-    from realmodel.placement.card_model import card_model
-    from realmodel.placement.export import (
-        FORMATS,
-        ExportedPlacement,
-        formats_for,
-        lora_config_arguments,
-        lora_config_code,
-        refusal,
-        write_exports,
-    )
+    from realmodel.placement import place_modules, place_tasks
+    from realmodel.placement.export import lora_config_arguments, lora_config_code
 
     claim(output_dir)
-    measured = LayerCard.load(card)
+    read = [LayerCard.load(path) for path in cards]
+    measured = read[0]
     kind = None if gradient_checkpointing is None else gradient_checkpointing.value
+    whole = unit is Unit.layer and len(read) == 1
+    if not whole:
+        _refuse(
+            "several cards" if len(read) > 1 else f"unit {unit.value}",
+            {
+                "--unit": len(read) > 1 and unit is not Unit.layer,
+                "--shape": shape != "any",
+                "--rule": rule != "exact",
+                "--rank-allocation": rank_allocation,
+                "--calibrate": calibrate or kind is not None,
+                "--predictor": len(read) == 1 and predictor is Model.gauss_newton,
+            },
+        )
+    if len(read) == 1 and combine is not None:
+        raise InputError("combine is of several cards: name more than one")
     if calibrate:
         measured = _calibrated(measured, model, seed, kind, trust_remote_code)
     elif kind not in (None, measured.costs.gradient_checkpointing):
@@ -132,62 +189,131 @@ def place(
             f"the card's costs are of a run with gradient checkpointing "
             f"{measured.costs.gradient_checkpointing!r}, not {kind!r}: add --calibrate"
         )
-    choice = choose(
-        measured,
-        objective=objective.value,
-        budget=budget,
-        layers=None if layers is None else parse_layers(layers),
-        allocate_ranks=rank_allocation,
-        predictor=None if predictor is None else predictor.value,
-        engine=engine.value,
-    )
+    among = None if layers is None else parse_layers(layers)
+    asked: PredictorName | None = None if predictor is None else predictor.value
+    modules, ranks = list(measured.modules), None
+    tables: RenderableType = ""
+    if len(read) > 1:
+        shared = place_tasks(
+            read,
+            objective=objective.value,
+            budget=budget,
+            layers=among,
+            combine=Combine.worst.value if combine is None else combine.value,
+            predictor=asked,
+            force=force,
+        )
+        chosen, record, warnings = shared.layers, shared.to_dict(), shared.warnings
+        words = report.tasks_verdict(shared)
+    elif not whole:
+        parts = place_modules(
+            measured,
+            unit=unit.value,
+            objective=objective.value,
+            budget=budget,
+            layers=among,
+            force=force,
+        )
+        chosen, record, warnings = parts.best.layers, parts.to_dict(), parts.warnings
+        names = set(parts.best.modules)
+        modules = [module for module in modules if module.name in names]
+        words = report.module_verdict(measured, parts)
+    else:
+        choice = choose(
+            measured,
+            objective=objective.value,
+            budget=budget,
+            layers=among,
+            allocate_ranks=rank_allocation,
+            predictor=asked,
+            engine=engine.value,
+            rule=rule,
+            force=force,
+            shape=shape,
+        )
+        chosen, record, warnings = choice.best.layers, choice.to_dict(), choice.warnings
+        ranks = None if choice.ranks is None else choice.ranks.ranks
+        words = report.verdict(measured, choice)
+        tables = render(measured, choice, verbose=verbose)
     arguments = lora_config_arguments(
-        choice.best.layers,
-        measured.modules,
-        measured.options["rank"],
-        measured.options["alpha"],
-        ranks=None if choice.ranks is None else choice.ranks.ranks,
+        chosen, modules, measured.options["rank"], measured.options["alpha"], ranks=ranks
     )
     protocol = measured.protocol
-    record = choice.to_dict() | {
+    record |= {
         "protocol": None if protocol is None else protocol.planned(),
         "lora_config": arguments,
         "model": dict(measured.model),
     }
     written: tuple[Path, ...] = ()
     if output_dir is not None:
-        from theory.whole_file import write_json
-
-        skeleton = card_model(measured, model, trust_remote_code=trust_remote_code)
-        placement = ExportedPlacement.of(
-            arguments,
-            measured.modules,
-            model=skeleton,
-            source=str(model or measured.model["source"]),
-            dtype=str(measured.model["dtype"]),
-            run=record["protocol"],
+        written = _written(
+            output_dir, measured, model, arguments, record, export, trust_remote_code
         )
-        if export is None:
-            formats = list(formats_for(placement))
-            for name in FORMATS:
-                if name not in formats:
-                    say(f"not written: {name}: {refusal(name, placement)}")
-        else:
-            formats = [name.strip() for name in export.split(",") if name.strip()]
-        written = write_exports(output_dir, placement, skeleton, formats)
-        written += (write_json(output_dir / "placement.json", record),)
-    emit(record, render(measured, choice, verbose=verbose), as_json=as_json)
+    emit(record, tables, as_json=as_json)
     if as_json:
-        for warning in choice.warnings:
+        for warning in warnings:
             say(f"warning: {warning}")
     else:
         typer.echo(lora_config_code(arguments))
-        stdout.print(report.verdict_text(report.verdict(measured, choice)))
+        stdout.print(report.verdict_text(words))
         if output_dir is not None:
-            following = report.next_commands(measured, choice, str(card), str(output_dir))
+            following = report.training_command(measured, str(output_dir))
             typer.echo(f"\nnext:\n{following}")
     for path in written:
         say(f"wrote {path}")
+
+
+def _refuse(what: str, options: "Mapping[str, bool]") -> None:
+    """Refuse options that have no meaning with what was asked for.
+
+    Raises
+    ------
+    InputError
+        Naming the first.
+    """
+    found = next((option for option, given in options.items() if given), None)
+    if found is not None:
+        raise InputError(f"{found} has no meaning with {what}: leave it out")
+
+
+def _written(
+    folder: Path,
+    card: "LayerCard",
+    model: str | None,
+    arguments: dict[str, Any],
+    record: dict[str, Any],
+    export: str | None,
+    trust_remote_code: bool,
+) -> tuple[Path, ...]:
+    """The exports, after the model has confirmed them, and the record of the placement."""
+    from realmodel.placement.card_model import card_model
+    from realmodel.placement.export import (
+        FORMATS,
+        ExportedPlacement,
+        formats_for,
+        refusal,
+        write_exports,
+    )
+    from theory.whole_file import write_json
+
+    skeleton = card_model(card, model, trust_remote_code=trust_remote_code)
+    placement = ExportedPlacement.of(
+        arguments,
+        card.modules,
+        model=skeleton,
+        source=str(model or card.model["source"]),
+        dtype=str(card.model["dtype"]),
+        run=record["protocol"],
+    )
+    if export is None:
+        formats = list(formats_for(placement))
+        for name in FORMATS:
+            if name not in formats:
+                say(f"not written: {name}: {refusal(name, placement)}")
+    else:
+        formats = [name.strip() for name in export.split(",") if name.strip()]
+    written = write_exports(folder, placement, skeleton, formats)
+    return (*written, write_json(folder / "placement.json", record))
 
 
 def _calibrated(
@@ -248,23 +374,6 @@ def shortened(front: "tuple[FrontPoint, ...]") -> "list[FrontPoint]":
     return [front[at] for at in sorted(nearest)]
 
 
-def shown_layers(layers: tuple[int, ...]) -> str:
-    """Layers with runs of neighbours joined.
-
-    >>> shown_layers((0, 1, 2, 5, 7, 8))
-    '0-2, 5, 7, 8'
-    """
-    runs: list[list[int]] = []
-    for layer in layers:
-        if runs and layer == runs[-1][-1] + 1:
-            runs[-1].append(layer)
-        else:
-            runs.append([layer])
-    return ", ".join(
-        f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
-    )
-
-
 def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "RenderableType":
     """The choice as tables; ``verbose``: then what the rules and the bounds say of it."""
     from rich.box import SIMPLE_HEAD
@@ -275,32 +384,43 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
 
     from realmodel.card.warnings import is_forecast
     from realmodel.costs.serving import TITLES
-    from realmodel.runs.numbers import amount, number
+    from realmodel.runs.numbers import amount, joined, number
     from realmodel.runs.printable import printable
 
-    whole = card.predictor(choice.predictor).quadratic.gain()
+    whole = choice.whole.gain
     forecast = is_forecast(card, choice.predictor)
+    calibrated = choice.best.forecast is not None
 
     def gained(value: float) -> str:
         return number(value) if forecast else f"{number(100 * value / whole)}%"
 
-    def row(point: Any, *, shares: bool) -> list[str]:
+    def told(point: "FrontPoint") -> str:
+        if point.forecast is not None:
+            found = point.forecast
+            return f"{number(found.gain)} ({number(found.low)} to {number(found.high)})"
         error = "" if point.gain_error is None else f" ± {gained(1.96 * point.gain_error)}"
+        return f"{gained(point.gain)}{error}"
+
+    def row(point: "FrontPoint", *, shares: bool) -> list[str]:
         costs = [
             f"{100 * point.costs[f'{kind}_share']:.0f}%"
             if shares
             else amount(point.costs[kind], choice.costs.unit(kind))
             for kind in choice.costs.KINDS
         ]
-        return [shown_layers(point.layers), f"{gained(point.gain)}{error}", *costs]
+        return [joined(point.layers), told(point), *costs]
 
     chosen = Table(
         title=Text(printable(f"{card.model['source']}: largest gain within {choice.budget.text}")),
         caption=(
             "gain in nats per completion token" if forecast else "gain as a share of all layers'"
         )
-        + ", ± 95% sampling interval, by the "
-        f"{choice.predictor_title}; time and peak memory of a training step, "
+        + (
+            ", calibrated by the card's pilot (in brackets: four cases of five), by the "
+            if calibrated
+            else ", ± 95% sampling interval, by the "
+        )
+        + f"{choice.predictor_title}; time and peak memory of a training step, "
         f"{choice.costs.step_title}; serving added to one decoded token, by "
         f"{TITLES[choice.costs.engine]}",
         box=SIMPLE_HEAD,

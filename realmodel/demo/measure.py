@@ -27,7 +27,7 @@ gradient and curvature come from the same ones, and at 0.01 even a thousand are 
 """
 
 
-def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
+def measure(name: str, num_samples: int, seed: int, source: str, tell: Tell) -> LayerCard:
     """The card of one embedded checkpoint on records of the demo task.
 
     Parameters
@@ -38,6 +38,8 @@ def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
         Records of the task.
     seed : int
         Of the records and of the pass.
+    source : str
+        Where the records are, for the card and the commands after it.
     tell : callable
         Progress.
 
@@ -65,25 +67,27 @@ def measure(name: str, num_samples: int, seed: int, tell: Tell) -> LayerCard:
             train_batch_size=PROTOCOL.batch_size,
             seed=seed,
         ),
-        source=f"{num_samples} records of the demo task",
+        source=source,
         progress=progress,
     )
 
 
 def measure_all(
-    names: Sequence[str], num_samples: int, seed: int, tell: Tell
+    names: Sequence[str], num_samples: int, seed: int, source: str, tell: Tell
 ) -> dict[str, LayerCard]:
     """:func:`measure` for several checkpoints, at the same time where there are cores for it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = min(len(names), cores or 1)
     if workers == 1:
-        return {name: measure(name, num_samples, seed, tell) for name in names}
+        return {name: measure(name, num_samples, seed, source, tell) for name in names}
     # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     queue = context.SimpleQueue()
     start = (queue, max(1, (cores or 1) // workers), os.getpid())
     with ProcessPoolExecutor(workers, context, initializer=_start, initargs=start) as pool:
-        cards = {name: pool.submit(_measure_and_send, name, num_samples, seed) for name in names}
+        cards = {
+            name: pool.submit(_measure_and_send, name, num_samples, seed, source) for name in names
+        }
         while wait(cards.values(), timeout=0.1).not_done:
             while not queue.empty():
                 tell(*queue.get())
@@ -101,8 +105,8 @@ def _start(queue: Any, threads: int, parent: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _measure_and_send(name: str, num_samples: int, seed: int) -> LayerCard:
+def _measure_and_send(name: str, num_samples: int, seed: int, source: str) -> LayerCard:
     def send(*message: Any) -> None:
         _queue.put(message)
 
-    return measure(name, num_samples, seed, send)
+    return measure(name, num_samples, seed, source, send)

@@ -1,4 +1,4 @@
-"""The demo's picture: five profiles over the layers, the chosen layers in colour."""
+"""The demo's picture: what each layer gains alone, the layers that gain most together in colour."""
 
 import io
 from collections.abc import Sequence
@@ -10,14 +10,6 @@ from matplotlib.figure import Figure
 
 from realmodel.card import LayerCard
 
-# Measure, its error, panel title with units; error bars where the card has them.
-PANELS = (
-    ("residual_norm", None, "residual norm\n(√nats)"),
-    ("gradient_norm", None, "gradient norm\n(nats per unit weight)"),
-    ("activation_energy", None, "activation energy\n(tr Σ)"),
-    ("gain", "gain_error", "Gauss-Newton gain\n(nats per token)"),
-    ("budget_gain", "budget_gain_error", "gain in budget\n(nats per token)"),
-)
 # Colour-blind-safe (Okabe and Ito); the chosen layers also differ by a filled mark.
 CHOSEN, OTHER = "#D55E00", "#5B7B95"
 STYLE: dict[Any, Any] = {
@@ -47,7 +39,7 @@ class Row:
 
 
 def layer_profile(rows: Sequence[Row]) -> Figure:
-    """Lollipops per layer: one row a checkpoint, one column a measure that some card has.
+    """The gain of each layer alone in the planned run, one panel a checkpoint.
 
     Parameters
     ----------
@@ -58,31 +50,20 @@ def layer_profile(rows: Sequence[Row]) -> Figure:
     matplotlib.figure.Figure
         Not tied to any window.
     """
-    measured = [profile.measures for row in rows for profile in row.card.layers]
-    panels = [
-        panel for panel in PANELS if any(getattr(own, panel[0]) is not None for own in measured)
-    ]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.24 * len(panels), 0.75 + 2.05 * len(rows)), layout="constrained")
-        axes = figure.subplots(len(rows), len(panels), squeeze=False)
-        for index, row in enumerate(rows):
-            for axis, (measure, error, title) in zip(axes[index], panels, strict=True):
-                draw(axis, row, measure, error)
-                if index == 0:
-                    axis.set_title(title, fontsize=9)
-                if index == len(rows) - 1:
-                    axis.set_xlabel("layer")
-            axes[index][0].set_ylabel(row.title, fontsize=10, fontweight="bold", labelpad=8)
-        chosen = "; ".join(f"{row.title}: {', '.join(map(str, row.chosen))}" for row in rows)
-        figure.suptitle(f"Best layers together in orange ({chosen})", fontsize=9, color="#444444")
+        figure = Figure(figsize=(4.4 * len(rows), 2.7), layout="constrained")
+        axes = figure.subplots(1, len(rows), squeeze=False)[0]
+        for axis, row in zip(axes, rows, strict=True):
+            draw(axis, row)
+        axes[0].set_ylabel("gain alone in the planned run\n(nats per token)")
     return figure
 
 
-def draw(axis: Any, row: Row, measure: str, error: str | None) -> None:
-    """One panel; a measure that the card lacks leaves its layer empty."""
+def draw(axis: Any, row: Row) -> None:
+    """One lollipop a layer with its standard error; one without a gain is left empty."""
     top = 0.0
     for profile in row.card.layers:
-        value = getattr(profile.measures, measure)
+        value, error = profile.measures.budget_gain, profile.measures.budget_gain_error or 0.0
         if value is None:
             continue
         chosen = profile.layer in row.chosen
@@ -98,19 +79,19 @@ def draw(axis: Any, row: Row, measure: str, error: str | None) -> None:
             markeredgewidth=1.5,
             zorder=3,
         )
-        spread = getattr(profile.measures, error) if error else None
-        if spread is not None:
-            axis.errorbar(
-                profile.layer,
-                value,
-                yerr=spread,
-                color="#333333",
-                capsize=2.5,
-                linewidth=1.0,
-                zorder=2.5,
-            )
-        top = max(top, value + (spread or 0.0))
+        axis.errorbar(
+            profile.layer,
+            value,
+            yerr=error,
+            color="#333333",
+            capsize=2.5,
+            linewidth=1.0,
+            zorder=2.5,
+        )
+        top = max(top, value + error)
     layers = row.card.indices
+    axis.set_title(f"{row.title}: best together {', '.join(map(str, row.chosen))}", fontsize=9.5)
+    axis.set_xlabel("layer")
     axis.set_xticks(layers)
     axis.set_xlim(layers[0] - 0.6, layers[-1] + 0.6)
     axis.set_ylim(0, 1.12 * top if top > 0 else 1)

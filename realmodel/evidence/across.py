@@ -1,54 +1,53 @@
 """``python -m realmodel.evidence.across FILE ...``: tables over several comparisons."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from scipy.stats import spearmanr
 
+from realmodel.evidence.agreement import spearman
+from realmodel.evidence.recorded import read_comparison
 from realmodel.runs.console import stderr, stdout
 from theory import InputError
 from theory.arrays import Array, Float64
-from theory.read_json import read_json
 
-TABLES: tuple[tuple[str, str, Callable[[dict[str, Any]], float], bool], ...] = (
+
+def within_sizes(row: Mapping[str, Any]) -> float | None:
+    """Mean Spearman correlation over the sizes."""
+    return mean([size["placements"]["spearman"] for size in row["sizes"]])
+
+
+def regret(row: Mapping[str, Any]) -> float | None:
+    """Mean regret over the sizes whose pick is trained, percent of the all-layer gain."""
+    share = mean([size["regret_share"] for size in row["sizes"]])
+    return None if share is None else 100 * share
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Mean of the values that there are."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+TABLES: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float | None], bool], ...] = (
+    ("Spearman correlation with the realised gain within a size", ".2f", within_sizes, True),
     (
-        "Spearman correlation with the realised gain over the placements",
+        "Over the placements of all sizes together",
         ".2f",
-        lambda row: row["placements"]["spearman"],
+        lambda row: row["all_sizes"]["spearman"],
         True,
     ),
     ("Over the single layers", ".2f", lambda row: row["single_layers"]["spearman"], True),
-    (
-        "Regret of the pick, percent of the all-layer gain",
-        ".1f",
-        lambda row: 100 * row["regret_share"],
-        False,
-    ),
+    ("Regret of the picks, percent of the all-layer gain", ".1f", regret, False),
 )
 """Title, format, value of a score's summary, and whether the largest mean stands first."""
 
 application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def read(path: Path) -> dict[str, Any]:
-    """One comparison.
-
-    Raises
-    ------
-    InputError
-        When it is missing, or is no comparison.
-    """
-    try:
-        record = read_json(path, "comparison.json")
-        return {key: record[key] for key in ("summaries", "runs", "loss_before", "all_gain")}
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{str(path)!r} is not a comparison.json: {error!r}") from error
-
-
-def across(comparisons: dict[str, dict[str, Any]]) -> str:
+def across(comparisons: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown: one table for each measure, a column for each comparison, and how far seeds agree.
 
     Raises
@@ -62,20 +61,19 @@ def across(comparisons: dict[str, dict[str, Any]]) -> str:
     parts: list[str] = []
     for title, form, value, largest_first in TABLES:
         rows = [(name, [value(of[name]) for of in scores]) for name in scores[0]]
-        rows.sort(key=lambda row: float(np.mean(row[1])), reverse=largest_first)
-        cells = [[name, *(format(x, form) for x in [*xs, float(np.mean(xs))])] for name, xs in rows]
-        parts += [f"{title}:", "", *_table(["score", *comparisons, "mean"], cells), ""]
-    agree = [
-        [
-            name,
-            f"{one['loss_before']:.2f}",
-            f"{one['all_gain']:.3f}",
-            str(len(_seeds(one["runs"]))),
-            _text(seed_agreement(one["runs"])),
-            _text(single_run_agreement(one["runs"])),
-        ]
-        for name, one in comparisons.items()
-    ]
+        means = {name: mean(values) for name, values in rows}
+        if not any(known is not None for known in means.values()):
+            continue
+        sign = -1 if largest_first else 1
+        rows.sort(key=lambda row: np.inf if (m := means[row[0]]) is None else sign * m)
+        cells = [[name, *(shown(x, form) for x in [*values, means[name]])] for name, values in rows]
+        parts += [f"{title}:", "", *table(["score", *comparisons, "mean"], cells), ""]
+    parts += ["Do the seeds agree on the order of the placements?", ""]
+    return "\n".join([*parts, *seeds_table(comparisons), ""])
+
+
+def seeds_table(comparisons: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How far the seeds of each comparison agree: no score can do better than that."""
     head = [
         "pair",
         "loss before",
@@ -84,29 +82,41 @@ def across(comparisons: dict[str, dict[str, Any]]) -> str:
         "Spearman between halves of the seeds",
         "of one seed with the mean of the others",
     ]
-    parts += ["Do the seeds agree on the order of the placements?", ""]
-    return "\n".join([*parts, *_table(head, agree), ""])
+    rows = [
+        [
+            name,
+            f"{one['loss_before']:.2f}",
+            f"{one['all_gain']:.3f}",
+            str(pool_gains(one["runs"]).shape[1]),
+            shown(seed_agreement(one["runs"]), ".2f"),
+            shown(single_run_agreement(one["runs"]), ".2f"),
+        ]
+        for name, one in comparisons.items()
+    ]
+    return table(head, rows)
 
 
-def seed_agreement(runs: Sequence[dict[str, Any]]) -> float | None:
+def seed_agreement(runs: Sequence[Mapping[str, Any]]) -> float | None:
     """Spearman correlation of the pool's gains between the first and the second half of the seeds.
 
     It says how well a score could do at most: ``None`` with one seed.
 
     Examples
     --------
-    >>> rows = [{"label": f"random-{i}", "seed": s, "gain": i} for i in range(4) for s in (0, 1)]
+    >>> rows = [
+    ...     {"role": "pool", "layers": [i], "seed": s, "gain": i} for i in range(4) for s in (0, 1)
+    ... ]
     >>> seed_agreement(rows)
     1.0
     """
-    gains = _pool_gains(runs)
+    gains = pool_gains(runs)
     if gains.shape[1] < 2:
         return None
     half = gains.shape[1] // 2
-    return _spearman(gains[:, :half].mean(axis=1), gains[:, half:].mean(axis=1))
+    return spearman(gains[:, :half].mean(axis=1), gains[:, half:].mean(axis=1))
 
 
-def single_run_agreement(runs: Sequence[dict[str, Any]]) -> float | None:
+def single_run_agreement(runs: Sequence[Mapping[str, Any]]) -> float | None:
     """Mean correlation of one seed's gains with the mean of the other seeds'.
 
     It is what a score would reach that is no prediction at all, but one fine-tuning run of every
@@ -114,41 +124,40 @@ def single_run_agreement(runs: Sequence[dict[str, Any]]) -> float | None:
 
     Examples
     --------
-    >>> rows = [{"label": f"random-{i}", "seed": s, "gain": i} for i in range(4) for s in (0, 1)]
+    >>> rows = [
+    ...     {"role": "pool", "layers": [i], "seed": s, "gain": i} for i in range(4) for s in (0, 1)
+    ... ]
     >>> single_run_agreement(rows)
     1.0
     """
-    gains = _pool_gains(runs)
+    gains = pool_gains(runs)
     seeds = gains.shape[1]
     if seeds < 2:
         return None
     others = (gains.sum(axis=1, keepdims=True) - gains) / (seeds - 1)
-    return float(np.mean([_spearman(gains[:, s], others[:, s]) for s in range(seeds)]))
+    return mean([spearman(gains[:, s], others[:, s]) for s in range(seeds)])
 
 
-def _pool_gains(runs: Sequence[dict[str, Any]]) -> Float64[Array, "placements seeds"]:
-    pool: dict[str, dict[int, float]] = {}
+def pool_gains(
+    runs: Sequence[Mapping[str, Any]], size: int | None = None
+) -> Float64[Array, "placements seeds"]:
+    """Gains of the pool (of one size), over the placements that ran with every seed there is."""
+    pool: dict[tuple[int, ...], dict[int, float]] = {}
     for run in runs:
-        if not run["label"].startswith(("pick of", "layer-", "all-layers")):
-            pool.setdefault(run["label"], {})[run["seed"]] = run["gain"]
-    seeds = _seeds(runs)
-    return np.array([[float(gains[seed]) for seed in seeds] for gains in pool.values()])
+        if run["role"] == "pool" and size in (None, len(run["layers"])):
+            pool.setdefault(tuple(run["layers"]), {})[int(run["seed"])] = float(run["gain"])
+    seeds = sorted({seed for gains in pool.values() for seed in gains})
+    whole = [gains for gains in pool.values() if len(gains) == len(seeds)]
+    return np.array([[gains[seed] for seed in seeds] for gains in whole]).reshape(-1, len(seeds))
 
 
-def _spearman(first: Array, second: Array) -> float:
-    correlation: Any = spearmanr(first, second)
-    return float(correlation.statistic)
+def shown(value: float | None, form: str) -> str:
+    """A number, or a dash."""
+    return "-" if value is None else format(value, form)
 
 
-def _seeds(runs: Sequence[dict[str, Any]]) -> list[int]:
-    return sorted({int(run["seed"]) for run in runs})
-
-
-def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
@@ -165,7 +174,7 @@ def main(
         heads = names or [path.stem for path in files]
         if len(set(heads)) != len(files):
             raise InputError(f"{len(files)} files need as many different names, not {heads}")
-        text = across({head: read(path) for head, path in zip(heads, files, strict=True)})
+        text = across({h: read_comparison(path) for h, path in zip(heads, files, strict=True)})
     except InputError as error:
         stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None

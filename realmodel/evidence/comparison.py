@@ -1,23 +1,27 @@
 """The comparison: fine-tune the placements, score them, and set one against the other."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from realmodel.evidence.baselines import BASELINES, Context, JointGain
-from realmodel.evidence.measured import measure
+import numpy as np
+
+from realmodel.evidence.baselines import BASELINES
+from realmodel.evidence.measured import Measured
 from realmodel.evidence.options import CompareOptions
-from realmodel.evidence.pool import candidate_pool, single_layers
-from realmodel.evidence.prediction import predicted_gains, prediction_summary
+from realmodel.evidence.pool import Candidate, candidates
+from realmodel.evidence.prediction import prediction_summary, with_realised
 from realmodel.evidence.realised import realise
 from realmodel.evidence.result import ComparisonResult
 from realmodel.evidence.run_store import RunStore
-from realmodel.evidence.summary import ScoredBaseline, summarise
+from realmodel.evidence.scored import Scored
+from realmodel.evidence.summary import Gains, summarise
 from realmodel.evidence.task import Task
 from realmodel.measure.attention import attention
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
+from theory import InputError
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage, how much of it is done, and how much there is."""
@@ -30,14 +34,17 @@ def compare(
     options: CompareOptions,
     folder: Path,
     *,
+    trained: Checkpoint | None = None,
+    train: bool = True,
+    without: Collection[str] = (),
     progress: Progress = lambda stage, done, total: None,
 ) -> ComparisonResult:
-    """Fine-tune every single layer, the pool and all layers, then every score's own pick.
+    """Fine-tune all layers, the pools and single layers, then every score's own picks.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Its model is left as it was.
+        What the scores look at. Its model is left as it was.
     task : Task
         Training and held-out sequences.
     table : ModuleTable
@@ -45,7 +52,13 @@ def compare(
     options : CompareOptions
         The protocol.
     folder : Path
-        Every finished run and every measurement is kept here; a killed comparison continues.
+        Every finished run and every score is kept here; a killed comparison continues.
+    trained : Checkpoint, optional
+        The same checkpoint in the arithmetic of the runs, where that is another one.
+    train : bool
+        ``False``: compare with the runs that are in the folder, and start none.
+    without : collection of str
+        Names of scores to leave out.
     progress : callable
         See :data:`Progress`.
 
@@ -56,62 +69,87 @@ def compare(
     Raises
     ------
     InputError
-        When the folder belongs to another protocol, the size does not fit the model, or
-        anything below raises it.
+        When the folder belongs to another protocol or holds no runs to compare with, a size does
+        not fit the model, there is no score of a name, or anything below raises it.
     """
-    layers = table.layers
-    everything = tuple(layers)
-    pool = candidate_pool(layers, size=options.size, count=options.placements, seed=options.seed)
-    singles = single_layers(layers)
-    labelled = {**pool, "all-layers": everything, **singles}
+    trained = trained or checkpoint
+    if unknown := sorted(set(without) - set(BASELINES)):
+        raise InputError(f"there is no score {unknown[0]!r}: choose among {', '.join(BASELINES)}")
+    wanted = candidates(table.layers, options)
     store = RunStore(folder, task.protocol(checkpoint, options))
-    gains = tuned(checkpoint, task, table, labelled, options, store, progress)
-    context, seconds = measure(checkpoint, task, table, options, folder)
-    scored = score_all(context, seconds, options.size, list(gains), progress)
-    picks = {f"pick of {s.name}": s.pick for s in scored if s.pick not in gains}
-    gains |= tuned(checkpoint, task, table, picks, options, store, progress)
-    kept = {"pool": tuple(pool.values()), "singles": tuple(singles.values())}
-    pooled = {placement: gains[placement] for placement in kept["pool"]}
-    # Two scores may share a model and differ in the search.
-    models = {id(s.quadratic): s for s in scored if s.quadratic is not None}
-    predictions = {
-        s.name: predicted_gains(s.quadratic, layers, pooled)
-        for s in models.values()
-        if s.quadratic is not None
+    if train:
+        tune(trained, task, table, wanted, options, store, progress)
+    elif not finished(store, wanted, options.seeds):
+        raise InputError(f"{folder} holds no finished run of these placements: train some first")
+    measured = Measured(checkpoint, trained, task, table, options, folder)
+    scored, left_out = score_all(measured, wanted, without, progress)
+    known = {candidate.layers for candidate in wanted}
+    picks = tuple(
+        Candidate(f"pick of {one.baseline.name} at {size}", "pick", pick)
+        for one in scored
+        for size, pick in one.picks.items()
+        if pick not in known
+    )
+    if train:
+        tune(trained, task, table, picks, options, store, progress)
+    gains = finished(store, (*wanted, *picks), options.seeds)
+    everything = tuple(table.layers)
+    if everything not in gains:
+        raise InputError(f"{folder} holds no run of all layers, which the others are shares of")
+    pooled = [one for one in wanted if one.role == "pool" and one.layers in gains]
+    kept: dict[str, Any] = {
+        "pools": {
+            size: [one.layers for one in pooled if len(one.layers) == size]
+            for size in options.sizes
+        },
+        "singles": [one.layers for one in wanted if one.role == "single" and one.layers in gains],
+        "everything": everything,
     }
-    runs: list[dict[str, Any]] = []
-    for label, placement in {**labelled, **picks}.items():
-        for seed in range(options.seeds):
-            runs.append({"label": label, **(store.read(placement, seed) or {})})
+    roles = {one.layers: one.role for one in reversed(wanted)}
+    predictions = {
+        one.baseline.name: with_realised(one.predictions, gains, roles)
+        for one in scored
+        if one.predictions
+    }
+    runs = [
+        {"label": one.label, "role": one.role, **record}
+        for one in (*wanted, *picks)
+        for seed in range(options.seeds)
+        if (record := store.read(one.layers, seed)) is not None
+    ]
     return ComparisonResult(
         model=checkpoint.source,
         model_digest=checkpoint.digest,
         task=task.name,
         options=options,
+        arithmetic={"scores": checkpoint.dtype, "runs": trained.dtype},
         loss_before=float(runs[0]["loss_before"]),
         all_gain=float(gains[everything].mean()),
         runs=runs,
         values=[
-            {"score": s.name, "layers": list(placement), "value": value}
-            for s in scored
-            for placement, value in s.values.items()
+            {"score": one.baseline.name, "layers": list(placement), "value": value}
+            for one in scored
+            for placement, value in one.values.items()
         ],
-        summaries=[summarise(s, gains, everything=everything, **kept) for s in scored],
+        summaries=[summarise(one, gains, **kept) for one in scored],
         predictions=predictions,
         prediction={name: prediction_summary(rows) for name, rows in predictions.items()},
+        left_out=left_out,
+        untrained=sorted({one.layers for one in (*wanted, *picks)} - set(gains)),
     )
 
 
-def tuned(
+def tune(
     checkpoint: Checkpoint,
     task: Task,
     table: ModuleTable,
-    placements: Mapping[str, tuple[int, ...]],
+    wanted: Sequence[Candidate],
     options: CompareOptions,
     store: RunStore,
     progress: Progress,
-) -> dict[tuple[int, ...], Any]:
-    """Realised gains of these placements, telling ``progress`` of every run."""
+) -> None:
+    """Fine-tune what is not in the store, telling ``progress`` of every run."""
+    placements = {one.label: one.layers for one in wanted}
     total = len(set(placements.values())) * options.seeds
     done = 0
 
@@ -121,7 +159,7 @@ def tuned(
         progress("fine-tuning", done, total)
 
     with attention(checkpoint.model, "sdpa"):
-        return realise(
+        realise(
             checkpoint,
             task.training,
             task.heldout,
@@ -129,42 +167,66 @@ def tuned(
             placements,
             options,
             store,
+            other=task.other,
             on_run=on_run,
         )
 
 
-def score_all(
-    context: Context,
-    seconds: Mapping[str, float],
-    size: int,
-    placements: list[tuple[int, ...]],
-    progress: Progress,
-) -> list[ScoredBaseline]:
-    """Every baseline's values, pick and cost (what it needs measured, and its own time)."""
-    shared = {
-        "nothing": 0.0,
-        "weights": 0.0,
-        "sequences": 0.0,
-        "statistics": seconds["statistics"],
-        # The directions come from the statistics.
-        "quadratic": seconds["statistics"] + seconds["quadratic"],
+def finished(store: RunStore, wanted: Sequence[Candidate], seeds: int) -> Gains:
+    """Realised gains of the placements that seed 0 has finished, over the seeds that have them all.
+
+    Two placements are never compared over different seeds.
+    """
+    runs = {
+        layers: [store.read(layers, seed) for seed in range(seeds)]
+        for layers in dict.fromkeys(one.layers for one in wanted)
     }
-    scored: list[ScoredBaseline] = []
-    for done, baseline in enumerate(BASELINES.values(), start=1):
-        start = time.perf_counter()
-        score = baseline.score(context)
-        pick = score.pick(size)
-        own = time.perf_counter() - start
-        scored.append(
-            ScoredBaseline(
-                name=baseline.name,
-                title=baseline.title,
-                source=baseline.source,
-                values={placement: float(score.value(placement)) for placement in placements},
-                pick=pick,
-                seconds=shared[baseline.need] + own,
-                quadratic=score.quadratic if isinstance(score, JointGain) else None,
-            )
-        )
+    found = {layers: own for layers, own in runs.items() if own[0] is not None}
+    columns = zip(*found.values(), strict=True)
+    complete = sum(1 for _ in takewhile(lambda own: None not in own, columns))
+    return {
+        layers: np.array([float(run["gain"]) for run in own[:complete] if run is not None])
+        for layers, own in found.items()
+    }
+
+
+def score_all(
+    measured: Measured,
+    wanted: Sequence[Candidate],
+    without: Collection[str],
+    progress: Progress,
+) -> tuple[list[Scored], Mapping[str, str]]:
+    """Every score's values, picks and cost, and which scores are left out and why."""
+    options = measured.options
+    placements = tuple(dict.fromkeys(one.layers for one in wanted))
+    identity = measured.identity | {
+        "placements": [list(layers) for layers in placements],
+        "sizes": list(options.sizes),
+    }
+    scored: list[Scored] = []
+    left_out: dict[str, str] = {}
+    for done, (name, baseline) in enumerate(BASELINES.items(), start=1):
+        path = measured.folder / f"score-{name}.json"
+        if name in without:
+            left_out[baseline.title] = "not asked for"
+        elif baseline.need == "quadratic" and not options.exact_curvature:
+            left_out[baseline.title] = "needs the exact Gauss-Newton curvature: not measured"
+        elif (kept := Scored.load(path, baseline, identity)) is not None:
+            scored.append(kept)
+        else:
+            context, before = measured.context, measured.seconds(baseline.need)
+            try:
+                found = Scored.of(
+                    baseline,
+                    context,
+                    placements=placements,
+                    sizes=options.sizes,
+                    seconds_before=before,
+                )
+            except InputError as error:  # a pilot of too few sequences, say: the others go on
+                left_out[baseline.title] = str(error)
+            else:
+                found.save(path, identity)
+                scored.append(found)
         progress("scores", done, len(BASELINES))
-    return scored
+    return scored, left_out

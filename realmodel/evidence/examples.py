@@ -57,3 +57,8 @@ def task_examples(
         heldout, SPARE * options.heldout_samples, seed=options.seed, options=reading
     )
     return name, training, held
+
+
+def other_text(path: Path, options: CompareOptions) -> tuple[Example, ...]:
+    """Examples of another kind than the task's, enough for its held-out sample."""
+    return read_at_most(path, SPARE * options.heldout_samples, seed=options.seed)

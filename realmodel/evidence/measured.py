@@ -1,9 +1,12 @@
-"""What the scores look at, measured once and kept, with the time that it took."""
+"""What the scores look at, measured once when the first of them asks, with the time it took."""
 
-import time
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from realmodel.evidence.baselines import Context
+from realmodel.evidence.baselines import Context, Need
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.run_store import read_object
 from realmodel.evidence.task import Task
@@ -13,55 +16,126 @@ from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
+from realmodel.runs.stopwatch import clock_of
+from theory import BlockQuadratic
 from theory.whole_file import write_json
 
 
-def measure(
-    checkpoint: Checkpoint, task: Task, table: ModuleTable, options: CompareOptions, folder: Path
-) -> tuple[Context, dict[str, float]]:
-    """Statistics and the Gauss-Newton model of the training sequences.
+@dataclass(frozen=True)
+class Measured:
+    """Statistics, and the Gauss-Newton model where it is asked for, of the training sequences.
 
-    Returns
-    -------
-    context : Context
-        For the scores.
-    seconds : dict of str to float
-        Wall time of "statistics" and "quadratic", as measured when they were taken.
+    Parameters
+    ----------
+    checkpoint, trained : Checkpoint
+        In the arithmetic of the scores, and in that of the runs.
+    task : Task
+    table : ModuleTable
+    options : CompareOptions
+    folder : Path
+        Where the measurements and the seconds that they took are kept.
     """
-    statistics_path = folder / "statistics.safetensors"
-    name = f"gauss-newton-{options.directions}-{options.curvature_samples}"
-    quadratic_path = folder / f"{name}.safetensors"
-    times_path = folder / f"{name}.seconds.json"
-    seconds = read_object(times_path) if times_path.exists() else {}
-    if statistics_path.exists() and "statistics" in seconds:
-        statistics = Measurement.load(statistics_path, model=checkpoint.digest)
-    else:
-        start = time.perf_counter()
-        statistics = one_pass(checkpoint, task.training, table, seed=options.seed)
-        seconds = {"statistics": time.perf_counter() - start}
-        statistics.save(statistics_path)
-        write_json(times_path, seconds)
-    if quadratic_path.exists() and "quadratic" in seconds:
-        quadratic = GaussNewton.load(quadratic_path, model=checkpoint.digest)
-    else:
-        start = time.perf_counter()
-        with attention(checkpoint.model, "eager"):
-            quadratic = gauss_newton(
-                checkpoint,
-                task.training,
-                table,
-                select_directions(statistics, k=options.directions),
-                curvature_sequences=min(options.curvature_samples, len(task.training) // 2),
-            )
-        seconds["quadratic"] = time.perf_counter() - start
-        quadratic.save(quadratic_path)
-        write_json(times_path, seconds)
-    context = Context(
-        checkpoint=checkpoint,
-        statistics=statistics,
-        quadratic=quadratic.damped(options.damping).by_layer(),
-        encoded=task.training,
-        protocol=options.finetune,
-        seed=options.seed,
-    )
-    return context, {key: float(value) for key, value in seconds.items()}
+
+    checkpoint: Checkpoint
+    trained: Checkpoint
+    task: Task
+    table: ModuleTable
+    options: CompareOptions
+    folder: Path
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a score belongs to."""
+        options = self.options.to_json()
+        names = ["seed", "exact_curvature"]
+        if self.options.exact_curvature:
+            names += ["directions", "curvature_samples", "damping"]
+        return {
+            "layercard": version("layercard"),
+            "protocol": self.task.protocol(self.checkpoint, self.options),
+            "arithmetic": [self.checkpoint.dtype, self.trained.dtype],
+            "modules": [module.name for module in self.table.modules],
+            "options": {name: options[name] for name in names},
+        }
+
+    @cached_property
+    def context(self) -> Context:
+        """For the scores."""
+        return Context(
+            checkpoint=self.checkpoint,
+            statistics=self.statistics,
+            quadratic=self.quadratic,
+            encoded=self.task.training,
+            protocol=self.options.finetune,
+            seed=self.options.seed,
+            trained=self.trained,
+        )
+
+    @cached_property
+    def statistics(self) -> Measurement:
+        """Moments, gradients, and the rows of the tangent model: the one pass of a card."""
+        path = self.folder / "statistics.safetensors"
+        if path.exists() and "statistics" in self._times:
+            return Measurement.load(path, model=self.checkpoint.digest)
+        clock = clock_of(self.checkpoint.model.device)
+        start = clock()
+        found = one_pass(
+            self.checkpoint,
+            self.task.training,
+            self.table,
+            protocol=self.options.finetune,
+            # Directions are chosen on one half of the groups; the scores need the mean alone.
+            groups=None if self.options.exact_curvature else 1,
+            seed=self.options.seed,
+        )
+        self._keep("statistics", clock() - start)
+        found.save(path)
+        return found
+
+    @cached_property
+    def quadratic(self) -> BlockQuadratic | None:
+        """The joint Gauss-Newton model, a block for each layer."""
+        options = self.options
+        if not options.exact_curvature:
+            return None
+        path = self.folder / f"{self._quadratic_name}.safetensors"
+        if path.exists() and self._quadratic_name in self._times:
+            found = GaussNewton.load(path, model=self.checkpoint.digest)
+        else:
+            clock = clock_of(self.checkpoint.model.device)
+            start = clock()
+            with attention(self.checkpoint.model, "eager"):
+                found = gauss_newton(
+                    self.checkpoint,
+                    self.task.training,
+                    self.table,
+                    select_directions(self.statistics, k=options.directions),
+                    curvature_sequences=min(
+                        options.curvature_samples, len(self.task.training) // 2
+                    ),
+                )
+            self._keep(self._quadratic_name, clock() - start)
+            found.save(path)
+        return found.damped(options.damping).by_layer()
+
+    def seconds(self, need: Need) -> float:
+        """Seconds of what a score needs, as measured when it was taken."""
+        if need == "statistics":
+            _ = self.statistics
+        elif need == "quadratic":
+            _ = self.quadratic  # its directions come from the statistics
+            return float(self._times["statistics"] + self._times[self._quadratic_name])
+        return float(self._times["statistics"]) if need == "statistics" else 0.0
+
+    @property
+    def _quadratic_name(self) -> str:
+        return f"gauss-newton-{self.options.directions}-{self.options.curvature_samples}"
+
+    @cached_property
+    def _times(self) -> dict[str, Any]:
+        path = self.folder / "seconds.json"
+        return read_object(path) if path.exists() else {}
+
+    def _keep(self, name: str, seconds: float) -> None:
+        self._times[name] = seconds
+        write_json(self.folder / "seconds.json", self._times)

@@ -14,16 +14,21 @@ class CompareOptions:
 
     Parameters
     ----------
-    size : int
-        Layers per placement.
+    sizes : tuple of int
+        Layers per placement; each size has a pool of its own.
     placements : int
-        Structured and random placements of this size.
+        Structured and random placements of each size.
+    singles : int or None
+        Single layers, spread uniformly; ``None`` for every layer.
     seeds : int
         Fine-tuning runs per placement, with seeds 0, 1, ...
     training_samples, heldout_samples : int
         Sequences to train on and to measure the held-out loss on.
     max_length : int
         Longer sequences are left out.
+    exact_curvature : bool
+        Also measure the Gauss-Newton curvature exactly in a few directions per module, for the
+        scores that need it: minutes on a miniature, hours on a hundred million parameters.
     directions, curvature_samples, damping : int, int, float
         Directions per module of the Gauss-Newton model, sequences behind its curvature, and
         what is added to its diagonal (1 is the curvature of a perfect Kronecker model).
@@ -35,15 +40,17 @@ class CompareOptions:
     Raises
     ------
     InputError
-        When a number is not positive.
+        When a number is not positive, or a size stands twice.
     """
 
-    size: int = 4
+    sizes: tuple[int, ...] = (4,)
     placements: int = 30
+    singles: int | None = None
     seeds: int = 2
     training_samples: int = 256
     heldout_samples: int = 96
     max_length: int = 72
+    exact_curvature: bool = False
     directions: int = 2
     curvature_samples: int = 32
     damping: float = 0.1
@@ -52,7 +59,6 @@ class CompareOptions:
 
     def __post_init__(self) -> None:
         for name in (
-            "size",
             "placements",
             "seeds",
             "training_samples",
@@ -65,6 +71,11 @@ class CompareOptions:
                 raise InputError(
                     f"{name.replace('_', ' ')} must be positive, got {getattr(self, name)}"
                 )
+        for size in (*self.sizes, *(() if self.singles is None else (self.singles,))):
+            if size < 1:
+                raise InputError(f"a placement needs at least one layer, got {size}")
+        if not self.sizes or len(set(self.sizes)) != len(self.sizes):
+            raise InputError(f"sizes must be different numbers of layers, got {self.sizes}")
         if not 0 <= self.damping < math.inf:
             problem = "be finite" if self.damping > 0 else "not be negative"
             raise InputError(f"damping must {problem}, got {self.damping}")
@@ -73,4 +84,4 @@ class CompareOptions:
         """A JSON object; the fine-tuning seed is left out, since every run has its own."""
         record = asdict(self)
         del record["finetune"]["seed"]
-        return record
+        return record | {"sizes": list(self.sizes)}

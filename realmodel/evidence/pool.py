@@ -2,37 +2,55 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from realmodel.evidence.options import CompareOptions
+from realmodel.placement.structured import structured_placements
 from theory import InputError
 
+Role = Literal["pool", "single", "all", "pick"]
 
-def structured_placements(layers: Sequence[int], size: int) -> dict[str, tuple[int, ...]]:
-    """First, last, middle and uniformly spread layers.
 
-    Parameters
-    ----------
-    layers : sequence of int
-        The model's layers, ascending.
-    size : int
-        Layers per placement.
+@dataclass(frozen=True)
+class Candidate:
+    """A placement with its name, and why it is fine-tuned."""
+
+    label: str
+    role: Role
+    layers: tuple[int, ...]
+
+
+def candidates(layers: Sequence[int], options: CompareOptions) -> tuple[Candidate, ...]:
+    """All layers, the pool of every size, and the single layers, in the order of the runs.
+
+    Raises
+    ------
+    InputError
+        As :func:`candidate_pool`.
 
     Examples
     --------
-    >>> structured_placements(range(12), 4)["uniform-k"]
-    (1, 4, 7, 10)
+    >>> pool = candidates(range(6), CompareOptions(sizes=(2,), placements=3, singles=2))
+    >>> [(one.label, one.layers) for one in pool]
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [('all-layers', (0, 1, 2, 3, 4, 5)), ('first-2', (0, 1)), ('last-2', (4, 5)),
+     ('middle-2', (2, 3)), ('uniform-2', (1, 4)), ('layer-1', (1,)), ('layer-4', (4,))]
     """
-    layers, count = tuple(layers), len(layers)
-    start = (count - size) // 2
-    # The centres of `size` equal stretches.
-    centres = (math.floor((2 * i + 1) * count / (2 * size)) for i in range(size))
-    return {
-        "first-k": layers[:size],
-        "last-k": layers[count - size :],
-        "middle-k": layers[start : start + size],
-        "uniform-k": tuple(layers[c] for c in centres),
-    }
+    found = [Candidate("all-layers", "all", tuple(layers))]
+    for size in options.sizes:
+        pool = candidate_pool(layers, size=size, count=options.placements, seed=options.seed)
+        for label, chosen in pool.items():
+            name = label.replace("-k", f"-{size}")
+            name = name if name != label else f"{label} of {size}"
+            found.append(Candidate(name, "pool", chosen))
+    found += [
+        Candidate(label, "single", chosen)
+        for label, chosen in single_layers(layers, options.singles).items()
+    ]
+    return tuple(found)
 
 
 def candidate_pool(
@@ -66,6 +84,10 @@ def candidate_pool(
     return pool
 
 
-def single_layers(layers: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """Every layer by itself."""
+def single_layers(layers: Sequence[int], count: int | None = None) -> dict[str, tuple[int, ...]]:
+    """Every layer by itself, or ``count`` of them spread uniformly."""
+    if count is not None:
+        if count > len(layers):
+            raise InputError(f"{count} single layers do not fit a model of {len(layers)}")
+        layers = structured_placements(layers, count)["uniform-k"]
     return {f"layer-{layer}": (layer,) for layer in layers}

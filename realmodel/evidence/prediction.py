@@ -1,6 +1,6 @@
 """Predicted against realised gain: joint model, additive sum, and the bounds of section 1."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,7 @@ from theory.arrays import Array, Float64
 
 
 def predicted_gains(
-    quadratic: BlockQuadratic,
-    layers: Sequence[int],
-    gains: Mapping[tuple[int, ...], Float64[Array, " seeds"]],
+    quadratic: BlockQuadratic, layers: Sequence[int], placements: Iterable[tuple[int, ...]]
 ) -> list[dict[str, Any]]:
     """One tidy row per placement, gains in nats per completion token.
 
@@ -22,11 +20,11 @@ def predicted_gains(
         One block per entry of ``layers``.
     layers : sequence of int
         Layer of each block.
-    gains : mapping
-        Realised gains by placement.
+    placements : iterable of tuple of int
+        What is predicted.
     """
-    rows = []
-    for placement, realised in gains.items():
+    rows: list[dict[str, Any]] = []
+    for placement in placements:
         blocks = [layers.index(layer) for layer in placement]
         record = additivity(quadratic, blocks)
         bounds = {
@@ -38,7 +36,6 @@ def predicted_gains(
         rows.append(
             {
                 "layers": list(placement),
-                "realised": float(realised.mean()),
                 "joint": float(record.gain),
                 "sum": float(record.sum_of_gains),
                 "coupling": float(quadratic.restrict(blocks).coupling),
@@ -49,8 +46,22 @@ def predicted_gains(
     return rows
 
 
+def with_realised(
+    rows: Sequence[Mapping[str, Any]],
+    gains: Mapping[tuple[int, ...], Float64[Array, " seeds"]],
+    roles: Mapping[tuple[int, ...], str],
+) -> list[dict[str, Any]]:
+    """The rows of placements that were fine-tuned, each with its role and what came true."""
+    return [
+        {**row, "role": roles[chosen], "realised": float(gains[chosen].mean())}
+        for row in rows
+        if (chosen := tuple(row["layers"])) in gains
+    ]
+
+
 def prediction_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Medians of ratios and of the coupling; how often the signed bounds hold the realised gain."""
+    """Over the pool: medians of ratios and of the coupling; how often the signed bounds hold."""
+    rows = [row for row in rows if row["role"] == "pool"]
     realised = np.array([row["realised"] for row in rows])
     joint, total = (np.array([row[key] for row in rows]) for key in ("joint", "sum"))
     low = np.array([row["signed_lower"] or 0.0 for row in rows])

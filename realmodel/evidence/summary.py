@@ -1,43 +1,80 @@
-"""One row per score: agreement with the realised gains, regret of its pick, cost."""
+"""One row per score: agreement with the realised gains, regret of its picks, forecast, cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from realmodel.evidence.agreement import Agreement, agreement
-from theory import BlockQuadratic
+from realmodel.evidence.scored import Placement, Scored
 from theory.arrays import Array, Float64
 
-Gains = Mapping[tuple[int, ...], Float64[Array, " seeds"]]
+Gains = Mapping[Placement, Float64[Array, " seeds"]]
+
+CLOSE = (0.75, 1.33)
+"""Realised over predicted gain that counts as foretold."""
 
 
 @dataclass(frozen=True)
-class ScoredBaseline:
-    """A score evaluated on everything that was fine-tuned.
+class SizeSummary:
+    """How well a score does among the placements of one size.
 
     Parameters
     ----------
-    name, title, source : str
-        Of the baseline.
-    values : mapping
-        Value of every placement.
+    size : int
+        Layers per placement.
+    placements : Agreement
+        Over the pool drawn beforehand.
     pick : tuple of int
-        The placement that it chooses freely among all of its size.
-    seconds : float
-        Wall time of what it needs and of the score itself.
-    quadratic : BlockQuadratic or None
-        The model behind a joint gain, one block per layer.
+        The placement that the score chooses among all of that size.
+    pick_gain : float or None
+        Its realised gain, nats per completion token; None while it is not fine-tuned.
+    regret : float or None
+        How much less than the best placement of this size that was fine-tuned at all.
+    regret_share : float or None
+        The same as a share of the gain of adapting every layer.
     """
 
-    name: str
-    title: str
-    source: str
-    values: Mapping[tuple[int, ...], float]
-    pick: tuple[int, ...]
-    seconds: float
-    quadratic: BlockQuadratic | None = None
+    size: int
+    placements: Agreement
+    pick: Placement
+    pick_gain: float | None
+    regret: float | None
+    regret_share: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        return {**vars(self), "placements": self.placements.to_json(), "pick": list(self.pick)}
+
+
+@dataclass(frozen=True)
+class ForecastSummary:
+    """Realised over predicted gain, over all placements of all sizes.
+
+    Parameters
+    ----------
+    ratio : float
+        Median.
+    ratio_by_size : mapping of int to float
+        Median of the placements of each size.
+    close : float
+        Share of the placements within ``CLOSE``.
+    covered : float or None
+        Share within the score's own 80% interval; None where it has none.
+    """
+
+    ratio: float
+    ratio_by_size: Mapping[int, float]
+    close: float
+    covered: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        return {
+            **vars(self),
+            "ratio_by_size": {str(size): ratio for size, ratio in self.ratio_by_size.items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -46,82 +83,117 @@ class ScoreSummary:
 
     Parameters
     ----------
-    placements, single_layers : Agreement
-        Over the pool drawn beforehand, and over the single layers.
-    pick : tuple of int
-        The placement that the score chooses.
-    pick_gain : float
-        Its realised gain, nats per completion token.
-    regret : float
-        How much less than the best placement of this size that was fine-tuned at all.
-    regret_share : float
-        The same as a share of the gain of adapting every layer.
+    name, title, source : str
+        Of the baseline.
+    sizes : tuple of SizeSummary
+        One for each size.
+    all_sizes : Agreement
+        Over the pools of all sizes, the single layers and all layers together.
+    single_layers : Agreement
+        Over the single layers.
+    forecast : ForecastSummary or None
+        None where the score does not speak in nats.
     seconds : float
-        What the score costs, wall time.
+        What the score costs: processor time on a CPU, wall time on a device.
     """
 
     name: str
     title: str
     source: str
-    placements: Agreement
+    sizes: tuple[SizeSummary, ...]
+    all_sizes: Agreement
     single_layers: Agreement
-    pick: tuple[int, ...]
-    pick_gain: float
-    regret: float
-    regret_share: float
+    forecast: ForecastSummary | None
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
         return {
             **vars(self),
-            "placements": self.placements.to_json(),
+            "sizes": [size.to_json() for size in self.sizes],
+            "all_sizes": self.all_sizes.to_json(),
             "single_layers": self.single_layers.to_json(),
-            "pick": list(self.pick),
+            "forecast": None if self.forecast is None else self.forecast.to_json(),
         }
 
 
 def summarise(
-    scored: ScoredBaseline,
+    scored: Scored,
     gains: Gains,
     *,
-    pool: tuple[tuple[int, ...], ...],
-    singles: tuple[tuple[int, ...], ...],
-    everything: tuple[int, ...],
+    pools: Mapping[int, Sequence[Placement]],
+    singles: Sequence[Placement],
+    everything: Placement,
 ) -> ScoreSummary:
     """Compare one score with the realised gains.
 
     Parameters
     ----------
-    scored : ScoredBaseline
+    scored : Scored
         The score.
     gains : mapping
-        Realised gains of the pool, the single layers, all layers, and every score's pick.
-    pool, singles : tuple of placements
-        What the correlations are taken over.
+        Realised gains of the pools, the single layers, all layers, and the picks, as far as they
+        were fine-tuned.
+    pools : mapping of int to sequence of placements
+        By size what the correlations are taken over; all in ``gains``, like the single layers.
+    singles : sequence of placements
     everything : tuple of int
         All layers.
     """
-    size = len(scored.pick)
-    best = max(float(values.mean()) for layers, values in gains.items() if len(layers) == size)
-    pick_gain = float(gains[scored.pick].mean())
+    together = [*(chosen for pool in pools.values() for chosen in pool), *singles, everything]
     return ScoreSummary(
-        name=scored.name,
-        title=scored.title,
-        source=scored.source,
-        placements=agree(scored, gains, pool),
+        name=scored.baseline.name,
+        title=scored.baseline.title,
+        source=scored.baseline.source,
+        sizes=tuple(
+            _of_size(scored, gains, size, pool, float(gains[everything].mean()))
+            for size, pool in pools.items()
+        ),
+        all_sizes=agree(scored, gains, tuple(dict.fromkeys(together))),
         single_layers=agree(scored, gains, singles),
-        pick=scored.pick,
-        pick_gain=pick_gain,
-        regret=best - pick_gain,
-        regret_share=(best - pick_gain) / float(gains[everything].mean()),
+        forecast=forecast(scored, gains) if scored.baseline.predicts_gain else None,
         seconds=scored.seconds,
     )
 
 
-def agree(
-    scored: ScoredBaseline, gains: Gains, placements: tuple[tuple[int, ...], ...]
-) -> Agreement:
-    """Agreement over these placements."""
+def _of_size(
+    scored: Scored, gains: Gains, size: int, pool: Sequence[Placement], all_gain: float
+) -> SizeSummary:
+    pick = scored.picks[size]
+    known = {layers: float(runs.mean()) for layers, runs in gains.items() if len(layers) == size}
+    gain = known.get(pick)
+    regret = None if gain is None else max(known.values()) - gain
+    return SizeSummary(
+        size=size,
+        placements=agree(scored, gains, pool),
+        pick=pick,
+        pick_gain=gain,
+        regret=regret,
+        regret_share=None if regret is None else regret / all_gain,
+    )
+
+
+def forecast(scored: Scored, gains: Gains) -> ForecastSummary:
+    """Realised over predicted gain of every placement that was predicted and fine-tuned."""
+    both = [layers for layers in scored.values if layers in gains]
+    realised = {layers: float(gains[layers].mean()) for layers in both}
+    # A prediction of nothing is as far off as can be, and JSON has no infinity.
+    ratio = {x: realised[x] / max(scored.values[x], 1e-9) for x in both}
+    sizes = sorted({len(layers) for layers in both})
+    within = [
+        low <= realised[x] <= high for x, (low, high) in scored.intervals.items() if x in both
+    ]
+    return ForecastSummary(
+        ratio=float(np.median(list(ratio.values()))),
+        ratio_by_size={k: float(np.median([ratio[x] for x in both if len(x) == k])) for k in sizes},
+        close=float(np.mean([CLOSE[0] <= value <= CLOSE[1] for value in ratio.values()])),
+        covered=float(np.mean(within)) if within else None,
+    )
+
+
+def agree(scored: Scored, gains: Gains, placements: Sequence[Placement]) -> Agreement:
+    """Agreement over these placements; none with fewer than three."""
+    if len(placements) < 3:
+        return Agreement(None, reason=f"{len(placements)} placements have no order to speak of")
     values = np.array([scored.values[layers] for layers in placements])
     return agreement(values, np.stack([gains[layers] for layers in placements]))

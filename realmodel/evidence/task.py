@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from realmodel.datasets import Example
@@ -23,11 +24,14 @@ class Task:
         For tables.
     training, heldout : tuple of EncodedExample
         Disjoint in their prompts.
+    other : tuple of EncodedExample
+        Text of another kind, whose loss says what a run forgets; empty where nobody asks.
     """
 
     name: str
     training: tuple[EncodedExample, ...]
     heldout: tuple[EncodedExample, ...]
+    other: tuple[EncodedExample, ...] = ()
 
     @classmethod
     def from_examples(
@@ -37,10 +41,13 @@ class Task:
         training: Sequence[Example],
         heldout: Sequence[Example],
         options: CompareOptions,
+        *,
+        other: Sequence[Example] = (),
     ) -> "Task":
         """Encode, leave out what is too long, and cut to the sample sizes.
 
-        Held-out examples whose prompt is trained on are left out.
+        ``other`` is cut to as many sequences as are held out; of these, the long ones are left out
+        too. Held-out examples whose prompt is trained on are left out.
 
         Raises
         ------
@@ -60,13 +67,14 @@ class Task:
             for examples, count in (
                 (training, options.training_samples),
                 (fresh, options.heldout_samples),
+                *([(other, options.heldout_samples)] if other else []),
             )
         ]
-        check_tokens((*encoded[0], *encoded[1]), embedding_rows(checkpoint.model))
-        return cls(name, encoded[0], encoded[1])
+        check_tokens(tuple(chain.from_iterable(encoded)), embedding_rows(checkpoint.model))
+        return cls(name, *encoded)
 
     def protocol(self, checkpoint: Checkpoint, options: CompareOptions) -> dict[str, Any]:
-        """What fine-tuning runs must share to be compared."""
+        """What fine-tuning runs must share to be compared; what is measured after them is not."""
         return {
             "task": self.name,
             "model": checkpoint.digest,

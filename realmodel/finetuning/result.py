@@ -24,6 +24,32 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Forgetting:
+    """Loss on a text of another kind, nats per token, before the run and after it.
+
+    Parameters
+    ----------
+    before, after : float
+    data : str
+        Digest of that text.
+
+    Examples
+    --------
+    >>> round(Forgetting(2.0, 2.5, "sha256:...").forgotten, 3)
+    0.5
+    """
+
+    before: float
+    after: float
+    data: str
+
+    @property
+    def forgotten(self) -> float:
+        """How much the loss rose; negative where training helped there too."""
+        return self.after - self.before
+
+
+@dataclass(frozen=True)
 class GenerationScores:
     """Corpus scores of greedy generation against every reference (sacrebleu, 0 to 100+)."""
 
@@ -63,6 +89,8 @@ class FinetuneResult:
         None when it was not asked for.
     generation : GenerationScores or None
         None when it was not asked for.
+    forgetting : Forgetting or None
+        None when no other text was given.
     model, model_digest, device : str
         Where it ran and on what.
     """
@@ -84,6 +112,7 @@ class FinetuneResult:
     model: str
     model_digest: str
     device: str
+    forgetting: Forgetting | None = None
 
     @property
     def gain(self) -> float:
@@ -96,4 +125,6 @@ class FinetuneResult:
         record["gain"] = self.gain
         if self.latency is not None:
             record["latency"]["overhead"] = self.latency.overhead
+        if self.forgetting is not None:
+            record["forgetting"]["forgotten"] = self.forgetting.forgotten
         return record

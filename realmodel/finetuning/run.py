@@ -9,7 +9,7 @@ from realmodel.datasets import Example
 from realmodel.finetuning.generation import generation_scores
 from realmodel.finetuning.loss import heldout_loss
 from realmodel.finetuning.measurement import forward_latency, peak_memory_bytes, size_in_bytes
-from realmodel.finetuning.result import FinetuneResult
+from realmodel.finetuning.result import FinetuneResult, Forgetting
 from realmodel.finetuning.saved_adapter import save_adapter
 from realmodel.finetuning.training import train
 from realmodel.model.adapter import adapted, adapter_parameters
@@ -28,6 +28,8 @@ def finetune(
     *,
     ranks: Mapping[str, int] | None = None,
     loss_before: float | None = None,
+    other: Sequence[EncodedExample] = (),
+    other_before: float | None = None,
     folder: Path | None = None,
     save_every: int = 0,
     measure_latency: bool = False,
@@ -51,6 +53,10 @@ def finetune(
         Modules of another rank than the protocol's, by full name.
     loss_before : float, optional
         Held-out loss of the bare model when it is known already; measured otherwise.
+    other : sequence of EncodedExample
+        Text of another kind, whose loss before and after says what the run forgets.
+    other_before : float, optional
+        Its loss under the bare model when it is known already; measured otherwise.
     folder : Path, optional
         Saves the state here, and continues one that is found here; at the end the adapter too, in
         ``adapter/``, as ``PeftModel.from_pretrained`` loads it.
@@ -78,6 +84,8 @@ def finetune(
     batch_size = options.heldout_batch_size
     if loss_before is None:
         loss_before = heldout_loss(checkpoint.model, heldout, batch_size=batch_size, pad_id=pad_id)
+    if other and other_before is None:
+        other_before = heldout_loss(checkpoint.model, other, batch_size=batch_size, pad_id=pad_id)
     identity: dict[str, Any] = {
         "model": checkpoint.digest,
         "modules": [module.name for module in modules],
@@ -99,6 +107,10 @@ def finetune(
         if folder is not None:
             save_adapter(peft_model, folder / "adapter")
         loss_after = heldout_loss(peft_model, heldout, batch_size=batch_size, pad_id=pad_id)
+        forgetting = None
+        if other_before is not None:
+            other_after = heldout_loss(peft_model, other, batch_size=batch_size, pad_id=pad_id)
+            forgetting = Forgetting(other_before, other_after, data_digest(other))
         parameters = adapter_parameters(peft_model)
         device = next(iter(parameters.values())).device
         first = next(batches(heldout, batch_size=batch_size, pad_id=pad_id)).to(device)
@@ -128,6 +140,7 @@ def finetune(
             model=checkpoint.source,
             model_digest=checkpoint.digest,
             device=str(device),
+            forgetting=forgetting,
         )
 
 

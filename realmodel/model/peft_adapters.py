@@ -41,8 +41,8 @@ def peft_adapters(model: Any, config: LoraConfig, *, empty: bool = False) -> Gen
         with warnings.catch_warnings():
             # peft asks transformers by a name that transformers renamed.
             warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
-            # peft corrects this itself, where a tool's configuration does not let one say it.
-            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
+            # Where a configuration does not say how weights are stored, peft looks and says so.
+            warnings.filterwarnings("ignore", message=".*fan_in_fan_out.*")
             adapted = get_peft_model(model, config, low_cpu_mem_usage=empty)
         yield adapted
     finally:

@@ -9,11 +9,12 @@ from realmodel.costs.device_costs import DeviceCosts
 from realmodel.runs.numbers import amount, number
 from theory import InputError
 
-OBJECTIVES: Final = ("gain", "time", "memory", "serving")
+OBJECTIVES: Final = ("gain", "parameters", "time", "memory", "serving")
 UNITS: Final = {
     "seconds": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6},
     "bytes": {"B": 1.0, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "MiB": 2.0**20, "GiB": 2.0**30},
     "operations": {"FLOP": 1.0, "kFLOP": 1e3, "MFLOP": 1e6, "GFLOP": 1e9, "TFLOP": 1e12},
+    "parameters": {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9},
 }
 
 
@@ -24,9 +25,9 @@ class Budget:
     Parameters
     ----------
     objective : str
-        ``gain``: a number of layers; ``time``, ``memory``, ``serving``: that cost.
+        ``gain``: a number of layers; ``parameters``, ``time``, ``memory``, ``serving``: that cost.
     value : float
-        Layers, or the unit of the cost.
+        Layers (or kinds, or modules), or the unit of the cost.
     text : str
         In words.
     """
@@ -36,12 +37,29 @@ class Budget:
     text: str
 
     @classmethod
-    def parse(cls, objective: str, text: str, costs: DeviceCosts) -> "Budget":
+    def parse(
+        cls,
+        objective: str,
+        text: str,
+        costs: DeviceCosts,
+        *,
+        unit: str = "layer",
+        count: int | None = None,
+    ) -> "Budget":
         """Read a number of layers or a cost.
 
         ``gain`` takes ``4``, ``4layers`` or ``50%`` of the layers. A cost takes ``60%`` of what
-        adapting every layer costs, or an amount with its unit (``80ms``, ``1.5GB``): a bare number
-        could mean either.
+        adapting every layer costs, or an amount with its unit (``80ms``, ``1.5GB``, ``1.2M``
+        parameters): a bare number could mean either, but for a number of parameters.
+
+        Parameters
+        ----------
+        objective, text : str
+        costs : DeviceCosts
+        unit : str
+            What is counted: ``layer``, ``kind`` or ``module``.
+        count : int, optional
+            How many of them there are; the layers of ``costs`` by default.
 
         Raises
         ------
@@ -56,22 +74,22 @@ class Budget:
         if read is None or not math.isfinite(value):
             raise InputError(f"budget {text[:40]!r} is not an amount: try 4, 60%, 80ms or 1.5GB")
         if objective == "gain":
-            return cls._layers(text, value, read[2], len(costs.time.per_layer))
+            return cls._count(text, value, read[2], unit, count or len(costs.time.per_layer))
         if objective == "serving" and not any(costs.serving.per_layer):
             raise no_choice(costs)
         return cls._cost(objective, text, value, read[2], costs)
 
     @classmethod
-    def _layers(cls, text: str, value: float, suffix: str, layers: int) -> "Budget":
+    def _count(cls, text: str, value: float, suffix: str, unit: str, count: int) -> "Budget":
         if suffix == "%":
-            value = math.floor(value * layers / 100)
-        elif suffix not in ("", "layer", "layers") or value != int(value):
-            raise InputError(f"budget {text!r} of objective gain is a number of layers")
-        if not 1 <= value <= layers:
+            value = math.floor(value * count / 100)
+        elif suffix not in ("", unit, f"{unit}s") or value != int(value):
+            raise InputError(f"budget {text!r} of objective gain is a number of {unit}s")
+        if not 1 <= value <= count:
             raise InputError(
-                f"budget {text!r} admits {value:.0f} layers: choose between 1 and {layers}"
+                f"budget {text!r} admits {value:.0f} {unit}s: choose between 1 and {count}"
             )
-        return cls("gain", value, f"{int(value)} layer{'s' if value > 1 else ''}")
+        return cls("gain", value, f"{int(value)} {unit}{'s' if value > 1 else ''}")
 
     @classmethod
     def _cost(
@@ -84,7 +102,7 @@ class Budget:
                 f"budget {text!r}: objective gain counts layers, {objective} takes a share such as "
                 f"50% or an amount such as {amount(everything / 2, unit).replace(' ', '')}"
             )
-        if not suffix:
+        if not suffix and ("" not in scales or value <= 1):
             share = 100 * value if value <= 1 else value
             raise InputError(
                 f"budget {text!r} of objective {objective} has no unit: write {share:g}% for a "
@@ -98,12 +116,13 @@ class Budget:
         else:
             raise InputError(
                 f"budget {text!r}: {objective} is counted in {unit} on this card; units are "
-                f"{', '.join(scales)}, or % of adapting every layer"
+                f"{', '.join(filter(None, scales))}, or % of adapting every layer"
             )
         if not 0 < value < math.inf:
             raise InputError(f"budget {text!r} admits nothing: it must be above 0, and finite")
         share = value / everything if everything else 1.0
-        words = f"{amount(value, unit)} of {objective} ({number(100 * share)}% of every layer"
+        noun = "parameters" if objective == "parameters" else f"of {objective}"
+        words = f"{amount(value, unit)} {noun} ({number(100 * share)}% of every layer"
         beyond = "; more than adapting every layer costs, so it limits nothing"
         return cls(objective, value, words + (beyond if share > 1 else "") + ")")
 
@@ -121,5 +140,6 @@ def no_choice(costs: DeviceCosts) -> InputError:
     else:
         reason = "no slowdown by adapters was measured"
     return InputError(
-        f"objective serving cannot choose layers here: {reason}; choose gain, time or memory"
+        f"objective serving cannot choose layers here: {reason}; choose gain, parameters, time or "
+        "memory"
     )

@@ -16,6 +16,7 @@ from realmodel.model.batches import IGNORED, EncodedExample, encode
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.forward import window_of
 from realmodel.placement.place import place
+from realmodel.placement.place_modules import UNITS, place_modules
 from theory import InputError
 
 
@@ -27,6 +28,8 @@ def choose_layers(
     *,
     budget: str | int = 4,
     objective: str = "gain",
+    unit: str = "layer",
+    shape: str = "any",
     num_samples: int = 256,
     options: CardOptions | None = None,
     columns: ReadOptions | None = None,
@@ -52,6 +55,10 @@ def choose_layers(
         ``layers_to_transform`` are the layers to choose from. The rest is passed on as it is.
     budget, objective : str
         As :func:`realmodel.place`: four layers by default.
+    unit : {"layer", "kind", "module"}
+        What is taken or left as one (:func:`realmodel.place_modules`).
+    shape : str
+        Of whole layers, as :func:`realmodel.place`.
     num_samples : int
         Examples drawn at random; all where there are fewer.
     options : CardOptions, optional
@@ -71,6 +78,10 @@ def choose_layers(
         A model with adapters, data that cannot be read, a configuration that cannot be measured,
         or what :func:`realmodel.measure_card` and :func:`realmodel.place` refuse.
     """
+    if unit not in ("layer", *UNITS):
+        raise InputError(f"unknown unit {unit!r}: choose layer, {', '.join(UNITS)}")
+    if unit != "layer" and shape != "any":
+        raise InputError(f"shape {shape!r} is one of whole layers: it has no meaning by {unit}")
     if getattr(model, "peft_config", None) is not None:
         raise InputError("the model carries adapters already: choose layers on the plain model")
     config = LoraConfig(task_type="CAUSAL_LM") if lora_config is None else lora_config
@@ -81,7 +92,7 @@ def choose_layers(
         alpha=float(config.lora_alpha * scale),
         modules=_patterns(config.target_modules),
     )
-    if objective == "gain":
+    if objective in ("gain", "parameters"):
         planned = replace(planned, calibrate=False)
     window = planned.max_length or window_of(model)
     rows = _rows(dataset, num_samples, planned.seed)
@@ -109,12 +120,17 @@ def choose_layers(
         )
     finally:
         model.train(training)
-    choice = place(
-        card, objective=objective, budget=str(budget), layers=_layers(config.layers_to_transform)
-    )
+    among = _layers(config.layers_to_transform)
+    if unit == "layer":
+        best = place(card, objective=objective, budget=str(budget), layers=among, shape=shape).best
+        names = card.modules_of(best.layers)
+    else:
+        names = place_modules(
+            card, unit=unit, objective=objective, budget=str(budget), layers=among
+        ).best.modules
     return replace(
         config,
-        target_modules=list(card.modules_of(choice.best.layers)),
+        target_modules=list(names),
         layers_to_transform=None,
         layers_pattern=None,
         fan_in_fan_out=any(module.transposed for module in card.modules),

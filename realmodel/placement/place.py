@@ -5,19 +5,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from realmodel.card.additivity_record import additivity_record
-from realmodel.card.certified import SECONDS, Certified, best_of_size, certified
+from realmodel.card.certified import Certified, certified
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor, PredictorName
-from realmodel.card.warnings import caveats
+from realmodel.card.warnings import caveats, check_ranked
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
 from realmodel.placement.exchange import Exchange, exchanges
 from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
+from realmodel.placement.rules import DEFAULT, Rule
+from realmodel.placement.rules import rule as named_rule
+from realmodel.placement.shape import Sets, Shape, ShapePrice, admitted, best_of
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
-from theory.choice.budget_search import search_within_budget
 from theory.choice.greedy import greedy
 from theory.choice.placement import Placement
 from theory.choice.top_k import top_k
@@ -51,10 +53,16 @@ class Choice:
     predictor, predictor_title : str
         Which model predicted the gains, and what that means.
     ranks : RankPlan or None
+    shape : ShapePrice or None
+        What a shape other than ``any`` costs.
     indices : tuple of int
         Block index of each position on the card, of which exchanges and prices speak.
     costs : DeviceCosts
         That the budget and the points speak of, with the engine's serving cost.
+    whole : FrontPoint
+        All layers of the card, that shares are of.
+    whole_trained : float or None
+        What training all of them gained in the planned run, where that is on the card.
     warnings : tuple of str
         Why the numbers are not to be taken as they are.
     """
@@ -74,7 +82,10 @@ class Choice:
     ranks: RankPlan | None
     indices: tuple[int, ...]
     costs: DeviceCosts
+    whole: FrontPoint
+    whole_trained: float | None
     warnings: tuple[str, ...] = ()
+    shape: ShapePrice | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
@@ -90,10 +101,13 @@ class Choice:
             "margin_error": self.margin_error,
             "certificate": self.certificate.to_dict() | {"price_layers": list(self.indices)},
             "exchanges": [exchange.to_dict(self.indices) for exchange in self.exchanges],
+            "whole": self.whole.to_dict(),
+            "whole_trained": self.whole_trained,
             "front": [point.to_dict() for point in self.front],
             "bounds": self.bounds,
             "guarantee": list(self.guarantee),
             "ranks": None if self.ranks is None else self.ranks.to_dict(),
+            "shape": None if self.shape is None else self.shape.to_dict(self.indices),
             "warnings": list(self.warnings),
             "engine": self.costs.engine,
             "gradient_checkpointing": self.costs.gradient_checkpointing,
@@ -109,16 +123,20 @@ def place(
     allocate_ranks: bool = False,
     predictor: PredictorName | None = None,
     engine: str = "hf",
+    shape: str = "any",
+    rule: str = DEFAULT,
+    force: bool = False,
 ) -> Choice:
     """Choose the layers with the largest joint gain within a budget.
 
     Parameters
     ----------
     card : LayerCard
-    objective : {"gain", "time", "memory", "serving"}
+    objective : {"gain", "parameters", "time", "memory", "serving"}
         What the budget limits: the number of layers, or one of the costs.
     budget : str
-        ``4`` layers, ``60%`` of what adapting every layer costs, or an amount such as ``80ms``.
+        ``4`` layers, ``60%`` of what adapting every layer costs, or an amount such as ``80ms``, or
+        ``1.2M`` parameters.
     layers : sequence of int, optional
         Block indices to choose from; all by default.
     allocate_ranks : bool
@@ -128,26 +146,50 @@ def place(
         the first, where the card has it: it orders placements better (docs/evidence.md).
     engine : {"hf", "vllm", "sglang", "merged"}
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
+    shape : {"any", "suffix", "contiguous", "prefix-free"}
+        Which sets of layers are allowed: ``suffix`` is the last layers, ``contiguous`` one run,
+        ``prefix-free:8`` any set above the lowest 8 (the lower half by default).
+    rule : str
+        Name of a module of :mod:`realmodel.placement.rules`: ``exact``, ``greedy``, ``top-k``, or
+        one that you have added there.
+    force : bool
+        Rank although the card's pilot refuses to: the choice then carries its reason as a warning.
 
     Raises
     ------
     InputError
-        A budget that cannot be read or admits no layer, layers that the card does not have, or a
-        predictor that it does not hold.
+        An unknown rule, or one that does not take the objective; a budget or a shape that cannot be
+        read or admits no layer; layers that the card does not have; a predictor that it does not
+        hold; or a card whose pilot refuses to rank.
     """
+    check_ranked(card, force=force)
     card = replace(card, costs=served_by(card.costs, engine, card.modules))
+    by = named_rule(rule)
     limit = Budget.parse(objective, budget, card.costs)
     model = card.predictor(predictor)
-    candidates = (
+    form = Shape.parse(shape, len(card.layers))
+    free = (
         tuple(range(len(card.layers)))
         if layers is None
         else card.positions(tuple(sorted(set(layers))))
     )
-    if not candidates:
+    candidates = form.candidates(free)
+    if not free:
         raise InputError("no layer to choose from: name at least one")
-    best = _best(card, model, limit, candidates)
-    swaps = exchanges(card, model, limit, best.layers, candidates)
-    runner_up = _runner_up(card, model, limit, best, candidates, swaps)
+    if not candidates:
+        raise InputError(f"shape {shape!r} leaves none of the layers to choose from")
+    sets = form.sets(candidates, len(card.layers))
+    if sets is None:
+        best = _best(card, model, limit, candidates, by)
+        swaps = exchanges(card, model, limit, best.layers, candidates)
+        runner_up = _runner_up(card, model, limit, best, candidates, swaps, by)
+    else:
+        best, swaps = best_of(sets, card, model, limit, form), ()
+        runner_up = _next_of(sets, card, model, limit, best)
+    priced = None
+    if form.name != "any":
+        tried = None if sets is None else len(admitted(sets, card, limit))
+        priced = ShapePrice(form, tried, _best(card, model, limit, free, by), best.gain)
     chosen = front_point(card, best.layers, model)
     return Choice(
         budget=limit,
@@ -157,31 +199,41 @@ def place(
         margin_error=None if runner_up is None else model.gain_error(best.layers, runner_up),
         certificate=certified(model.quadratic, best, card.indices),
         exchanges=swaps,
-        front=frontier(card, "time" if objective == "gain" else objective, model),
+        front=frontier(card, "time" if objective == "gain" else objective, model, sets, candidates),
         bounds=additivity_record(model.quadratic, best.layers),
-        guarantee=_guarantee(card, model, limit, best, candidates),
+        guarantee=_guarantee(card, model, limit, best, candidates, sets),
         predictor=model.name,
         predictor_title=model.title,
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
         indices=card.indices,
         costs=card.costs,
+        whole=front_point(card, tuple(range(len(card.layers))), model),
+        whole_trained=_trained(card),
         warnings=caveats(card, model.name),
+        shape=priced,
     )
 
 
+def _trained(card: LayerCard) -> float | None:
+    """What all layers gained in the planned run."""
+    gains = (
+        run.get("gain")
+        for run in card.measured
+        if tuple(run.get("layers", ())) == card.indices and run.get("not_comparable") is None
+    )
+    return next((float(gain) for gain in gains if gain is not None), None)
+
+
 def _best(
-    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...]
+    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...], by: Rule
 ) -> Placement:
     if limit.objective == "gain":
         if limit.value > len(candidates):
             raise InputError(
                 f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers"
             )
-        return best_of_size(model.quadratic, int(limit.value), candidates)
-    cost = card.costs.of(limit.objective)
-    return search_within_budget(
-        model.quadratic, limit.value, cost, candidates=candidates, time_limit=SECONDS
-    )
+        return by.choose(model.quadratic, limit.value, None, candidates)
+    return by.choose(model.quadratic, limit.value, card.costs.of(limit.objective), candidates)
 
 
 def _runner_up(
@@ -191,18 +243,27 @@ def _runner_up(
     best: Placement,
     candidates: tuple[int, ...],
     swaps: tuple[Exchange, ...],
+    by: Rule,
 ) -> tuple[int, ...] | None:
     """The best set within the budget that lacks a chosen layer; none where there is no other."""
     if len(candidates) > SEARCHED:
         closest = min(swaps, key=lambda swap: swap.loss, default=None)
         return None if closest is None else closest.layers
     others = [
-        _best(card, model, limit, rest)
+        _best(card, model, limit, rest, by)
         for left_out in best.layers
         if (rest := tuple(at for at in candidates if at != left_out)) and _admits(card, limit, rest)
     ]
     second = max(others, key=lambda placement: placement.gain, default=None)
     return None if second is None else second.layers
+
+
+def _next_of(
+    sets: Sets, card: LayerCard, model: Predictor, limit: Budget, best: Placement
+) -> tuple[int, ...] | None:
+    """The best set of a shape that lacks a chosen layer."""
+    others = [s for s in admitted(sets, card, limit) if not set(s) >= set(best.layers)]
+    return max(others, key=model.quadratic.gain, default=None)
 
 
 def _admits(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> bool:
@@ -218,9 +279,12 @@ def _guarantee(
     limit: Budget,
     best: Placement,
     candidates: tuple[int, ...],
+    sets: Sets | None,
 ) -> tuple[str, ...]:
     """What the search guarantees, and what cheaper rules under the same budget would have given."""
     lines = [f"{best.guarantee.statement}; on the quadratic model, not on the trained network"]
+    if sets is not None:  # the rules know no shape
+        return tuple(lines)
     for name, other in _rivals(card, model, limit, candidates):
         share = other.gain / best.gain if best.gain > 0 else 1.0
         layers = ", ".join(str(card.indices[at]) for at in other.layers)

@@ -27,9 +27,14 @@ class SavedPlacement:
     protocol : FinetuneOptions
         The training run that the gain was predicted for.
     predicted_gain : float
-        Nats per completion token.
+        Nats per completion token; calibrated where the card has a pilot.
     predictor : str
         ``tangent`` or ``gauss-newton``.
+    tasks : int
+        For how many tasks it was chosen.
+    whole_gain, whole_trained : float or None
+        Of all layers: predicted, and gained by training in the same run; ``None`` where the
+        placement does not know.
     """
 
     source: str
@@ -40,6 +45,9 @@ class SavedPlacement:
     protocol: FinetuneOptions
     predicted_gain: float
     predictor: str
+    tasks: int = 1
+    whole_gain: float | None = None
+    whole_trained: float | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> "SavedPlacement":
@@ -56,7 +64,7 @@ class SavedPlacement:
             names = [str(name) for name in config["target_modules"]]
             pattern = dict(config["rank_pattern"])
             ranks = {name: pattern.pop(name, config["r"]) for name in names}
-            planned = record["protocol"]
+            planned, whole = record["protocol"], record.get("whole", {})
             if planned is None:
                 raise InputError("its card does not say which run it plans: measure the card again")
             found = cls(
@@ -66,8 +74,11 @@ class SavedPlacement:
                 layers=tuple(chosen["layers"]),
                 ranks=ranks,
                 protocol=FinetuneOptions.from_planned(planned),
-                predicted_gain=float(chosen["gain"]),
+                predicted_gain=float((chosen.get("forecast") or chosen)["gain"]),
                 predictor=str(record["predictor"]),
+                tasks=max(1, len(record.get("tasks", ()))),
+                whole_gain=_gain((whole.get("forecast") or whole).get("gain")),
+                whole_trained=_gain(record.get("whole_trained")),
             )
         except InputError as error:
             raise InputError(f"{str(path)!r}: {error}") from error
@@ -106,6 +117,8 @@ class SavedPlacement:
         digest : str
             Of the checkpoint that was trained.
         """
+        if self.tasks > 1:
+            return f"it was chosen for {self.tasks} tasks"
         if self.predictor != "tangent":
             return "it is predicted without a limit on steps"
         if digest != self.digest:
@@ -113,3 +126,7 @@ class SavedPlacement:
         if self.other_ranks:
             return f"it is predicted for rank {self.protocol.rank} in every module"
         return self.protocol.differences(ran)
+
+
+def _gain(value: Any) -> float | None:
+    return None if value is None else float(value)

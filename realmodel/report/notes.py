@@ -9,6 +9,7 @@ from realmodel.runs.numbers import number
 
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
+    from realmodel.card.pilot import Pilot
 
 MOST_REASONS = 4
 """The card's JSON holds all of them."""
@@ -142,11 +143,30 @@ def _left_out(card: "LayerCard") -> list[Note]:
 
 def _level(card: "LayerCard") -> Note:
     """Whether the promised gain of all layers can be a forecast."""
+    if card.pilot is not None:
+        return _pilot(card.pilot)
     boast = boasting(card)
     if boast is not None:
         return Note(boast, void=True)
     return Note(
         f"Gains are of the {card.predictor().title}: their order is meant, their level no forecast."
+    )
+
+
+def _pilot(pilot: "Pilot") -> Note:
+    """What two short runs say of the level."""
+    if pilot.refusal is not None:
+        return Note(f"The pilot refuses to rank: {pilot.refusal}.", void=True)
+    runs = " and ".join(
+        f"{number(run.gain)} where the tangent model has {number(run.promised)} ({words})"
+        for run, words in (
+            (pilot.whole, "all layers"),
+            (pilot.chosen, f"layers {', '.join(map(str, pilot.chosen.layers))}"),
+        )
+    )
+    return Note(
+        f"A pilot of {pilot.protocol.steps} steps gained {runs}, on {pilot.heldout} sequences held "
+        "out. Forecasts are calibrated by it; bounds, prices and gains alone are the model's own."
     )
 
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from realmodel.card.warnings import caveats, is_forecast
+from realmodel.card.warnings import EDITED, caveats, is_forecast
 from realmodel.placement.place import place
+from realmodel.report.level import Level, share
 from realmodel.runs.numbers import number
 from realmodel.runs.printable import printable
 
@@ -51,24 +52,48 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
     choice : Choice, optional
         Made on this card.
     """
-    choice = choice or place(card, objective="gain", budget=str(len(card.certificate.layers)))
-    best, whole = choice.best, card.predictor(choice.predictor).quadratic.gain()
-    reached = f" for {best.gain / whole:.0%} of the gain of all {len(card.layers)} layers"
-    some = len(best.layers) < len(card.layers) and whole > 0
+    if choice is None:
+        if card.refusal is not None:
+            return _refused(card)
+        choice = recommended(card)
+    best = choice.best
+    level = Level.of(card, choice.predictor, best.gain)
+    whole = level.gain(choice.whole.gain)
+    reached = ""
+    if len(best.layers) < len(card.layers) and whole > 0:
+        reached = f" for {level.chosen / whole:.0%} of the gain of all {len(card.layers)} layers"
     rows = [
         ("gain", _gain(card, choice)),
         ("cost", _cost(choice)),
-        ("certified", _certified(choice)),
-        *_confidence(choice),
-        *_prices(choice),
+        ("certified", _certified(choice, level)),
+        *_shape(choice, level),
+        *_confidence(choice, level),
+        *_prices(choice, level),
         ("valid for", _valid(card, choice)),
         ("training", _checked(card, choice)),
     ]
     return Verdict(
         best.layers,
-        f"Adapt {named(best.layers)}{reached if some else ''}.",
+        f"Adapt {named(best.layers)}{reached}.",
         tuple(rows),
         caveats(card, choice.predictor),
+    )
+
+
+def recommended(card: "LayerCard") -> "Choice":
+    """The card's own choice: its certificate's number of layers, whatever its pilot says."""
+    size = str(len(card.certificate.layers))
+    return place(card, objective="gain", budget=size, force=True)
+
+
+def _refused(card: "LayerCard") -> Verdict:
+    """A card whose pilot found that nothing can be ranked."""
+    assert card.refusal is not None
+    return Verdict(
+        (),
+        "No ranking: the planned run teaches nothing that layers could be ranked by.",
+        (("pilot", card.refusal), ("valid for", _planned(card))),
+        (EDITED,) if card.edited else (),
     )
 
 
@@ -83,25 +108,22 @@ def named(layers: tuple[int, ...]) -> str:
     return f"layers {', '.join(map(str, layers[:-1]))} and {layers[-1]}"
 
 
-def share(part: float, whole: float) -> str:
-    """A part in percent, with two digits below ten.
-
-    >>> share(1.0, 3.0), share(0.004, 1.0), share(1.0, 0.0)
-    ('33%', '0.4%', '0%')
-    """
-    value = 100 * part / whole if whole > 0 else 0.0
-    return f"{value:.0f}%" if abs(value) >= 10 or value == 0 else f"{value:.2g}%"
-
-
 def _gain(card: "LayerCard", choice: "Choice") -> str:
     best = choice.best
     if not is_forecast(card, choice.predictor):
         return "the order of placements is meant; the level is no forecast here"
+    of = f"nats per token predicted, of a loss of {number(card.data['loss'])}"
+    if best.forecast is not None and card.pilot is not None:
+        low, high = number(best.forecast.low), number(best.forecast.high)
+        return (
+            f"{number(best.forecast.gain)} ({low} to {high} in four cases of five) {of}; by the "
+            f"{choice.predictor_title}, its level calibrated by {card.pilot.title}"
+        )
     spread = "" if best.gain_error is None else f" ± {number(1.96 * best.gain_error)}"
-    return (
-        f"{number(best.gain)}{spread} nats per token predicted, of a loss of "
-        f"{number(card.data['loss'])}; by the {choice.predictor_title}"
-    )
+    text = f"{number(best.gain)}{spread} {of}; by the {choice.predictor_title}"
+    if choice.predictor == "tangent":
+        text += ", its level not calibrated by a pilot: a lower guess for few layers"
+    return text
 
 
 def _cost(choice: "Choice") -> str:
@@ -118,14 +140,31 @@ def _cost(choice: "Choice") -> str:
     return f"{named_shares} that all layers take"
 
 
-def _certified(choice: "Choice") -> str:
+def _certified(choice: "Choice", level: Level) -> str:
     found = choice.certificate
     if found.gap <= 1e-9:
-        return "the best possible placement in this model within the budget (0% behind, proved)"
-    return f"within {share(found.gap, 1.0)} of the best possible placement in this model"
+        within = "the budget" if choice.shape is None else "the budget and the shape"
+        return f"the best possible placement in this model within {within} (0% behind, proved)"
+    best = level.gain(found.gain_at_most)
+    behind = share(best - level.gain(found.gain), best)
+    return f"within {behind} of the best possible placement in this model"
 
 
-def _confidence(choice: "Choice") -> Iterator[tuple[str, str]]:
+def _shape(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
+    """What a shape costs."""
+    if choice.shape is None:
+        return
+    free = ", ".join(str(choice.indices[at]) for at in choice.shape.free.layers)
+    best, own = level.gain(choice.shape.free.gain), level.gain(choice.shape.gain)
+    sets = "" if choice.shape.sets is None else f", the best of {choice.shape.sets} such sets"
+    yield (
+        "shape",
+        f"{choice.shape.shape.title} alone{sets}: costs {share(best - own, best)} of the "
+        f"gain of the best layers of any shape ({free})",
+    )
+
+
+def _confidence(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
     """Which layers lead, which are ties, and what the runner-up loses."""
     clear = tuple(choice.indices[swap.out] for swap in choice.exchanges if swap.leads)
     ties = [swap for swap in choice.exchanges if swap.leads is False]
@@ -135,10 +174,10 @@ def _confidence(choice: "Choice") -> Iterator[tuple[str, str]]:
         yield (
             "clear",
             f"{named(clear)} {verb} clearly: in place of any of them the next best layer loses "
-            f"{share(least, choice.best.gain)} of the gain or more, beyond sampling error",
+            f"{level.change(-least)} of the gain or more, beyond sampling error",
         )
     if ties:
-        told = "; ".join(_tie(choice, swap) for swap in ties[:LISTED])
+        told = "; ".join(_tie(choice, swap, level) for swap in ties[:LISTED])
         more = f"; and {len(ties) - LISTED} more" if len(ties) > LISTED else ""
         yield "ties", f"{told}{more}: within sampling error, take either"
     if choice.exchanges and choice.exchanges[0].leads is None:
@@ -147,25 +186,24 @@ def _confidence(choice: "Choice") -> Iterator[tuple[str, str]]:
         yield "runner-up", "none: the budget admits one choice alone"
         return
     assert choice.margin is not None
-    text = f"{named(choice.runner_up.layers)}: less by {share(choice.margin, choice.best.gain)}"
+    text = f"{named(choice.runner_up.layers)}: less by {level.change(-choice.margin)}"
     if choice.margin_error is not None:
         sure = choice.margin > 1.96 * choice.margin_error
-        text += f" ± {share(1.96 * choice.margin_error, choice.best.gain)}, " + (
+        text += f" ± {level.change(1.96 * choice.margin_error)}, " + (
             "more than chance on this sample" if sure else "not distinguishable on this sample"
         )
     yield "runner-up", text
 
 
-def _tie(choice: "Choice", swap: "Exchange") -> str:
-    gain, out = choice.best.gain, choice.indices[swap.out]
-    error = "" if swap.error is None else f" ± {share(1.96 * swap.error, gain)}"
+def _tie(choice: "Choice", swap: "Exchange", level: Level) -> str:
+    out = choice.indices[swap.out]
+    error = "" if swap.error is None else f" ± {level.change(1.96 * swap.error)}"
     rival = "nothing" if swap.into is None else f"{choice.indices[swap.into]}"
-    return f"{out} with {rival} ({share(swap.loss, gain)}{error})"
+    return f"{out} with {rival} ({level.change(-swap.loss)}{error})"
 
 
-def _prices(choice: "Choice") -> Iterator[tuple[str, str]]:
+def _prices(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
     """What each layer is worth, as shares of the gain: dearest first."""
-    gain = choice.best.gain
     priced = sorted(
         zip(choice.indices, choice.certificate.prices, strict=True), key=lambda row: -row[1]
     )
@@ -173,12 +211,13 @@ def _prices(choice: "Choice") -> Iterator[tuple[str, str]]:
         ("dropping", "costs at least", True),
         ("adding", "gains at most", False),
     ):
+        sign = -1 if taken else 1
         rows = [row for row in priced if (row[0] in choice.best.layers) == taken]
         if not rows:
             continue
-        told = ", ".join(f"{layer} {share(price, gain)}" for layer, price in rows[:LISTED])
+        told = ", ".join(f"{layer} {level.change(sign * price)}" for layer, price in rows[:LISTED])
         if len(rows) > LISTED:
-            told += f"; of {len(rows) - LISTED} more {share(rows[LISTED][1], gain)} or less"
+            told += f"; of {len(rows) - LISTED} more {level.change(sign * rows[LISTED][1])} or less"
         yield word, f"{sentence}, of this gain: {told}"
 
 
@@ -187,6 +226,11 @@ def _valid(card: "LayerCard", choice: "Choice") -> str:
         return "training without a limit on steps, which short runs do not reach"
     if card.protocol is None:
         return f"the run of the {choice.predictor_title}, on data like {card.data['source']}"
+    return _planned(card)
+
+
+def _planned(card: "LayerCard") -> str:
+    assert card.protocol is not None
     return (
         f"{card.protocol.title}, falling linearly to zero, alpha {card.protocol.alpha:g}; measure "
         "another card for another run"
@@ -218,19 +262,38 @@ def next_commands(card: "LayerCard", choice: "Choice | None", path: str, folder:
     folder : str
         Where the placement is, or shall be written.
     """
-    placed = f"{folder}/placement.json"
-    train = (
-        f"layercard finetune --placement {shlex.quote(placed)} \\\n"
-        f"  --data {shlex.quote(card.data['source'])} --seeds 2 --output-dir out/run"
-    )
+    train = training_command(card, folder)
     if choice is not None:
-        return printable_lines(train)
+        return train
+    if card.refusal is not None:
+        assert card.protocol is not None
+        lower = card.protocol.learning_rate / 10
+        return f"# the same command again with --learning-rate {lower:g}, then place"
     size = len(card.certificate.layers)
     chosen = (
         f"layercard place {shlex.quote(path)} \\\n"
         f"  --budget {size} --output-dir {shlex.quote(folder)}"
     )
-    return printable_lines(f"{chosen}\n{train}")
+    return f"{printable_lines(chosen)}\n{train}"
+
+
+def training_command(card: "LayerCard", folder: str) -> str:
+    """The command that trains the placement in a folder on the card's data, ready to paste."""
+    placed = f"{folder}/placement.json"
+    return printable_lines(
+        f"layercard finetune --placement {shlex.quote(placed)} \\\n"
+        f"  --data {shlex.quote(card.data['source'])}{_reading(card)} \\\n"
+        "  --seeds 2 --output-dir out/run"
+    )
+
+
+def _reading(card: "LayerCard") -> str:
+    """Options by which the card's data were read, to read them alike."""
+    words: list[str] = []
+    for name, value in card.data.get("reading", {}).items():
+        for one in value if isinstance(value, list) else [value]:
+            words += [f"--{name.replace('_', '-')}", shlex.quote(str(one))]
+    return " " + " ".join(words) if words else ""
 
 
 def printable_lines(text: str) -> str:

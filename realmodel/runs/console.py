@@ -9,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from realmodel.runs.printable import printable
 
@@ -56,15 +63,41 @@ def say(text: str) -> None:
     stderr.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
+class Stages(Progress):
+    """Without a terminal a line for each stage, when it begins; no bar."""
+
+    def __init__(self) -> None:
+        super().__init__(console=stderr, disable=True)
+        self._told: set[str] = set()
+
+    def add_task(self, description: str, *arguments: Any, **options: Any) -> TaskID:
+        """As rich's; says the stage if its size is known."""
+        task = super().add_task(description, *arguments, **options)
+        self._tell(task)
+        return task
+
+    def update(self, task_id: TaskID, *arguments: Any, **options: Any) -> None:
+        """As rich's; a new description is a new stage."""
+        super().update(task_id, *arguments, **options)
+        self._tell(task_id)
+
+    def _tell(self, task: TaskID) -> None:
+        stage = self._tasks[task]
+        if stage.total is not None and stage.description not in self._told:
+            self._told.add(stage.description)
+            say(f"{stage.description} ({stage.total:.0f})")
+
+
 def progress() -> Progress:
-    """Progress bar on stderr; silent when stderr is not a terminal."""
+    """Progress bars on stderr; where that is no terminal one line for each stage."""
+    if not stderr.is_terminal:
+        return Stages()
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=stderr,
-        disable=not stderr.is_terminal,
         transient=True,
     )
 

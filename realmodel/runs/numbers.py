@@ -1,5 +1,6 @@
 """Numbers for people: three digits, a dash where there is none."""
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -39,6 +40,23 @@ def amount(value: float, unit: str) -> str:
             return f"{number(value / size)} {name}".strip()
     size, name = steps[-1]
     return f"{number(value / size)} {name}".strip()
+
+
+def joined(layers: Iterable[int]) -> str:
+    """Layers with runs of neighbours joined.
+
+    >>> joined((0, 1, 2, 5, 7, 8))
+    '0-2, 5, 7, 8'
+    """
+    runs: list[list[int]] = []
+    for layer in layers:
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    return ", ".join(
+        f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
+    )
 
 
 def cell(value: Any) -> str:

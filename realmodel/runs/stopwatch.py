@@ -9,6 +9,17 @@ Clock = Callable[[], float]
 """Seconds: ``time.perf_counter``, or ``time.process_time`` where others use the processor too."""
 
 
+def clock_of(device: torch.device | str) -> Clock:
+    """For long work: processor time on a CPU, which others may use too; else wall time.
+
+    Examples
+    --------
+    >>> clock_of("cpu") is time.process_time
+    True
+    """
+    return time.process_time if torch.device(device).type == "cpu" else time.perf_counter
+
+
 def elapsed(
     run: Callable[[], object], device: torch.device | str, clock: Clock = time.perf_counter
 ) -> float:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from paper_figures.figures.spectral_hardness import steps_gain
 from paper_figures.preset import Preset
 from paper_figures.steps.tuning import tune, tuning
-from paper_figures.tables.published_ordering import PUBLISHED
+from realmodel.evidence.published import PUBLISHED
 from realmodel.finetuning import FinetuneOptions
 
 DataOf = Callable[[str], dict[str, Any]]
@@ -48,13 +49,17 @@ def check_correlations(matrix: list[list[float]], values: np.ndarray) -> None:
     np.testing.assert_allclose(matrix, np.corrcoef(ranks), atol=1e-12)
 
 
-def test_task_correlations(data_of: DataOf, measured: Measured) -> None:
-    data = data_of("task_correlation")
-    assert len(data["families"]) == 2
-    for family in data["families"]:
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("gain alone", "budget_gain"), ("residual norm", "residual_squared_cross_fitted")],
+)
+def test_task_correlations(data_of: DataOf, measured: Measured, title: str, name: str) -> None:
+    families = data_of("task_correlation")["quantities"][title]
+    assert len(families) == 2
+    for family in families:
         values = np.array(
             [
-                [layer["residual_squared_cross_fitted"] for layer in item["card"]["layers"]]
+                [layer[name] for layer in item["card"]["layers"]]
                 for item in measured("task_correlation").values()
                 if item["model"] == family["model"]
             ]
@@ -64,6 +69,49 @@ def test_task_correlations(data_of: DataOf, measured: Measured) -> None:
         values[0] = values[0, ::-1].copy()
         with pytest.raises(AssertionError):
             check_correlations(family["correlation"], values)
+
+
+def test_conditioning_concludes_by_the_gain(data_of: DataOf) -> None:
+    data = data_of("conditioning")
+    for found in data["layers"]:
+        ranks = [np.argsort(np.argsort(found[name])) for name in ("rank", "gain")]
+        expected = np.corrcoef(*ranks)[0, 1]
+        assert found["correlation"] == pytest.approx(expected)
+
+
+def test_coupling_grows_with_the_step_budget_below_its_bounds(data_of: DataOf) -> None:
+    for curve in data_of("step_budget_coupling")["curves"]:
+        rho, budget = np.array(curve["coupling"]), np.array(curve["budget"])
+        assert np.all(np.diff(rho) >= -1e-9 * rho[1:])
+        for name in ("measured_bound", "certain_bound"):
+            assert np.all(rho <= np.array(curve[name]) * (1 + 1e-6))
+        assert budget[-1] == pytest.approx(curve["planned"])
+        assert curve["certain_budget"] <= curve["additive_budget"]
+        if curve["crossing"] is not None:
+            assert curve["additive_budget"] <= curve["crossing"] * (1 + 1e-3)
+            assert np.all(rho[budget > curve["crossing"]] >= 1 - 1e-9)
+
+
+def test_spectra_predict_single_layers_below_their_bound(data_of: DataOf, small: Preset) -> None:
+    data = data_of("spectral_hardness")
+    for curve in data["curves"]:
+        assert curve["steps"][-1] == small.steps
+        predicted, bound = (np.array(curve[name]) for name in ("predicted", "bound"))
+        assert np.all(predicted <= bound * (1 + 1e-9))
+        assert np.all(np.diff(predicted) > 0)
+        assert len(curve["trained"]) == len(predicted)
+    assert all(0 < share <= 1 for found in data["reach"] for share in found["share"])
+
+
+def test_4c_of_a_falling_rate_is_gradient_descent() -> None:
+    rng = np.random.default_rng(0)
+    lam, c = rng.uniform(0.1, 2.0, 5), rng.normal(size=5)
+    for rate, steps in ((0.3, 1), (0.2, 7), (0.01, 40)):
+        theta = np.zeros(5)
+        for step in range(steps):
+            theta -= rate * (1 - step / steps) * (c + lam * theta)
+        gained = -(c @ theta + 0.5 * lam @ theta**2)
+        assert steps_gain(lam, c, rate, steps) == pytest.approx(gained, rel=1e-10)
 
 
 def test_conditioning_is_that_of_the_placements_layers(data_of: DataOf, measured: Measured) -> None:

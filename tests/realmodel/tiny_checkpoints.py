@@ -23,6 +23,7 @@ from transformers import (
 
 from realmodel.datasets import Example
 from realmodel.evidence.baselines import Context
+from realmodel.finetuning import FinetuneOptions
 from realmodel.measure.one_pass import one_pass
 from realmodel.model.batches import EncodedExample, encode
 from realmodel.model.checkpoint import Checkpoint, load_checkpoint
@@ -155,5 +156,6 @@ class MeasuredContext(Context):
 def context(checkpoint: Checkpoint) -> MeasuredContext:
     encoded = encode(rows(), checkpoint.tokenizer, max_length=64)[:12]
     table = find_modules(checkpoint.model)
-    statistics = one_pass(checkpoint, encoded, table)
-    return MeasuredContext(checkpoint, statistics, encoded=encoded, table=table)
+    protocol = FinetuneOptions(rank=2, alpha=4.0, learning_rate=1e-2, steps=4, batch_size=4)
+    statistics = one_pass(checkpoint, encoded, table, protocol=protocol)
+    return MeasuredContext(checkpoint, statistics, encoded=encoded, protocol=protocol, table=table)

@@ -79,3 +79,11 @@ from realmodel.cli import app
 assert CliRunner().invoke(app, ["simulate"]).exit_code == 0
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_run_prints_ranges_and_the_table_on_request(tmp_path):
+    arguments = ("noise_amplification", "--worlds", 1, "--workers", 1, "--output-dir", tmp_path)
+    short = run(*arguments).stdout
+    whole = run(*arguments, "--verbose").stdout
+    assert "everywhere" in short or " to " in short
+    assert len(short.splitlines()) < len(whole.splitlines())

@@ -161,17 +161,18 @@ def certificate(
         raise InputError(f"tolerance must lie between 0 and 1, not {tolerance}")
     chosen_from = checked_layers(quadratic.layers, candidates)
     allowed = choices(quadratic.layers, k, costs, chosen_from)
-    splits, clock = _splits(quadratic, floor), Clock(time_limit)
+    splits, clock = splits_of(quadratic, floor), Clock(time_limit)
     best: Certificate | None = None
     for split in splits:
-        found = _certify(split, allowed, chosen_from, costs, tolerance, clock)
+        found = certify(split, allowed, chosen_from, costs, tolerance, clock)
         if best is None or found.upper < best.upper:
             best = found
     assert best is not None
     return best
 
 
-def _splits(quadratic: Quadratic, floor: float | int | Array | None) -> tuple[Split, ...]:
+def splits_of(quadratic: Quadratic, floor: float | int | Array | None = None) -> tuple[Split, ...]:
+    """The ways to split a quadratic; one that proves no bound where its curvature is singular."""
     if isinstance(quadratic, KernelQuadratic):
         if floor is not None:
             raise InputError("a KernelQuadratic holds its floor: leave floor out")
@@ -183,7 +184,7 @@ def _splits(quadratic: Quadratic, floor: float | int | Array | None) -> tuple[Sp
     return splits(quadratic) or (Unsplit(quadratic),)
 
 
-def _certify(
+def certify(
     split: Split,
     allowed: tuple[Choices, ...],
     candidates: tuple[int, ...],

@@ -29,20 +29,56 @@ def knapsack(
 
     Notes
     -----
-    Mixed-integer programming by HiGHS. Its own feasibility tolerance is 1e-6, so a set that
-    exceeds the budget by more than rounding is cut off and the programme solved again.
+    What the fractional optimum decides is left out (Balas and Zemel's core); the rest is
+    mixed-integer programming by HiGHS. Its own feasibility tolerance is 1e-6, so a set that exceeds
+    the budget by more than rounding is cut off and the programme solved again.
 
     Examples
     --------
     >>> knapsack(np.array([6.0, 5.0, 5.0]), np.array([3.0, 2.0, 2.0]), 4.0)
     array([1, 2])
     """
+    if not len(values) or weights.sum() <= budget * (1 + TOLERANCE):
+        return np.arange(len(values))
+    taken, core = _reduced(values, weights, budget)
+    left = budget - float(weights[taken].sum())
+    rest = core[_solved(values[core], weights[core], left, TOLERANCE * budget)]
+    return np.sort(np.concatenate([taken, rest]))
+
+
+def _reduced(
+    values: Float64[Array, " n"], weights: Float64[Array, " n"], budget: float | int
+) -> tuple[Int64[IntArray, " k"], Int64[IntArray, " m"]]:
+    """Items that every better set than greedy's takes, and those that it may take.
+
+    At ``t``, the value per weight at which the budget runs out, deciding an item otherwise than the
+    fractional optimum loses ``|v - t w|`` of it: more than greedy lacks, and the item is decided.
+    """
+    density = np.divide(values, weights, out=np.full(len(values), np.inf), where=weights > 0)
+    order = np.argsort(-density, kind="stable")
+    spent = np.cumsum(weights[order])
+    first_out = int(np.searchsorted(spent, budget * (1 + TOLERANCE), side="right"))
+    t = float(density[order[first_out]])
+    left, greedy = budget * (1 + TOLERANCE), 0.0
+    for at in order.tolist():
+        if weights[at] <= left:
+            left, greedy = left - weights[at], greedy + values[at]
+    bound = fractional_knapsack(values, weights, budget)
+    rounding = 1e-12 * bound
+    decided = np.abs(values - t * weights) > bound - greedy + rounding
+    return np.flatnonzero(decided & (density > t)), np.flatnonzero(~decided)
+
+
+def _solved(
+    values: Float64[Array, " n"], weights: Float64[Array, " n"], budget: float, rounding: float
+) -> Int64[IntArray, " k"]:
+    """By mixed-integer programming."""
     if not len(values):
         return np.zeros(0, dtype=np.int64)
-    if weights.sum() <= budget * (1 + TOLERANCE):
+    if weights.sum() <= budget + rounding:
         return np.arange(len(values))
     scale = float(weights.max()) or 1.0
-    constraints = [LinearConstraint(weights / scale, ub=budget / scale)]
+    constraints = [LinearConstraint(weights / scale, ub=max(budget, 0.0) / scale)]
     while True:
         solution = milp(
             -values / (float(values.max()) or 1.0),
@@ -54,7 +90,7 @@ def knapsack(
         if solution.x is None:
             raise InputError(f"the knapsack could not be solved: {solution.message}")
         taken = np.flatnonzero(np.round(solution.x))
-        if weights[taken].sum() <= budget * (1 + TOLERANCE):
+        if weights[taken].sum() <= budget + rounding:
             return taken
         row = np.zeros(len(values))
         row[taken] = 1.0

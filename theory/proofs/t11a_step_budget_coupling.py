@@ -163,4 +163,5 @@ THEOREM = Theorem[Ridges](
     violated_example=_violated,
     draw=RIDGES,
     functions=("budget_coupling",),
+    figure="step_budget_coupling",
 )

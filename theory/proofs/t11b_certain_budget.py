@@ -72,4 +72,5 @@ THEOREM = Theorem[Ridges](
     violated_example=_violated,
     draw=RIDGES,
     functions=("budget_coupling",),
+    figure="step_budget_coupling",
 )

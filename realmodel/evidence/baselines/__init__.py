@@ -6,8 +6,8 @@ Every file of this package that defines ``BASELINES`` is found; a new one is one
 import pkgutil
 from importlib import import_module
 
-from realmodel.evidence.baselines.context import Context
-from realmodel.evidence.baselines.score import Baseline, JointGain, LayerScores, Score
+from realmodel.evidence.baselines.context import Context, Need
+from realmodel.evidence.baselines.score import Baseline, Forecast, JointGain, LayerScores, Score
 
 ORDER = ("nothing", "weights", "statistics", "sequences", "quadratic")
 
@@ -22,4 +22,13 @@ def discover() -> dict[str, Baseline]:
 
 BASELINES = discover()
 
-__all__ = ["BASELINES", "Baseline", "Context", "JointGain", "LayerScores", "Score"]
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Context",
+    "Forecast",
+    "JointGain",
+    "LayerScores",
+    "Need",
+    "Score",
+]

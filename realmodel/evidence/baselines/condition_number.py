@@ -19,7 +19,7 @@ def score(context: Context) -> LayerScores:
     """Best conditioned first: minus the mean logarithm over the layer's modules."""
     logs = {m.name: float(np.log(condition_number(context.weight(m)))) for m in context.modules}
     means = context.by_layer(logs, "mean")
-    return LayerScores({layer: -value for layer, value in means.items()})
+    return LayerScores.from_worst({layer: -value for layer, value in means.items()})
 
 
 BASELINES = (

@@ -36,6 +36,8 @@ class Context:
         Of the runs whose gain is to be predicted.
     seed : int
         Of random scores.
+    trained : Checkpoint or None
+        The checkpoint in the arithmetic of the runs, for scores that run a few steps themselves.
     """
 
     checkpoint: Checkpoint
@@ -44,6 +46,7 @@ class Context:
     encoded: tuple[EncodedExample, ...] = ()
     protocol: FinetuneOptions = field(default_factory=FinetuneOptions)
     seed: int = 0
+    trained: Checkpoint | None = None
 
     @property
     def modules(self) -> tuple[AdaptedModule, ...]:

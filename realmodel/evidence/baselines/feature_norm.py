@@ -26,7 +26,7 @@ def feature_norms(context: Context) -> dict[str, float]:
 def score(context: Context) -> LayerScores:
     """Least aligned first: minus the mean over the layer's modules."""
     means = context.by_layer(feature_norms(context), "mean")
-    return LayerScores({layer: -value for layer, value in means.items()})
+    return LayerScores.from_worst({layer: -value for layer, value in means.items()})
 
 
 BASELINES = (

@@ -17,7 +17,7 @@ def random_score(context: Context) -> LayerScores:
 
 def first_score(context: Context) -> LayerScores:
     """Lower is better."""
-    return LayerScores({layer: -float(layer) for layer in context.layers})
+    return LayerScores.from_worst({layer: -float(layer) for layer in context.layers})
 
 
 def last_score(context: Context) -> LayerScores:
@@ -28,12 +28,12 @@ def last_score(context: Context) -> LayerScores:
 def middle_score(context: Context) -> LayerScores:
     """Nearer to the middle is better."""
     middle = (context.layers[0] + context.layers[-1]) / 2
-    return LayerScores({layer: -abs(layer - middle) for layer in context.layers})
+    return LayerScores.from_worst({layer: -abs(layer - middle) for layer in context.layers})
 
 
 @dataclass(frozen=True)
 class UniformSpread:
-    """Minus the squared distance to the centres of equal stretches of the layers."""
+    """The number of layers, less a share below one for the distance to an even spread."""
 
     layers: tuple[int, ...]
 
@@ -43,15 +43,16 @@ class UniformSpread:
         return tuple((2 * i + 1) * count / (2 * size) - 0.5 for i in range(size))
 
     def value(self, layers: Sequence[int]) -> float:
-        """Minus the sum over the set, in order, of squared distances to the centres."""
+        """More layers are better; of as many, those nearer to the centres of equal stretches."""
         places = sorted(self.layers.index(layer) for layer in layers)
         centres = self.centres(len(places))
-        return -float(sum((p - c) ** 2 for p, c in zip(places, centres, strict=True)))
+        distance = float(sum((p - c) ** 2 for p, c in zip(places, centres, strict=True)))
+        return len(places) - distance / (1 + distance)
 
     def pick(self, size: int) -> tuple[int, ...]:
-        """The layers nearest to the centres, each rounded down when halfway."""
+        """The layers nearest to the centres, the later one when halfway: the pool's uniform set."""
         refuse_size(size, len(self.layers))
-        return tuple(self.layers[int(np.ceil(centre - 0.5))] for centre in self.centres(size))
+        return tuple(self.layers[int(np.floor(centre + 0.5))] for centre in self.centres(size))
 
 
 def uniform_score(context: Context) -> UniformSpread:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from realmodel.card.certified import best_of_size
 from realmodel.evidence.baselines.context import Context, Need
-from theory import BlockQuadratic, InputError, exact_search, greedy
+from theory import BlockQuadratic, InputError, greedy
 
 
 class Score(Protocol):
@@ -17,6 +18,15 @@ class Score(Protocol):
 
     def pick(self, size: int) -> tuple[int, ...]:
         """The set of ``size`` layers that the score chooses, ascending."""
+        ...
+
+
+@runtime_checkable
+class Forecast(Score, Protocol):
+    """A score in nats per completion token that knows how sure it is."""
+
+    def interval(self, layers: Sequence[int]) -> tuple[float, float]:
+        """Where four realised gains in five should lie."""
         ...
 
 
@@ -50,6 +60,9 @@ class Baseline:
 class LayerScores:
     """One number per layer; a set is worth the sum, and the best set is the top ones.
 
+    Below zero another layer would count against a set: rules that order layers by such numbers
+    start at their worst layer (:meth:`from_worst`).
+
     Examples
     --------
     >>> scores = LayerScores({0: 1.0, 1: 3.0, 2: 2.0})
@@ -58,6 +71,18 @@ class LayerScores:
     """
 
     values: Mapping[int, float]
+
+    @classmethod
+    def from_worst(cls, values: Mapping[int, float]) -> "LayerScores":
+        """In the same order, with nothing for the worst layer.
+
+        Examples
+        --------
+        >>> LayerScores.from_worst({0: -3.0, 1: -1.0}).values
+        {0: 0.0, 1: 2.0}
+        """
+        worst = min(values.values())
+        return cls({layer: value - worst for layer, value in values.items()})
 
     def value(self, layers: Sequence[int]) -> float:
         """Sum over the layers."""
@@ -93,9 +118,9 @@ class JointGain:
         return self.quadratic.gain([self.layers.index(layer) for layer in layers])
 
     def pick(self, size: int) -> tuple[int, ...]:
-        """By :func:`theory.greedy` or :func:`theory.exact_search`."""
+        """By :func:`theory.greedy`, or as ``place`` chooses."""
         refuse_size(size, len(self.layers))
-        search = greedy if self.search == "greedy" else exact_search
+        search = greedy if self.search == "greedy" else best_of_size
         return tuple(self.layers[block] for block in search(self.quadratic, size).layers)
 
 

@@ -13,17 +13,13 @@ layer needs the direction ``g_l`` and ``S_l'y`` for the responses that occur: a 
 in it. All of it follows from the kernels.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from realmodel.measure.random_subset import random_groups
 from realmodel.measure.replicates import Replicates
+from realmodel.measure.tangent.coordinates import Coordinates
 from realmodel.measure.tangent.gain import TangentGain
-from realmodel.measure.tangent.kernel import Kernel
-from realmodel.measure.tangent.responses import principal_responses
 from theory import BlockQuadratic
-from theory.arrays import Array, Float64, IntArray
 
 RESPONSES = 15
 """Principal responses; with them the gain of four layers is within some 6% of all of them."""
@@ -47,7 +43,7 @@ def tangent_quadratic(gain: TangentGain, *, responses: int = RESPONSES) -> Block
     Provenance: extension. Gradient and curvature come from the same sequences, so the gain is
     overstated by about the gradient's sampling noise; it is meant to order placements.
     """
-    return _Coordinates.of(gain, responses).quadratic(np.arange(len(gain.tokens)))
+    return Coordinates.of(gain, responses).quadratic(np.arange(len(gain.tokens)))
 
 
 def tangent_replicates(
@@ -62,7 +58,7 @@ def tangent_replicates(
     groups = min(GROUPS, count)
     if groups < 3:
         return None
-    coordinates = _Coordinates.of(gain, responses)
+    coordinates = Coordinates.of(gain, responses)
     label = np.array(random_groups(count, groups, seed))
     left = [coordinates.quadratic(np.flatnonzero(label != group)) for group in range(groups)]
     return Replicates(
@@ -70,54 +66,3 @@ def tangent_replicates(
         np.stack([quadratic.curvature for quadratic in left]),
         coordinates.sizes,
     )
-
-
-@dataclass(frozen=True)
-class _Coordinates:
-    """``images' images`` is the curvature, a row for each draw of each sequence; ``slopes``, a row
-    for each sequence, sum to the gradient.
-    """
-
-    images: Float64[Array, "s p"]
-    slopes: Float64[Array, "n p"]
-    sizes: tuple[int, ...]
-    tokens: Float64[Array, " n"]
-    ridge: float
-
-    @classmethod
-    def of(cls, gain: TangentGain, responses: int) -> "_Coordinates":
-        ridge = 1 / (2 * gain.time)
-        Y = principal_responses(gain, ridge, responses)
-        parts = [_layer(gain.kernels[layer], Y) for layer in sorted(gain.kernels)]
-        return cls(
-            np.hstack([images for images, _ in parts]),
-            np.hstack([slopes for _, slopes in parts]),
-            tuple(images.shape[1] for images, _ in parts),
-            gain.tokens,
-            ridge,
-        )
-
-    def quadratic(self, kept: IntArray) -> BlockQuadratic:
-        tokens, share = self.tokens[kept].sum(), self.tokens.sum() / self.tokens[kept].sum()
-        n = len(self.tokens)
-        J = self.images.reshape(-1, n, self.images.shape[1])[:, kept].reshape(-1, sum(self.sizes))
-        curvature = share * (J.T @ J) + self.ridge * np.eye(J.shape[1])
-        return BlockQuadratic(self.slopes[kept].sum(axis=0) / tokens, curvature, self.sizes)
-
-
-def _layer(own: Kernel, Y: Float64[Array, "s k"]) -> tuple[Array, Array]:
-    """Images and slopes of an orthonormal basis of the span of ``S_l'Y`` and ``g_l``."""
-    cross = Y.T @ own.projection
-    square = np.array([[own.square]])
-    gram = np.block([[Y.T @ own.curvature @ Y, cross[:, None]], [cross[None], square]])
-    # Unit diagonal first: a direction is dropped for its angle to the others, not for its length.
-    length = np.sqrt(np.maximum(np.diag(gram), 0.0))
-    if not length.any():  # A layer without a gradient is a block that gains nothing.
-        return np.zeros((len(Y), 1)), np.zeros((len(own.slopes), 1))
-    unit = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
-    w, U = np.linalg.eigh(gram * np.outer(unit, unit))
-    kept = w > 1e-10 * w[-1]
-    T = unit[:, None] * U[:, kept] / np.sqrt(w[kept])
-    images = np.column_stack([own.curvature @ Y, own.projection]) @ T
-    slopes = np.column_stack([own.contributions @ Y, own.slopes]) @ T
-    return images, slopes

@@ -5,6 +5,7 @@ const layers = card.layers.map((row) => row.layer);
 const dense = layers.length > 16;
 let kind = card.kinds[0].name;
 let at = 0;
+let own = null; // positions of the reader's own set; null: a point of the front
 
 /* ---------- words ---------- */
 function number(x) {
@@ -41,6 +42,12 @@ function element(parent, name, text, attributes = {}) {
   parent.append(node);
   return node;
 }
+/* One unit of the drawing is one of the screen's, so that labels keep their size on a phone. */
+function fitted(svg, usual, high) {
+  const wide = Math.round(svg.getBoundingClientRect().width) || usual;
+  svg.setAttribute("viewBox", `0 0 ${wide} ${high}`);
+  return wide;
+}
 function ticks(low, high, count) {
   const raw = (high - low) / count || 1;
   const base = 10 ** Math.floor(Math.log10(raw));
@@ -50,46 +57,113 @@ function ticks(low, high, count) {
   return found;
 }
 
+/* ---------- the model: gain and cost of any set ---------- */
+function doubles(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), view = new DataView(bytes.buffer);
+  return Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
+}
+const model = { sizes: card.quadratic.sizes, u: doubles(card.quadratic.gradient), below: doubles(card.quadratic.coupling) };
+model.starts = model.sizes.map((_, i) => model.sizes.slice(0, i).reduce((a, b) => a + b, 0));
+/* Half the squared norm of R^-1 u with (I + M) = R R' on the set's coordinates: its joint gain. */
+function gainOf(positions) {
+  const index = positions.flatMap((l) => Array.from({ length: model.sizes[l] }, (_, i) => model.starts[l] + i));
+  const n = index.length, R = Array.from({ length: n }, (_, i) => new Float64Array(i + 1)), y = new Float64Array(n);
+  let gain = 0;
+  for (let i = 0; i < n; i++) {
+    const Ri = R[i];
+    let rest = 1, right = model.u[index[i]];
+    for (let j = 0; j < i; j++) {
+      const Rj = R[j];
+      let entry = model.below[index[i] * (index[i] - 1) / 2 + index[j]];
+      for (let k = 0; k < j; k++) entry -= Ri[k] * Rj[k];
+      Ri[j] = Rj[j] > 0 ? entry / Rj[j] : 0;
+      rest -= Ri[j] * Ri[j];
+      right -= Ri[j] * y[j];
+    }
+    Ri[i] = rest > n * Number.EPSILON ? Math.sqrt(rest) : 0; // a direction that others hold already
+    y[i] = Ri[i] > 0 ? right / Ri[i] : 0;
+    gain += y[i] * y[i];
+  }
+  return gain / 2;
+}
+/* What the model's gain is taken to come to: calibrated where the card has a pilot. */
+function expected(gain) {
+  const curve = card.level;
+  if (curve === null) return gain;
+  return curve.rate * gain / (1 + (curve.ceiling === null ? 0 : curve.rate * gain / curve.ceiling));
+}
+function costOf(positions, name) {
+  const cost = card.costs[name];
+  return cost.base + cost.per_depth * (layers.length - Math.min(...positions)) +
+    positions.reduce((sum, l) => sum + cost.per_layer[l], 0);
+}
+
 /* ---------- the choice ---------- */
 const points = () => card.fronts[kind];
+/* A level that cannot come true is shown as a share. */
+const level = (gain) => card.forecast ? number(gain) : percent(gain / card.whole.gain);
 const half = (point) => point.gain_error === null ? null : 1.96 * point.gain_error;
+function chosen() {
+  if (own === null) return points()[at];
+  const costs = Object.fromEntries(card.tiles.map((item) => [item.name, costOf(own, item.name)]));
+  return { layers: own.map((l) => layers[l]), gain: expected(gainOf(own)), gain_error: null, costs };
+}
+function toggle(position) {
+  const now = own ?? points()[at].layers.map((layer) => layers.indexOf(layer));
+  const next = now.includes(position) ? now.filter((l) => l !== position) : [...now, position].sort((a, b) => a - b);
+  if (next.length === 0) {
+    by("chosen").textContent = "At least one layer has to stay.";
+    return;
+  }
+  own = next;
+  show();
+}
 
 function frontChart() {
   const svg = by("front");
   svg.querySelectorAll(":not(title)").forEach((node) => node.remove());
-  const own = points();
+  const front = points();
   const unit = card.kinds.find((item) => item.name === kind);
-  const left = 52, right = 548, top = 12, bottom = 256;
-  const costs = own.map((p) => p.costs[kind]);
+  const wide = fitted(svg, 560, 300);
+  const left = 52, right = wide - 12, top = 12, bottom = 256;
+  const costs = front.map((p) => p.costs[kind]);
   const whole = card.whole;
   const x0 = Math.min(...costs, 0), x1 = Math.max(...costs, whole.costs[kind]) * 1.02 || 1;
-  const y1 = Math.max(whole.gain, ...own.map((p) => p.gain + (half(p) || 0))) * 1.06 || 1;
+  const y1 = Math.max(whole.gain, ...front.map((p) => p.gain + (half(p) || 0))) * 1.06 || 1;
   const x = (cost) => left + (right - left) * (cost - x0) / (x1 - x0 || 1);
   const y = (gain) => bottom - (bottom - top) * Math.max(gain, 0) / y1;
-  for (const value of ticks(0, y1, 4)) {
+  const grid = card.forecast ? ticks(0, y1, 4) : ticks(0, y1 / whole.gain, 4).map((part) => part * whole.gain);
+  for (const value of grid) {
     draw(svg, "line", { x1: left, x2: right, y1: y(value), y2: y(value), class: "axis" });
-    draw(svg, "text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value));
+    draw(svg, "text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, level(value));
   }
-  for (const value of ticks(x0, x1, 5)) {
+  for (const value of ticks(x0, x1, Math.max(2, Math.round(wide / 110)))) {
     draw(svg, "text", { x: x(value), y: bottom + 18, "text-anchor": "middle" }, amount(value, unit.unit));
   }
   draw(svg, "text", { x: (left + right) / 2, y: bottom + 38, "text-anchor": "middle" }, unit.axis);
   draw(svg, "line", { x1: left, x2: right, y1: y(whole.gain), y2: y(whole.gain), class: "ceiling" });
-  if (own.every((p) => half(p) !== null)) {
-    const upper = own.map((p) => `${x(p.costs[kind])},${y(p.gain + half(p))}`);
-    const lower = own.map((p) => `${x(p.costs[kind])},${y(p.gain - half(p))}`).reverse();
+  if (front.every((p) => half(p) !== null)) {
+    const upper = front.map((p) => `${x(p.costs[kind])},${y(p.gain + half(p))}`);
+    const lower = front.map((p) => `${x(p.costs[kind])},${y(p.gain - half(p))}`).reverse();
     draw(svg, "polygon", { points: [...upper, ...lower].join(" "), class: "band" });
   }
-  draw(svg, "polyline", { points: own.map((p) => `${x(p.costs[kind])},${y(p.gain)}`).join(" "), class: "front" });
-  own.forEach((p, i) => {
-    const dot = draw(svg, "circle", { cx: x(p.costs[kind]), cy: y(p.gain), r: i === at ? 8 : 4, class: i === at ? "point on" : "point" });
+  draw(svg, "polyline", { points: front.map((p) => `${x(p.costs[kind])},${y(p.gain)}`).join(" "), class: "front" });
+  const told = (p) => `${list(p.layers)}: gain ${level(p.gain)}, ${amount(p.costs[kind], unit.unit)}`;
+  front.forEach((p, i) => {
+    const on = own === null && i === at;
+    const dot = draw(svg, "circle", { cx: x(p.costs[kind]), cy: y(p.gain), r: on ? 8 : 4, class: on ? "point on" : "point" });
     dot.addEventListener("click", () => choose(i));
-    draw(dot, "title", {}, `${list(p.layers)}: gain ${number(p.gain)}, ${amount(p.costs[kind], unit.unit)}`);
+    draw(dot, "title", {}, told(p));
   });
-  svg.append(svg.querySelectorAll("circle")[at]);
-  by("front-label").textContent = `Pareto front of gain against ${unit.axis}: ${own.length} placements, ` +
-    `gain from ${number(own[0].gain)} to ${number(own.at(-1).gain)} nats per token`;
-  by("front-unit").textContent = "nats per token";
+  if (own === null) svg.append(svg.querySelectorAll("circle")[at]);
+  else {
+    const mine = chosen(), cx = x(mine.costs[kind]), cy = y(mine.gain);
+    const mark = draw(svg, "path", { d: `M${cx},${cy - 9}l9,9l-9,9l-9,-9z`, class: "point on", id: "own-point" });
+    draw(mark, "title", {}, `your own: ${told(mine)}`);
+  }
+  by("front-label").textContent = `Pareto front of gain against ${unit.axis}: ${front.length} placements, ` +
+    `gain from ${level(front[0].gain)} to ${level(front.at(-1).gain)}${card.forecast ? " nats per token" : " of that of all layers"}`;
+  by("front-unit").textContent = card.forecast ? "nats per token" : "share of the gain of all layers";
 }
 
 function configuration(point) {
@@ -98,29 +172,32 @@ function configuration(point) {
 }
 
 function show() {
-  const own = points(), point = own[at], whole = card.whole;
+  const front = points(), point = chosen(), whole = card.whole;
   const unit = card.kinds.find((item) => item.name === kind);
   const slider = by("budget");
-  slider.max = own.length - 1;
+  slider.max = front.length - 1;
   slider.value = at;
+  by("back").hidden = own === null;
   const share = whole.costs[kind] > 0 ? point.costs[kind] / whole.costs[kind] : 1;
   const budget = `${amount(point.costs[kind], unit.unit)}, ${percent(share)} of adapting every layer`;
   by("budget-text").textContent = budget;
-  by("gain").textContent = card.forecast ? number(point.gain) : percent(point.gain / whole.gain);
+  by("gain").textContent = level(point.gain);
+  by("gain").dataset.exact = point.gain;
   by("gain-unit").textContent = card.forecast ? "nats per token, predicted gain" : "of the gain of all layers";
   const spread = half(point);
-  const level = (x) => card.forecast ? number(x) : percent(x / whole.gain);
-  by("interval").textContent = (spread === null
-    ? "No interval: the card holds no replicates. "
-    : `95% sampling interval ${level(Math.max(point.gain - spread, 0))} to ${level(point.gain + spread)}. `) +
-    (card.forecast ? `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.` : "The order is meant: the level is no forecast.");
-  const chosen = `Adapt ${list(point.layers)}.`;
-  by("chosen").textContent = chosen;
-  slider.setAttribute("aria-valuetext", `${budget}. ${chosen} Predicted gain ${number(point.gain)} nats per token`);
-  by("strip").querySelectorAll("li").forEach((cell, i) => {
+  const interval = spread === null
+    ? (own === null ? "No interval: the card holds no replicates. " : "A set of your own; layercard place tells its interval. ")
+    : `95% sampling interval ${level(Math.max(point.gain - spread, 0))} to ${level(point.gain + spread)}. `;
+  by("interval").textContent = interval + (card.forecast
+    ? `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.`
+    : "The order is meant: the level is no forecast.");
+  const words = `${own === null ? "Adapt" : "Your own:"} ${list(point.layers)}.`;
+  by("chosen").textContent = words;
+  slider.setAttribute("aria-valuetext", `${budget}. ${words} Predicted gain ${level(point.gain)}${card.forecast ? " nats per token" : " of that of all layers"}`);
+  by("strip").querySelectorAll("button").forEach((button, i) => {
     const on = point.layers.includes(layers[i]);
-    cell.classList.toggle("on", on);
-    cell.setAttribute("aria-label", `layer ${layers[i]}${on ? ", chosen" : ""}`);
+    button.classList.toggle("on", on);
+    button.setAttribute("aria-pressed", on);
   });
   const tiles = by("tiles");
   tiles.replaceChildren();
@@ -135,15 +212,27 @@ function show() {
   by("copied").textContent = "";
   document.querySelectorAll("[data-layer]").forEach((node) =>
     node.classList.toggle("on", point.layers.includes(Number(node.dataset.layer))));
+  beside(point);
   frontChart();
 }
-function choose(i) { at = i; show(); }
+function beside(point) {
+  const row = by("own");
+  row.hidden = own === null;
+  if (own === null) return;
+  const { end, reference } = card.axis, [held, track, predicted, difference] = row.querySelectorAll("td");
+  held.textContent = point.layers.join(", ");
+  track.firstChild.style.width = `${100 * Math.min(point.gain / (card.forecast ? 1 : reference) / end, 1)}%`;
+  predicted.textContent = card.forecast ? number(point.gain) : percent(point.gain / reference);
+  const more = 100 * (point.gain / reference - 1);
+  difference.textContent = `${more < 0 ? "" : "+"}${more.toFixed(Math.abs(more) < 9.95 ? 1 : 0)}%`;
+}
+function choose(i) { at = i; own = null; show(); }
 
 /* The smallest budget with at least the gain of the recommended layers. */
 function start() {
-  const own = points();
-  const found = own.findIndex((p) => p.gain >= card.certificate.gain * (1 - 1e-9));
-  choose(found < 0 ? own.length - 1 : found);
+  const front = points();
+  const found = front.findIndex((p) => p.gain >= card.recommended * (1 - 1e-9));
+  choose(found < 0 ? front.length - 1 : found);
 }
 
 /* ---------- profiles ---------- */
@@ -158,11 +247,12 @@ function profile(column) {
   const caption = element(figure, "figcaption");
   element(caption, "h3", item.title, { title: item.help });
   element(caption, "span", item.unit + (item.log ? ", log scale" : ""), { class: "small quiet" });
-  const svg = draw(figure, "svg", { viewBox: "0 0 320 132", role: "img" });
+  const svg = draw(figure, "svg", { role: "img", height: 132 });
   const best = values.indexOf(known.reduce((a, b) => (b > a ? b : a)));
   draw(svg, "title", {}, `${item.title} by layer: largest ${number(values[best])} at layer ${layers[best]}, ` +
     `smallest ${number(known.reduce((a, b) => (b < a ? b : a)))}`);
-  const left = 38, right = 318, top = 8, bottom = 112;
+  const wide = fitted(svg, 320, 132);
+  const left = 44, right = wide - 2, top = 8, bottom = 112;
   const high = Math.max(...values.map((v, i) => (v ?? 0) + (errors[i] ?? 0))) * (item.log ? 1 : 1.04) || 1;
   const low = item.log ? 10 ** Math.floor(Math.log10(Math.min(...known))) / 1.0001 : 0;
   const scale = (v) => item.log ? Math.log10(v / low) / Math.log10(high / low) : v / high;
@@ -181,7 +271,7 @@ function profile(column) {
   const width = (right - left) / layers.length;
   values.forEach((value, i) => {
     const x = left + i * width;
-    if (i % Math.ceil(layers.length / 12) === 0) draw(svg, "text", { x: x + width / 2, y: bottom + 15, "text-anchor": "middle" }, layers[i]);
+    if (i % Math.ceil(layers.length * 22 / (right - left)) === 0) draw(svg, "text", { x: x + width / 2, y: bottom + 15, "text-anchor": "middle" }, layers[i]);
     if (value === null || (item.log && value <= 0)) {
       const none = draw(svg, "text", { x: x + width / 2, y: bottom - 4, "text-anchor": "middle" }, "—");
       draw(none, "title", {}, `layer ${layers[i]}: ${card.layers[i].reasons[item.name] || "no number"}`);
@@ -238,7 +328,7 @@ function heat() {
         `layers ${layers[i]} and ${layers[j]}: strength ${number(card.coupling.matrix[i][j])}, ` +
         `along the gradient ${number(card.coupling.signed_matrix[i][j])} ` +
         (Math.abs(card.coupling.signed_matrix[i][j]) < 0.05 ? "(near independent)" : card.coupling.signed_matrix[i][j] > 0 ? "(redundant)" : "(synergistic)");
-      const cell = element(line, "td", i === j ? "" : (Math.round(100 * value) / 100).toFixed(2).replace("0.", "."), { "aria-label": text, tabindex: i === 0 && j === 0 ? 0 : -1 });
+      const cell = element(line, "td", i === j || limit < 0.05 ? "" : (Math.round(100 * value) / 100).toFixed(2).replace("0.", "."), { "aria-label": text, tabindex: i === 0 && j === 0 ? 0 : -1 });
       if (i !== j) {
         const { colour, ink } = shade(value, limit, about.signed);
         cell.style.background = colour;
@@ -280,21 +370,38 @@ function prices() {
     cell.style.color = ink;
     cell.classList.toggle("taken", own);
   });
-  by("prices").classList.toggle("dense", layers.length > 40);
   by("prices-text").textContent = `The darker, the dearer: up to ${percent(limit / card.certificate.gain)} of the gain of the recommended layers, which are framed. ` +
     "A price is what a unit more of a layer is worth after the others have moved: adding a layer gains at most its price, and dropping one costs at least its price.";
 }
 
 /* ---------- start ---------- */
 prices();
-layers.forEach((layer) => element(by("strip"), "li", layer));
-by("strip").classList.toggle("dense", layers.length > 40);
-card.profiles.forEach(profile);
+layers.forEach((layer, position) => {
+  const button = element(element(by("strip"), "li"), "button", layer, { type: "button", "aria-label": `layer ${layer}`, "aria-pressed": "false" });
+  button.addEventListener("click", () => toggle(position));
+});
+function profiles() {
+  by("profiles").replaceChildren();
+  card.profiles.forEach(profile);
+}
+profiles();
 heat();
 start();
+let width = innerWidth;
+addEventListener("resize", () => {
+  if (innerWidth === width) return; // a phone's bars come and go
+  width = innerWidth;
+  profiles();
+  show();
+});
+by("back").addEventListener("click", () => { choose(at); by("budget").focus(); });
 by("budget").addEventListener("input", (event) => choose(Number(event.target.value)));
 document.querySelectorAll("input[name=kind]").forEach((input) =>
-  input.addEventListener("change", () => { kind = input.value; start(); }));
+  input.addEventListener("change", () => {
+    kind = input.value;
+    if (own === null) start();
+    else { at = Math.min(at, points().length - 1); show(); }
+  }));
 document.querySelectorAll("input[name=matrix]").forEach((input) =>
   input.addEventListener("change", () => { heat(); show(); }));
 async function copy(text, status, button) {

@@ -1,29 +1,27 @@
 """Fill the page's template; the styles, the script and the data go inside it."""
 
-import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from realmodel.card.warnings import is_forecast
 from realmodel.model.lora_config import lora_config_arguments
-from realmodel.placement.export.python_code import lora_config_code
-from realmodel.placement.frontier import frontier
-from realmodel.report.columns import COLUMNS, PROFILES
+from realmodel.placement.export import (
+    FORMATS,
+    ExportedPlacement,
+    formats_for,
+    lora_config_code,
+)
+from realmodel.report.columns import COLUMNS
 from realmodel.report.notes import notes
-from realmodel.report.verdict import next_commands, verdict
+from realmodel.report.page.against import against
+from realmodel.report.page.glossary import GLOSSARY, linked, results
+from realmodel.report.page.payload import kinds, payload
+from realmodel.report.verdict import next_commands, recommended, verdict
 from realmodel.runs.numbers import amount, cell, number
 
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
-
-KINDS = (
-    ("time", "training time", "training time per step"),
-    ("memory", "memory", "bytes kept per training step"),
-    ("serving", "serving latency", "added to one decoded token, unmerged"),
-)
 
 
 def html(card: "LayerCard") -> str:
@@ -41,22 +39,26 @@ def html(card: "LayerCard") -> str:
     assert source is not None
     css, js = (source.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
     record = card.to_dict()
-    kinds = [
-        {"name": name, "title": title, "axis": axis, "unit": card.costs.unit(name)}
-        for name, title, axis in KINDS
-    ]
+    choice = recommended(card)
+    beside = against(card, choice)
+    found = notes(card)
+    named = results([note.text for note in found])
+    known = frozenset(name for name, _, _ in named)
     measured = sorted({name for run in record["measured"] for name in run})
     return environment.get_template("page.html").render(
         card=record,
         css=Markup(css),
         js=Markup(js),
-        data=Markup(_script_safe(_page_data(card, record, kinds))),
-        kinds=kinds,
+        data=Markup(payload(card, record, beside)),
+        kinds=kinds(card),
         columns=COLUMNS,
-        notes=notes(card),
-        verdict=verdict(card),
+        notes=[(linked(note.text, known), note.void) for note in found],
+        glossary=GLOSSARY,
+        results=named,
+        verdict=verdict(card, choice),
+        against=beside,
         commands=next_commands(card, None, "card.json", "out/place"),
-        peft=_peft(card),
+        trainers=_trainers(card, choice.best.layers),
         measured_columns=measured,
         cost=_cost_words(card),
         predictor=card.predictor().title,
@@ -64,43 +66,30 @@ def html(card: "LayerCard") -> str:
     )
 
 
-def _page_data(
-    card: "LayerCard", record: dict[str, Any], kinds: list[dict[str, str]]
-) -> dict[str, Any]:
-    everything = tuple(range(len(card.layers)))
+def _trainers(card: "LayerCard", layers: tuple[int, ...]) -> list[dict[str, str]]:
+    """What to paste into each trainer for these layers."""
     arguments = lora_config_arguments(
-        card.indices, card.modules, card.options["rank"], card.options["alpha"]
+        layers, card.modules, card.options["rank"], card.options["alpha"]
     )
-    columns = {column.name: asdict(column) for column in COLUMNS}
-    return {
-        "layers": record["layers"],
-        "certificate": record["certificate"],
-        "forecast": is_forecast(card),
-        "coupling": {name: record["coupling"][name] for name in ("matrix", "signed_matrix")},
-        "fronts": {
-            kind["name"]: [point.to_dict() for point in frontier(card, kind["name"])]
-            for kind in kinds
-        },
-        "kinds": kinds,
-        "tiles": [
-            *({**kind, "title": kind["title"].capitalize()} for kind in kinds),
-            {"name": "parameters", "title": "Parameters", "unit": "parameters"},
-        ],
-        "whole": {
-            "gain": card.predictor().quadratic.gain(),
-            "costs": card.costs.record(everything),
-        },
-        "profiles": [columns[name] for name in PROFILES],
-        "lora": arguments | {"target_modules": []},
+    placed = {
+        module.name: (module.layer, module.kind)
+        for module in card.modules
+        if module.name in arguments["target_modules"]
     }
-
-
-def _peft(card: "LayerCard") -> str:
-    """Python for the recommended layers."""
-    arguments = lora_config_arguments(
-        card.certificate.layers, card.modules, card.options["rank"], card.options["alpha"]
+    exported = ExportedPlacement(
+        arguments,
+        str(card.model["source"]),
+        str(card.model["dtype"]),
+        depth=1 + max(card.indices),
+        modules=placed,
+        run={} if card.protocol is None else card.protocol.planned(),
     )
-    return lora_config_code(arguments)
+    texts = {"peft": lora_config_code(arguments)}
+    for name in ("trl", "axolotl"):
+        if name in formats_for(exported):
+            (texts[name],) = FORMATS[name].render(exported).values()
+    titles = {"peft": "peft", "trl": "TRL", "axolotl": "axolotl"}
+    return [{"name": name, "title": titles[name], "text": text} for name, text in texts.items()]
 
 
 def _cost_words(card: "LayerCard") -> dict[str, str]:
@@ -130,9 +119,3 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("Costs", f"{costs['device']}, {costs['tokens']} tokens a step"))
     rows.append(("Versions", cell(record["versions"])))
     return rows
-
-
-def _script_safe(data: dict[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, gpt2_folder: Path, task_fil
 
 def test_the_card_is_written_in_every_form(folder: Path) -> None:
     names = sorted(path.name for path in (folder / "out").iterdir())
-    assert names == ["card.html", "card.json", "card.md", "tangent.npz"]
+    assert names == ["card.html", "card.json", "card.md", "modules.npz", "tangent.npz"]
     card = LayerCard.load(folder / "out" / "card.json")
     assert card.data["examples"] == 24
     assert card.data["source"].endswith("task.jsonl")

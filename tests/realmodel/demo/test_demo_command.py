@@ -37,7 +37,7 @@ def test_needs_no_network_and_no_second_process(
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(os, "sched_getaffinity", one_core, raising=False)
     stages: list[str] = []
-    cards = measure_all(["gpt2"], 8, 0, lambda name, stage, done, total: stages.append(stage))
+    cards = measure_all(["gpt2"], 8, 0, "task.jsonl", lambda _, stage, *done: stages.append(stage))
     assert {"one pass", "costs", "profiles"} <= set(stages)
     # Processes change nothing in the numbers (but for the order of sums).
     parallel = LayerCard.load(run[0] / "gpt2" / "card.json").quadratic
@@ -48,6 +48,8 @@ def test_writes_cards_and_the_figure(run: tuple[Path, Any]) -> None:
     folder, record = run
     assert (folder / "layer_profile.png").read_bytes()[:4] == b"\x89PNG"
     assert json.loads((folder / "demo.json").read_text()) == record
+    assert LayerCard.load(folder / "gpt2/card.json").data["source"] == str(folder / "task.jsonl")
+    assert (folder / "task.jsonl").read_text().count("\n") == 8
     for name in ("gpt2", "qwen3"):
         card = LayerCard.load(folder / name / "card.json")
         assert card.model["architecture"] == name

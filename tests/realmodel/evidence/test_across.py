@@ -20,14 +20,20 @@ def comparison(spearman: dict[str, float]) -> dict[str, Any]:
         }
         for title, value in spearman.items()
     ]
-    gains = {"first-k": (0.1, 0.2), "random-1": (0.3, 0.1), "random-2": (0.5, 0.6)}
+    gains = {"first-k": (0.1, 0.2), "random-1": (0.3, 0.1), "random-22": (0.5, 0.6)}
     runs = [
-        {"label": label, "seed": seed, "gain": gain}
+        {"label": label, "layers": [len(label)], "seed": seed, "gain": gain}
         for label, both in gains.items()
         for seed, gain in enumerate(both)
     ]
-    runs += [{"label": "pick of x", "seed": seed, "gain": 9.0 * seed} for seed in (0, 1)]
+    runs += [
+        {"label": "pick of x", "layers": [0], "seed": seed, "gain": 9.0 * seed} for seed in (0, 1)
+    ]
     return {"summaries": summaries, "runs": runs, "loss_before": 5.0, "all_gain": 0.75}
+
+
+def with_roles(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [run | {"role": "pick" if "pick" in run["label"] else "pool"} for run in runs]
 
 
 def written(folder: Path, name: str, record: object) -> str:
@@ -56,15 +62,19 @@ def test_means_and_order(tmp_path: Path) -> None:
 
 
 def test_one_seed_has_nothing_to_agree_with() -> None:
-    runs = [run for run in comparison({"a": 0.0})["runs"] if run["seed"] == 0]
+    runs = with_roles([run for run in comparison({"a": 0.0})["runs"] if run["seed"] == 0])
     assert seed_agreement(runs) is None
     assert single_run_agreement(runs) is None
 
 
 def test_a_single_run_is_set_against_the_mean_of_the_others() -> None:
     runs = comparison({"a": 0.0})["runs"]
-    third = {"first-k": 0.9, "random-1": 0.1, "random-2": 0.2}
-    runs += [{"label": label, "seed": 2, "gain": gain} for label, gain in third.items()]
+    third = {"first-k": 0.9, "random-1": 0.1, "random-22": 0.2}
+    runs += [
+        {"label": label, "layers": [len(label)], "seed": 2, "gain": gain}
+        for label, gain in third.items()
+    ]
+    runs = with_roles(runs)
     # Ranks of the seeds: 1 2 3, 2 1 3, 3 1 2; of the means of the others: 3 1 2, 3 1 2, 1 2 3.
     expected = [-0.5, 0.5, -0.5]
     assert single_run_agreement(runs) == pytest.approx(sum(expected) / 3)
@@ -91,3 +101,4 @@ def test_the_recorded_evidence_is_readable(pair: str) -> None:
     result = CliRunner().invoke(application, [str(path)])
     assert result.exit_code == 0, result.output
     assert "Tangent quadratic at the start (ours)" in result.stdout
+    assert "all sizes together" not in result.stdout  # the first version had one size

@@ -8,17 +8,22 @@ from realmodel.cli import app
 from realmodel.evidence import CompareOptions, Task, compare
 from realmodel.evidence.baselines import BASELINES
 from realmodel.evidence.examples import task_examples
+from realmodel.evidence.realised import realise
+from realmodel.evidence.run_store import RunStore
 from realmodel.finetuning import FinetuneOptions
+from realmodel.finetuning.loss import heldout_loss
+from realmodel.model.batches import padding_id
 from realmodel.model.modules import find_modules
 from theory import InputError
 
 OPTIONS = CompareOptions(
-    size=2,
+    sizes=(2,),
     placements=3,
     seeds=2,
     training_samples=20,
     heldout_samples=8,
     max_length=64,
+    exact_curvature=True,
     directions=1,
     curvature_samples=4,
     finetune=FinetuneOptions(rank=2, alpha=4.0, learning_rate=2e-2, steps=2, batch_size=4),
@@ -60,27 +65,31 @@ def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_p
         assert finished_files.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
     record = result.to_json()
     json.dumps(record, allow_nan=False)
-    assert {s["name"] for s in record["summaries"]} == set(BASELINES)
+    assert {s["name"] for s in record["summaries"]} == set(BASELINES) - {"pilot"}
+    (why,) = record["left_out"].values()
+    assert "too few for a pilot" in why
     for summary in record["summaries"]:
-        assert summary["regret"] >= 0
-        assert len(summary["pick"]) == 2
+        for size in summary["sizes"]:
+            assert size["regret"] >= 0
+            assert len(size["pick"]) == size["size"] == 2
     assert set(record["predictions"]) == {
+        "joint-gain-greedy",
         "joint-gain-exact",
         "tangent-quadratic",
         "tangent-start",
     }
     for rows in record["predictions"].values():
-        assert len(rows) == 3
+        assert [row["role"] for row in rows] == ["all", *["pool"] * 3, *["single"] * 3]
         for row in rows:
             assert row["sum"] > 0
             assert row["signed_lower"] <= row["joint"] * (1 + 1e-9)
     labels = {row["label"] for row in record["runs"]}
-    assert {"first-k", "all-layers", "layer-0", "layer-2"} <= labels
+    assert {"first-2", "all-layers", "layer-0", "layer-2"} <= labels
     text = result.to_markdown()
     for baseline in BASELINES.values():
-        assert baseline.title in text
+        assert baseline.title in text  # the pilot as left out
     again = run()
-    assert [s.regret for s in again.summaries] == [s.regret for s in result.summaries]
+    assert again.to_json() == result.to_json()
 
 
 def test_runs_of_another_protocol_are_refused(run):
@@ -98,6 +107,57 @@ def test_a_damaged_run_is_named(run, tmp_path):
     path.write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match=rf"{path.name}' is not a finished run"):
         run()
+
+
+def test_what_was_trained_is_compared_without_another_run(run, tmp_path):
+    options = replace(OPTIONS, seeds=1, exact_curvature=False)
+    with pytest.raises(InputError, match="holds no finished run"):
+        run(options, train=False)
+
+    def after_six(stage, done, total):
+        if done == 6:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run(options, progress=after_six)
+    before = sorted(path.name for path in (tmp_path / "runs").glob("run-*"))
+    assert len(before) == 6
+    result = run(replace(options, seeds=2), train=False, without=["random"])
+    assert sorted(path.name for path in (tmp_path / "runs").glob("run-*")) == before
+    assert "random" not in {summary.name for summary in result.summaries}
+    assert result.left_out["Random"] == "not asked for"
+    assert "Gauss-Newton curvature" in result.left_out["Sum of single gains (ours)"]
+    assert (2,) in result.untrained
+    assert {len(row["layers"]) for row in result.runs} == {1, 2, 3}
+    assert "Not fine-tuned: " in result.to_markdown()
+    with pytest.raises(InputError, match="there is no score 'luck': choose among random"):
+        run(options, train=False, without=["luck"])
+
+
+def test_what_a_run_forgets_is_measured_even_of_runs_that_are_done(gpt2, examples, tmp_path):
+    options = replace(OPTIONS, seeds=1)
+    table = find_modules(gpt2.model)
+    store = RunStore(tmp_path, {})
+    task = Task.from_examples(
+        "things", gpt2, examples[:20], examples[20:], options, other=examples[5:9]
+    )
+    assert len(task.other) == 4
+
+    def go(**more):
+        sets = (gpt2, task.training, task.heldout, table, {"first": (0,)}, options, store)
+        return realise(*sets, **more)
+
+    plain = go()
+    assert store.read((0,), 0)["forgetting"] is None
+    again = go(other=task.other)
+    assert again[(0,)] == plain[(0,)]
+    first = store.read((0,), 0)
+    told = first["forgetting"]
+    pad_id = padding_id(gpt2.tokenizer)
+    assert told["before"] == heldout_loss(gpt2.model, task.other, batch_size=32, pad_id=pad_id)
+    assert told["forgotten"] == told["after"] - told["before"] != 0
+    go(other=task.other)
+    assert store.read((0,), 0) == first
 
 
 def stop(stage, done, total):
@@ -136,13 +196,13 @@ def test_a_model_without_data_is_refused_and_a_demo_model_has_its_own():
 def test_the_command_writes_both_forms(folders, data_file, tmp_path):
     out = tmp_path / "out"
     arguments = ["compare", "--model", str(folders["gpt2"]), "--data", str(data_file)]
-    arguments += ["--size", "1", "--placements", "3", "--seeds", "1", "--steps", "1"]
+    arguments += ["--sizes", "1,2", "--placements", "3", "--seeds", "1", "--steps", "1"]
     arguments += ["--rank", "2", "--batch-size", "4", "--directions", "1"]
     arguments += ["--output-dir", str(out), "--json"]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == json.loads((out / "comparison.json").read_text())
     assert "| score |" in (out / "comparison.md").read_text()
-    done = CliRunner().invoke(app, [*arguments[:5], "--size", "7"])
+    done = CliRunner().invoke(app, [*arguments[:5], "--sizes", "7"])
     assert done.exit_code == 2
     assert "a placement of 7 layers does not fit a model of 3" in " ".join(done.stderr.split())

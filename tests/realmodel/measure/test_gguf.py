@@ -156,7 +156,7 @@ def test_every_command_takes_it(file: Path, data: Path, tmp_path: Path) -> None:
     tuned = run("finetune", *common, "--layers", "0,2", "--steps", 2, "--no-latency", "--json")
     assert json.loads(tuned.stdout)["runs"][0]["layers"] == [0, 2]
     run(
-        "compare", *common, "--size", 2, "--placements", 3, "--seeds", 1, "--steps", 1,
+        "compare", *common, "--sizes", 2, "--placements", 3, "--seeds", 1, "--steps", 1,
         "--training-samples", 4, "--heldout-samples", 2, "--directions", 1,
         "--curvature-samples", 4, "--output-dir", tmp_path / "compare",
     )  # fmt: skip

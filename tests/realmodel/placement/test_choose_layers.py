@@ -55,6 +55,27 @@ def test_the_layers_that_place_chooses(gpt2_folder: Path, rows: list[dict[str, A
     assert again.target_modules == found.target_modules
 
 
+def test_by_module_and_in_a_shape(gpt2_folder: Path, rows: list[dict[str, Any]]) -> None:
+    checkpoint = load_checkpoint(gpt2_folder)
+
+    def targets(**options: Any) -> set[str]:
+        found = realmodel.choose_layers(
+            checkpoint.model, checkpoint.tokenizer, rows, LoraConfig(r=2), options=PLAN, **options
+        )
+        return set(found.target_modules)
+
+    modules = targets(unit="module", budget=3)
+    assert len(modules) == 3
+    kinds = targets(unit="kind", objective="parameters", budget="50%")
+    assert {name.split(".")[2] for name in kinds} == {"0", "1", "2", "3"}
+    last = targets(budget=1, shape="suffix")
+    assert {name.split(".")[2] for name in last} == {"3"}
+    with pytest.raises(InputError, match="unknown unit 'head'"):
+        targets(unit="head")
+    with pytest.raises(InputError, match="has no meaning by kind"):
+        targets(unit="kind", shape="suffix")
+
+
 def _saved(rows: list[dict[str, Any]], folder: Path) -> Path:
     path = folder.parent / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -10,7 +10,7 @@ import pytest
 
 from realmodel.card import LayerCard
 from realmodel.placement import Budget, frontier, place, rank_plan
-from theory import BlockQuadratic, InputError
+from theory import BlockQuadratic, InputError, exact_search, greedy, top_k
 
 Sets = list[tuple[int, ...]]
 
@@ -197,3 +197,21 @@ def test_the_predictor_that_is_asked_for_chooses(measured: LayerCard, name: Any)
     assert choice.front[-1].gain == pytest.approx(model.quadratic.gain())
     if name == "tangent":  # the default of a card that has it
         assert place(measured, objective="gain", budget="2").to_dict() == choice.to_dict()
+
+
+@pytest.mark.parametrize("name", ["exact", "greedy", "top-k"])
+def test_a_rule_chooses_and_the_certificate_judges_it(small: LayerCard, name: str) -> None:
+    choice = place(small, objective="gain", budget="3", rule=name)
+    quadratic = small.predictor().quadratic
+    expected = {"exact": exact_search, "greedy": greedy, "top-k": top_k}[name](quadratic, 3)
+    assert choice.best.layers == expected.layers
+    best = exact_search(quadratic, 3).gain
+    assert choice.certificate.gain_at_most >= best * (1 - 1e-9)
+
+
+def test_a_rule_of_sizes_refuses_a_budget_of_cost(small: LayerCard) -> None:
+    assert place(small, objective="time", budget="70%", rule="top-k").best.layers
+    with pytest.raises(InputError, match="greedy takes a number of layers"):
+        place(small, objective="time", budget="70%", rule="greedy")
+    with pytest.raises(InputError, match="unknown rule 'luck': choose one of exact, greedy, top-k"):
+        place(small, objective="gain", budget="3", rule="luck")

@@ -1,37 +1,77 @@
 """The page in headless Chromium, opened from the file system."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from transformers import TrainingArguments
 
 from realmodel import report
 from realmodel.card import LayerCard
 from realmodel.placement import frontier
 from realmodel.placement.export import lora_config_arguments
 from realmodel.report.columns import PROFILES
+from realmodel.report.page.against import against
+from realmodel.report.page.glossary import GLOSSARY
+from realmodel.report.verdict import recommended
+from realmodel.runs.numbers import amount
 
 CONTRAST = r"""
 const linear = (c) => c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
-const luminance = (text) => {
-  const [r, g, b] = text.match(/\d+/g).map((x) => linear(Number(x)));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+const parts = (text) => text.match(/[\d.]+/g).map(Number);
+const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+const behind = (node) => {
+  for (let at = node; at; at = at.parentElement) {
+    const colour = parts(getComputedStyle(at).backgroundColor);
+    if (colour.length < 4 || colour[3] > 0) return colour;
+  }
+  return [255, 255, 255];
 };
-const cells = [...document.querySelectorAll("#heat tbody td, #prices li")]
-  .filter((cell) => cell.textContent !== "");
-return [cells.length, Math.min(...cells.map((cell) => {
-  const style = getComputedStyle(cell);
-  const pair = [luminance(style.backgroundColor), luminance(style.color)].sort((a, b) => a - b);
-  return (pair[1] + 0.05) / (pair[0] + 0.05);
-}))];
+const found = [];
+const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walk.nextNode()) {
+  const node = walk.currentNode.parentElement, style = getComputedStyle(node);
+  const hidden = !node.checkVisibility() || node.closest("script, style, .skip, title");
+  if (hidden || walk.currentNode.data.trim() === "" || style.fontSize === "0px") continue;
+  const ink = node.namespaceURI.includes("svg") ? style.fill : style.color;
+  const pair = [luminance(parts(ink)), luminance(behind(node))].sort((a, b) => a - b);
+  found.push([(pair[1] + 0.05) / (pair[0] + 0.05), walk.currentNode.data.trim(), node.className]);
+}
+found.sort((a, b) => a[0] - b[0]);
+return [found.length, ...found[0]];
+"""
+SMALLEST = r"""
+const sizes = [];
+const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walk.nextNode()) {
+  const node = walk.currentNode.parentElement;
+  if (!node.checkVisibility() || node.closest("script, style, title, .skip")) continue;
+  if (walk.currentNode.data.trim() === "") continue;
+  const size = parseFloat(getComputedStyle(node).fontSize), svg = node.closest("svg");
+  const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+  if (size > 0) sizes.push([size * scale, walk.currentNode.data.trim()]);
+}
+return sizes.sort((a, b) => a[0] - b[0])[0];
+"""
+CLIPPED = r"""
+return [...document.querySelectorAll("body *")].filter((node) => node.checkVisibility() &&
+  !node.closest(".skip") && getComputedStyle(node).overflowX !== "visible" &&
+  (node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 1))
+  .map((node) => node.tagName + "#" + node.id);
 """
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -56,7 +96,12 @@ def card(make_card: Callable[..., LayerCard]) -> LayerCard:
 
 @pytest.fixture(scope="module")
 def html(card: LayerCard) -> str:
-    return report.html(card.with_measured({"layers": [1, 5], "gain": 0.25}))
+    runs = (
+        {"layers": [1, 5], "gain": 0.25},
+        {"layers": list(card.certificate.layers), "gain": 0.4, "gain_error": 0.02},
+        {"layers": [0, 1, 2, 3], "gain": 0.3, "not_comparable": "steps 24, not 100"},
+    )
+    return report.html(card.with_measured(*runs))
 
 
 class References(HTMLParser):
@@ -70,8 +115,12 @@ class References(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
-            if name in ("src", "href", "action") and value and not value.startswith(("#", "data:")):
+            followed = tag == "a" and str(value).startswith(("#", "https://"))
+            inside = str(value).startswith(("#", "data:"))
+            if name in ("src", "href", "action") and value and not (followed or inside):
                 self.fetched.append(value)
+            if name == "href" and value and value.startswith("#"):
+                self.wanted.append(value[1:])
             if name == "id" and value:
                 self.ids.append(value)
             if name in ("for", "aria-labelledby", "aria-describedby") and value:
@@ -89,8 +138,6 @@ def test_the_page_fetches_nothing_and_every_label_has_its_element(html: str) -> 
 
 
 def test_text_of_the_card_cannot_break_out_of_the_page(card: LayerCard) -> None:
-    from dataclasses import replace
-
     evil = "</script><script>alert(1)</script>"
     text = report.html(replace(card, model=dict(card.model) | {"source": evil}))
     assert evil not in text
@@ -118,7 +165,36 @@ def at(driver: webdriver.Chrome, name: str) -> WebElement:
 
 def chosen(driver: webdriver.Chrome) -> list[int]:
     cells = at(driver, "strip").find_elements(By.CLASS_NAME, "on")
+    assert all(cell.get_attribute("aria-pressed") == "true" for cell in cells)
     return [int(cell.text) for cell in cells]
+
+
+def copied(driver: webdriver.Chrome, name: str) -> str:
+    """What a button of the verdict copies."""
+    driver.find_element(By.CSS_SELECTOR, f"[data-copy={name}]").send_keys(Keys.ENTER)
+    driver.implicitly_wait(2)
+    assert driver.find_element(By.XPATH, "//*[@id='verdict-copied' and text()!='']")
+    return at(driver, name).text
+
+
+@contextmanager
+def emulated(driver: webdriver.Chrome, **media: Any) -> Iterator[None]:
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)  # type: ignore[no-untyped-call]
+    yield
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {})  # type: ignore[no-untyped-call]
+
+
+DARK = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+
+
+@contextmanager
+def screen(driver: webdriver.Chrome, width: int) -> Iterator[None]:
+    """Narrower than a window of Chromium may be."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    command = "Emulation.setDeviceMetricsOverride"
+    driver.execute_cdp_cmd(command, size)  # type: ignore[no-untyped-call]
+    yield
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})  # type: ignore[no-untyped-call]
 
 
 class TestInChromium:
@@ -179,7 +255,7 @@ class TestInChromium:
 
     def test_everything_that_can_be_used_has_a_name(self, driver: webdriver.Chrome) -> None:
         controls = driver.find_elements(
-            By.CSS_SELECTOR, "button, input, [role=region], svg[role=img], summary"
+            By.CSS_SELECTOR, "button:not([hidden]), input, [role=region], svg[role=img], summary"
         )
         assert len(controls) > 15
         unnamed = [
@@ -197,30 +273,157 @@ class TestInChromium:
         assert len(cells) == len(card.layers)
         taken = [int(cell.text) for cell in cells if cell.get_attribute("class") == "taken"]
         assert tuple(taken) == card.certificate.layers
-        button = driver.find_element(By.CSS_SELECTOR, "[data-copy=peft]")
-        button.send_keys(Keys.ENTER)
-        driver.implicitly_wait(2)
-        assert driver.find_element(By.XPATH, "//*[@id='verdict-copied' and text()!='']")
         names: dict[str, Any] = {}
-        code = at(driver, "peft").text.replace("from peft import LoraConfig", "LoraConfig = dict")
+        code = copied(driver, "peft").replace("from peft import LoraConfig", "LoraConfig = dict")
         exec(code, names)
         layers = card.certificate.layers
         assert names["config"] == lora_config_arguments(layers, card.modules, 8, 16.0)
 
-    def test_every_coloured_cell_is_read_easily(self, driver: webdriver.Chrome) -> None:
+    def test_what_trl_and_axolotl_are_given_is_the_placement(
+        self, driver: webdriver.Chrome, card: LayerCard
+    ) -> None:
+        arguments = lora_config_arguments(card.certificate.layers, card.modules, 8, 16.0)
+        made: dict[str, Any] = {"calls": []}
+
+        class Trainer(SimpleNamespace):
+            def __init__(self, model: str, **words: Any) -> None:
+                made.update(words, model=model)
+
+            def train(self) -> None:
+                made["calls"].append("train")
+
+            def save_model(self) -> None:
+                made["calls"].append("save")
+
+        code = copied(driver, "trl").replace("from peft import LoraConfig", "LoraConfig = dict")
+        names: dict[str, Any] = {
+            "SFTConfig": lambda output, **words: {"output_dir": output, **words},
+            "SFTTrainer": Trainer,
+            "load_dataset": lambda kind, data_files, split: [data_files],
+        }
+        for line in ("from trl import SFTConfig, SFTTrainer", "from datasets import load_dataset"):
+            assert line in code
+            code = code.replace(line, "pass")
+        exec(code, names)
+        names["main"]("data.jsonl")
+        assert made["train_dataset"] == ["data.jsonl"]
+        assert made["peft_config"] == arguments
+        assert made["model"] == "example/gpt2-tiny"
+        assert made["calls"] == ["train", "save"]
+        assert made["args"].keys() <= {item.name for item in fields(TrainingArguments)}
+        fragment = yaml.safe_load(copied(driver, "axolotl"))
+        assert fragment["lora_target_modules"] == arguments["target_modules"]
+        assert fragment["lora_r"] == 8
+
+    def test_rivals_have_the_gains_of_the_model(
+        self, driver: webdriver.Chrome, card: LayerCard
+    ) -> None:
+        rows = {
+            row.find_element(By.TAG_NAME, "th").text: [
+                cell.text for cell in row.find_elements(By.TAG_NAME, "td")
+            ]
+            for row in driver.find_elements(By.CSS_SELECTOR, ".against tbody tr:not([hidden])")
+        }
+        names = ["recommended", "runner-up", "first 4", "last 4", "uniform 4", "random 4, mean"]
+        assert list(rows) == [*names, "trained 2"]
+        for name, layers in (("first 4", range(4)), ("last 4", range(4, 8)), ("trained 2", (1, 5))):
+            assert rows[name][0] == ", ".join(map(str, layers))
+            gain = card.predictor().quadratic.gain(tuple(layers))
+            assert float(rows[name][2]) == pytest.approx(gain, rel=5e-3)
+        assert rows["recommended"][4] == "0.4 ± 0.02"
+        assert rows["first 4"][4] == "0.3 (another run: steps 24, not 100)"
+        marks = driver.find_elements(By.CSS_SELECTOR, ".against .diamond")
+        assert len(marks) == 3
+        assert sum("hollow" in (mark.get_attribute("class") or "") for mark in marks) == 1
+
+    def test_a_set_of_ones_own_has_the_gain_and_the_costs_of_python(
+        self, driver: webdriver.Chrome, card: LayerCard
+    ) -> None:
+        at(driver, "budget").send_keys(Keys.HOME)
+        buttons = at(driver, "strip").find_elements(By.TAG_NAME, "button")
+        for wanted in (True, False):  # first what comes, then what goes: one layer has to stay
+            for layer in range(8):
+                if (layer in (0, 3, 7)) == wanted != (layer in chosen(driver)):
+                    buttons[layer].click()
+        for more in ((), (5,), (1, 2), (4, 6)):
+            for layer in more:
+                buttons[layer].click()
+            own = chosen(driver)
+            gain = float(at(driver, "gain").get_attribute("data-exact") or "nan")
+            assert gain == pytest.approx(card.predictor().quadratic.gain(own), rel=1e-9)
+            row = at(driver, "own").find_elements(By.TAG_NAME, "td")
+            assert row[0].text == ", ".join(map(str, own))
+            assert float(row[2].text) == pytest.approx(gain, rel=5e-3)
+            step = at(driver, "budget-text").text.split(",")[0]
+            assert step == amount(card.costs.time.of(own), "seconds")
+            expected = lora_config_arguments(own, card.modules, 8, 16.0)
+            assert json.loads(at(driver, "config").text) == expected
+        assert own == list(range(8))
+        assert driver.find_elements(By.ID, "own-point")
+        at(driver, "back").click()
+        assert not driver.find_elements(By.ID, "own-point")
+        assert not at(driver, "own").is_displayed()
+
+    @pytest.mark.parametrize("media", [{}, DARK], ids=["light", "dark"])
+    def test_every_text_is_read_easily(
+        self, driver: webdriver.Chrome, media: dict[str, Any]
+    ) -> None:
         for name in ("matrix", "signed_matrix"):
             driver.find_element(By.CSS_SELECTOR, f"input[value={name}]").send_keys(Keys.SPACE)
-            cells, worst = driver.execute_script(CONTRAST)  # type: ignore[no-untyped-call]
-            assert cells == 64  # all pairs of eight layers, and the eight prices
-            assert worst >= 4.5
+            with emulated(driver, **media):
+                texts, *worst = driver.execute_script(CONTRAST)  # type: ignore[no-untyped-call]
+            assert texts > 300
+            assert worst[0] >= 4.5, worst
+
+    def test_the_dark_page_is_dark(self, driver: webdriver.Chrome) -> None:
+        ground = "return getComputedStyle(document.body).backgroundColor"
+        light = driver.execute_script(ground)  # type: ignore[no-untyped-call]
+        with emulated(driver, **DARK):
+            assert driver.execute_script(ground) != light  # type: ignore[no-untyped-call]
 
     def test_it_fits_a_phone(self, driver: webdriver.Chrome) -> None:
-        driver.set_window_size(500, 900)
-        width = driver.execute_script(  # type: ignore[no-untyped-call]
-            "return [document.documentElement.scrollWidth, window.innerWidth]"
-        )
-        driver.set_window_size(1200, 900)
-        assert width[0] <= width[1]
+        with screen(driver, 360):
+            width = driver.execute_script(  # type: ignore[no-untyped-call]
+                "return [document.documentElement.scrollWidth, window.innerWidth]"
+            )
+            assert width[0] <= width[1] == 360
+            smallest = driver.execute_script(SMALLEST)  # type: ignore[no-untyped-call]
+        assert smallest[0] >= 11, smallest
+
+    def test_paper_clips_nothing(self, driver: webdriver.Chrome) -> None:
+        for name in ("trl", "axolotl"):
+            copied(driver, name)
+        with screen(driver, 718), emulated(driver, media="print"):
+            assert driver.execute_script(CLIPPED) == []  # type: ignore[no-untyped-call]
+            width = driver.execute_script(  # type: ignore[no-untyped-call]
+                "return document.documentElement.scrollWidth"
+            )
+        assert width <= 718
+
+
+def test_the_glossary_is_that_of_the_documentation() -> None:
+    page = Path("docs/glossary.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", page, flags=re.M)
+    plain = {
+        re.sub(r"[`*]|\\[()]", "", term)
+        .replace("\\rho", "\u03c1")
+        .replace("\\tau", "\u03c4"): re.sub(r"[`*]", "", meaning)
+        for term, meaning in rows
+    }
+    named = {"Σ (Sigma)": "Σ (Sigma)", "Γ (Gamma)": "Γ (Gamma)"}
+    for term, meaning in GLOSSARY:
+        assert plain[named.get(term, term)] == meaning
+
+
+def test_a_model_whose_level_cannot_come_true_shows_shares(card: LayerCard) -> None:
+    loud = replace(card, data=dict(card.data) | {"loss": 1e-6}).with_measured(
+        {"layers": list(card.certificate.layers), "gain": 2.0}, {"layers": [0, 1], "gain": 1.0}
+    )
+    found = against(loud, recommended(loud))
+    assert found.rows[0].predicted == "100%"
+    assert found.unit == "as a share of the recommended layers' gain"
+    marks = {row.name: row.marks[0].at for row in found.rows if row.marks}
+    assert marks["trained 2"] == pytest.approx(marks["recommended"] / 2, abs=1e-3)
 
 
 def test_a_large_card_has_a_page(make_card: Callable[..., LayerCard]) -> None:

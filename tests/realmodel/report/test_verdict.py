@@ -101,3 +101,13 @@ def test_a_set_that_was_trained_says_so(card: LayerCard) -> None:
     row = {"layers": list(card.certificate.layers), "gain": 0.5}
     assert "not checked" in dict(report.verdict(card).rows)["training"]
     assert "gained 0.5" in dict(report.verdict(card.with_measured(row)).rows)["training"]
+
+
+def test_the_next_commands_read_the_data_alike(card: LayerCard) -> None:
+    reading = {"split": "train", "prompt_column": ["a b", "c"], "num_samples": 64}
+    told = replace(card, data=dict(card.data) | {"reading": reading})
+    last = report.next_commands(told, None, "card.json", "out/place").split("layercard ")[-1]
+    words = shlex.split(last.replace("\\\n", " "))
+    for word, value in (("--split", "train"), ("--num-samples", "64"), ("--prompt-column", "a b")):
+        assert words[words.index(word) + 1] == value
+    assert words.count("--prompt-column") == 2

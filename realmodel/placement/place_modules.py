@@ -1,0 +1,262 @@
+"""Which kinds of module or which single modules to adapt, by the card's model of its modules."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from realmodel.card.certified import SECONDS
+from realmodel.card.layer_card import LayerCard
+from realmodel.card.module_model import Groups, ModuleModel
+from realmodel.card.pilot import Forecast
+from realmodel.card.profile import ModuleProfile
+from realmodel.card.warnings import caveats, check_ranked
+from realmodel.costs.adapter_cost import adapter_cost
+from realmodel.placement.budget import OBJECTIVES, Budget
+from theory import InputError
+from theory.choice.budget_search import search_within_budget
+from theory.choice.cost_model import CostModel
+from theory.choice.exact_search import exact_search
+from theory.choice.placement import Placement
+
+Unit = Literal["kind", "module"]
+UNITS: Final[tuple[Unit, ...]] = get_args(Unit)
+
+
+@dataclass(frozen=True)
+class ModuleSet:
+    """Some modules of the card and what they gain.
+
+    Attributes
+    ----------
+    modules : tuple of str
+        Full names, in the card's order.
+    layers : tuple of int
+        Block indices that hold one of them.
+    gain : float
+        Nats per completion token, by the model of modules.
+    parameters : int
+        Trainable, at the card's rank.
+    """
+
+    modules: tuple[str, ...]
+    layers: tuple[int, ...]
+    gain: float
+    parameters: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON mapping."""
+        return {
+            "layers": list(self.layers),
+            "modules": list(self.modules),
+            "gain": self.gain,
+            "parameters": self.parameters,
+        }
+
+
+@dataclass(frozen=True)
+class ModuleChoice:
+    """The answer of :func:`place_modules`.
+
+    Attributes
+    ----------
+    unit : {"kind", "module"}
+        What was chosen among.
+    budget : Budget
+    units : tuple of str
+        The kinds, or the modules, that were chosen.
+    best : ModuleSet
+    gain_error : float or None
+        Jackknife standard error of its gain.
+    forecast : Forecast or None
+        What training it will gain, where the card has a pilot.
+    gain_at_most : float
+        No choice of such units within the budget gains more (docs/theory.md, 10a).
+    statement : str
+        Which result stands behind that bound.
+    whole_layers : ModuleSet or None
+        The best whole layers with at most as many parameters; ``None`` where not one fits.
+    lead_error : float or None
+        Paired jackknife standard error of the lead over them.
+    everything : ModuleSet
+        All candidates.
+    predictor_title : str
+    warnings : tuple of str
+    """
+
+    unit: Unit
+    budget: Budget
+    units: tuple[str, ...]
+    best: ModuleSet
+    gain_error: float | None
+    forecast: Forecast | None
+    gain_at_most: float
+    statement: str
+    whole_layers: ModuleSet | None
+    lead_error: float | None
+    everything: ModuleSet
+    predictor_title: str
+    warnings: tuple[str, ...]
+
+    @property
+    def gap(self) -> float:
+        """Largest share of the best gain that the choice may miss."""
+        return 1.0 - self.best.gain / self.gain_at_most if self.gain_at_most > 0 else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON mapping."""
+        layers = self.whole_layers
+        return {
+            "unit": self.unit,
+            "objective": self.budget.objective,
+            "budget": self.budget.value,
+            "budget_text": self.budget.text,
+            "predictor": "tangent",
+            "predictor_title": self.predictor_title,
+            "placement": self.best.to_dict()
+            | {
+                "units": list(self.units),
+                "gain_error": self.gain_error,
+                "forecast": None if self.forecast is None else self.forecast.to_dict(),
+            },
+            "certificate": {
+                "gain_at_most": self.gain_at_most,
+                "gap": self.gap,
+                "statement": self.statement,
+            },
+            "whole_layers": None if layers is None else layers.to_dict(),
+            "lead_error": self.lead_error,
+            "whole": self.everything.to_dict(),
+            "warnings": list(self.warnings),
+        }
+
+
+def place_modules(
+    card: LayerCard,
+    *,
+    unit: str,
+    budget: str,
+    objective: str = "parameters",
+    layers: Sequence[int] | None = None,
+    force: bool = False,
+) -> ModuleChoice:
+    """Choose the kinds of module, or the modules, with the largest joint gain within a budget.
+
+    Parameters
+    ----------
+    card : LayerCard
+    unit : {"kind", "module"}
+        Every kind (``self_attn.q_proj`` in all layers) is taken or left as one, or every module.
+    budget : str
+        ``1.2M`` parameters, ``40%`` of those of all layers, or for the objective ``gain`` a number
+        of units.
+    objective : {"parameters", "gain"}
+        Time, memory and latency are measured by whole layers.
+    layers : sequence of int, optional
+        Block indices to choose from; all by default.
+    force : bool
+        Rank although the card's pilot refuses to.
+
+    Raises
+    ------
+    InputError
+        A unit, an objective or a budget that cannot be read or admits nothing, layers that the
+        card does not have, or a card without its modules' model or whose pilot refuses to rank.
+    """
+    if unit not in UNITS:
+        raise InputError(f"unknown unit {unit!r}: choose layer, {', '.join(UNITS)}")
+    own: Unit = "kind" if unit == "kind" else "module"
+    if objective not in ("parameters", "gain"):
+        known = objective in OBJECTIVES
+        problem = "is measured by whole layers" if known else "is unknown"
+        raise InputError(f"objective {objective!r} {problem}: by {unit} choose parameters or gain")
+    check_ranked(card, force=force)
+    model = module_model(card)
+    wanted = set(card.indices if layers is None else layers)
+    card.positions(tuple(sorted(wanted)))
+    candidates = [at for at, module in enumerate(card.modules) if module.layer in wanted]
+    labels = [
+        card.modules[at].kind if own == "kind" else card.modules[at].name for at in candidates
+    ]
+    names = tuple(dict.fromkeys(labels))
+    units = _grouped(candidates, labels)
+    limit = Budget.parse(objective, budget, card.costs, unit=own, count=len(units))
+    placement = _best(card, model, units, limit)
+    chosen = sorted(at for position in placement.layers for at in units[position])
+    best = _module_set(card, model, chosen)
+    error = model.gain_error(chosen)
+    whole = _whole_layers(card, model, candidates, best.parameters)
+    return ModuleChoice(
+        unit=own,
+        budget=limit,
+        units=tuple(names[position] for position in placement.layers),
+        best=best,
+        gain_error=error,
+        forecast=None if card.pilot is None else card.pilot.forecast(best.gain, error),
+        gain_at_most=max(placement.guarantee.best_gain_at_most, best.gain),
+        statement=placement.guarantee.statement,
+        whole_layers=None if whole is None else _module_set(card, model, whole),
+        lead_error=None if whole is None else model.gain_error(chosen, whole),
+        everything=_module_set(card, model, candidates),
+        predictor_title=card.predictor("tangent").title,
+        warnings=caveats(card, "tangent"),
+    )
+
+
+def module_model(card: LayerCard) -> ModuleModel:
+    """The card's model of its modules.
+
+    Raises
+    ------
+    InputError
+        The card has none, or its file is not there.
+    """
+    if card.module_model is None:
+        raise InputError(
+            "this card does not hold its modules one by one: modules.npz is not beside it, or it "
+            "was measured by an older layercard; bring the file, or measure the card again"
+        )
+    return card.module_model
+
+
+def _grouped(positions: Sequence[int], labels: Sequence[Any]) -> list[list[int]]:
+    found: dict[Any, list[int]] = {}
+    for position, label in zip(positions, labels, strict=True):
+        found.setdefault(label, []).append(position)
+    return list(found.values())
+
+
+def _best(card: LayerCard, model: ModuleModel, units: Groups, limit: Budget) -> Placement:
+    quadratic = model.quadratic(units)
+    if limit.objective == "gain":
+        return exact_search(quadratic, int(limit.value), time_limit=SECONDS)
+    cost = CostModel(tuple(float(_parameters(card, unit)) for unit in units))
+    return search_within_budget(quadratic, limit.value, cost, time_limit=SECONDS)
+
+
+def _whole_layers(
+    card: LayerCard, model: ModuleModel, candidates: Sequence[int], parameters: int
+) -> list[int] | None:
+    """The modules of the best layers within so many parameters."""
+    layers = _grouped(candidates, [card.modules[at].layer for at in candidates])
+    cost = CostModel(tuple(float(_parameters(card, layer)) for layer in layers))
+    if min(cost.per_layer) > parameters:
+        return None
+    found = search_within_budget(
+        model.quadratic(layers), float(parameters), cost, time_limit=SECONDS
+    )
+    return sorted(at for position in found.layers for at in layers[position])
+
+
+def _module_set(card: LayerCard, model: ModuleModel, positions: Sequence[int]) -> ModuleSet:
+    rows = [card.modules[at] for at in positions]
+    return ModuleSet(
+        tuple(row.name for row in rows),
+        tuple(sorted({row.layer for row in rows})),
+        model.gain(positions),
+        _parameters(card, positions),
+    )
+
+
+def _parameters(card: LayerCard, positions: Sequence[int]) -> int:
+    rows: list[ModuleProfile] = [card.modules[at] for at in positions]
+    return adapter_cost(rows, card.costs.rank).parameters
