@@ -4,8 +4,11 @@ In the normal one these tests skip, with the package that is missing.
 """
 
 import ast
-import importlib.util
+import dataclasses
 import json
+import math
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -52,11 +55,14 @@ def package(name: str) -> Path:
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def function_of(path: Path, name: str, known: Mapping[str, Any] | None = None) -> Any:
-    """One function of a source file, where the file itself needs a GPU to be imported."""
+def definition_of(path: Path, name: str, known: Mapping[str, Any] | None = None) -> Any:
+    """One function or class of a source file, which imports what needs a GPU or a whole server."""
     tree = ast.parse(path.read_text())
-    node = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == name)
-    node.decorator_list = []
+    node = next(
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
+    )
     names: dict[str, Any] = dict(known or {})
     exec(compile(ast.Module([node], []), str(path), "exec"), names)
     return names[name]
@@ -287,21 +293,32 @@ def test_sft_trainer_takes_choose_layers(qwen3_folder: Path, tmp_path: Path) -> 
 
 
 def vllm_reads(adapter: Path, placement: ExportedPlacement) -> None:
-    """``PEFTHelper`` of the installed vLLM; its package wants a GPU, this file of it does not."""
+    """``PEFTHelper`` of the installed vLLM, which cannot be imported without the rest of it."""
     try:
         version("vllm")
     except PackageNotFoundError:
         return
-    path = package("vllm") / "lora" / "peft_helper.py"
-    spec = importlib.util.spec_from_file_location("vllm_peft_helper", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    read = module.PEFTHelper.from_local_dir(str(adapter), None)
+    helper = definition_of(
+        package("vllm") / "lora" / "peft_helper.py",
+        "PEFTHelper",
+        {
+            "dataclass": dataclasses.dataclass,
+            "field": dataclasses.field,
+            "fields": dataclasses.fields,
+            "MISSING": dataclasses.MISSING,
+            "Literal": Literal,
+            "LoRAConfig": object,  # an annotation alone
+            "json": json,
+            "math": math,
+            "os": os,
+            "re": re,
+        },
+    )
+    read = helper.from_local_dir(str(adapter), None)
     served = yaml.safe_load(FORMATS["vllm"].render(placement)["vllm.yaml"])
     read.validate_legal(SimpleNamespace(max_lora_rank=served["max-lora-rank"]))
+    with pytest.raises(ValueError, match="greater than max_lora_rank"):
+        read.validate_legal(SimpleNamespace(max_lora_rank=1))
     scaling = placement.arguments["lora_alpha"] / placement.arguments["r"]
     for name, rank in placement.ranks.items():
         assert read.get_rank_and_scaling(name) == (rank, scaling)
@@ -310,7 +327,7 @@ def vllm_reads(adapter: Path, placement: ExportedPlacement) -> None:
 def test_vllm_wraps_the_named_modules(varied: Any) -> None:
     """Its own rule of which modules are wrapped, and its own option of the same name."""
     root = package("vllm")
-    rule = function_of(root / "lora" / "utils.py", "is_in_target_modules")
+    rule = definition_of(root / "lora" / "utils.py", "is_in_target_modules")
     placement, model = varied
     served = yaml.safe_load(FORMATS["vllm"].render(placement)["vllm.yaml"])
     packed = {"qkv_proj": ["q_proj", "k_proj", "v_proj"], "gate_up_proj": ["gate_proj", "up_proj"]}
