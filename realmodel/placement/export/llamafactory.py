@@ -10,11 +10,11 @@ from realmodel.placement.export.yaml_text import yaml_text
 from theory import InputError
 
 KEYS: Final = {"r": "lora_rank", "lora_alpha": "lora_alpha", "lora_dropout": "lora_dropout"}
-"""Of ``llamafactory/hparams/finetuning_args.py``; no version up to 0.9.5 has ranks by module."""
+"""Of ``llamafactory/hparams/finetuning_args.py``; 0.9.5 has no ranks by module."""
 
 COMMENTS: Final = (
     "Add dataset, template and output_dir: llamafactory-cli train llamafactory.yaml",
-    "LLaMA-Factory has one rank for every module (none of its versions takes a rank pattern).",
+    "LLaMA-Factory has one rank for every module (0.9.5, the version read, takes no rank pattern).",
     "disable_gradient_checkpointing: true lets backward stop at the lowest adapted layer.",
 )
 

@@ -19,7 +19,7 @@ PACKED: Final = {
 COMMENTS: Final = (
     "vllm serve --config vllm.yaml --lora-modules layercard=FOLDER_OF_THE_TRAINED_ADAPTER",
     "lora-target-modules keeps vLLM from wrapping the layers that the adapter does not touch: full",
-    "names are matched since lora-target-modules exists (read in vllm 0.33.0, vllm/lora/utils.py);",
+    "names are matched (read in vllm 0.33.0, vllm/lora/utils.py);",
     "remove it to serve other adapters too.",
 )
 
