@@ -3,7 +3,8 @@
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
 from paper_figures.steps.saved import named
-from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
+from paper_figures.steps.source import data_digest, load_model, model_digest
+from paper_figures.steps.split import split_task
 
 LAYERS = 4
 """Of the model, evenly spread; each is trained once for every length of run."""
@@ -48,17 +49,12 @@ def run(
 
     Every run has a schedule of its own that falls to zero, as a planned run of that length has.
     """
-    from realmodel.evidence.options import CompareOptions
-    from realmodel.evidence.task import Task
     from realmodel.finetuning import FinetuneOptions, finetune, target_modules
     from realmodel.model.modules import find_modules
     from realmodel.placement.structured import structured_placements
 
     checkpoint = load_model(model, dtype=dtype, device=device, attention="sdpa")
-    examples = load_examples(task, samples, seed=seed)
-    cut = 3 * len(examples) // 4
-    options = CompareOptions(training_samples=cut, heldout_samples=samples - cut, max_length=128)
-    split = Task.from_examples(task, checkpoint, examples[:cut], examples[cut:], options)
+    split = split_task(checkpoint, task, samples=samples, max_length=128, seed=seed)
     table = find_modules(checkpoint.model)
     chosen = structured_placements(table.layers, min(LAYERS, len(table.layers)))["uniform-k"]
     before: float | None = None

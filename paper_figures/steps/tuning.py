@@ -5,7 +5,8 @@ from typing import Any
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import card
-from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
+from paper_figures.steps.source import data_digest, load_model, model_digest
+from paper_figures.steps.split import split_task
 
 RANDOM_DRAWS = 3
 RATE = 1e-2
@@ -52,16 +53,11 @@ def tune(
     Three quarters of the examples are trained on; the held-out loss is measured on the others.
     Seeds are the outer loop, so that a slower machine slows all placements alike.
     """
-    from realmodel.evidence.options import CompareOptions
-    from realmodel.evidence.task import Task
     from realmodel.finetuning import FinetuneOptions, finetune, target_modules
     from realmodel.model.modules import find_modules
 
     checkpoint = load_model(model, dtype=dtype, device=device, attention="sdpa")
-    examples = load_examples(task, samples, seed=seed)
-    cut = 3 * len(examples) // 4
-    protocol = CompareOptions(training_samples=cut, heldout_samples=samples - cut, max_length=256)
-    split = Task.from_examples(task, checkpoint, examples[:cut], examples[cut:], protocol)
+    split = split_task(checkpoint, task, samples=samples, max_length=256, seed=seed)
     table = find_modules(checkpoint.model)
     rows: list[dict[str, Any]] = []
     # The first run of a process pays for what torch sets up once: it is not one of those timed.

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from realmodel.model.batches import IGNORED, Batch, EncodedExample, batches
-from realmodel.model.forward import accepted
+from realmodel.measure.statistics.completion_logits import completion_logits
+from realmodel.model.batches import Batch, EncodedExample, batches
 
 
 def trailing_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
@@ -30,20 +30,9 @@ def trailing_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
     count : int
         Completion tokens.
     """
-    targets = batch.labels[:, 1:]
-    wanted = targets != IGNORED
-    # Chosen by index, not by a slice: behind a slice the head is multiplied as one copy of its
-    # weight for each sequence.
-    columns = wanted.any(dim=0).nonzero().squeeze(1)
-    keep = accepted(model, logits_to_keep=columns)
-    options = accepted(model, use_cache=False) | keep
-    logits = model(input_ids=batch.input_ids, **options).logits
-    if not keep:
-        logits = logits[:, columns]
-    targets, wanted = targets[:, columns], wanted[:, columns]
-    rows = logits[wanted].float()
-    loss = torch.nn.functional.cross_entropy(rows, targets[wanted], reduction="sum")
-    return loss, len(rows)
+    logits, targets = completion_logits(model, batch, right_padded=True)
+    loss = torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
+    return loss, len(targets)
 
 
 def heldout_loss(

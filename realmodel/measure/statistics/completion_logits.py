@@ -8,13 +8,22 @@ from realmodel.model.batches import IGNORED, Batch
 from realmodel.model.forward import accepted
 
 
-def completion_logits(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (n, V), at least float32, and targets (n,) of the batch's completion tokens."""
+def completion_logits(
+    model: Any, batch: Batch, *, right_padded: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (n, V), at least float32, and targets (n,) of the batch's completion tokens.
+
+    Of a batch that is known to be padded on the right the tokens alone are passed: the causal mask
+    hides the padding.
+    """
     targets = batch.labels[:, 1:]
     wanted = targets != IGNORED
     columns = wanted.any(dim=0).nonzero().squeeze(1)
+    # Chosen by index, not by a slice: behind a slice the head is multiplied as one copy of its
+    # weight for each sequence.
     keep = accepted(model, logits_to_keep=columns)
-    logits = model(**accepted(model, **batch.inputs, use_cache=False), **keep).logits
+    inputs = {"input_ids": batch.input_ids} if right_padded else batch.inputs
+    logits = model(**accepted(model, **inputs, use_cache=False), **keep).logits
     if not keep:
         logits = logits[:, columns.to(logits.device)]
     targets, wanted = targets[:, columns], wanted[:, columns]
