@@ -11,8 +11,8 @@ import torch
 
 from realmodel.card.block_statistics import block_statistics, singular_values
 from realmodel.card.moment_spectrum import MomentSpectrum
-from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from realmodel.measure.one_pass import GROUPS
+from realmodel.measure.whitener import Whitener
 from realmodel.runs.stopwatch import elapsed
 
 
@@ -54,7 +54,7 @@ def time_profile(width: int, seed: int = 0) -> ProfileTiming:
         seconds = elapsed(lambda: results.append(work()), "cpu", time.process_time)
         return results[0], seconds
 
-    F, factor = timed(lambda: inverse_factor(moment, 1e-3))
+    F, factor = timed(lambda: Whitener.of(moment, 1e-3))
     _, spectrum = timed(lambda: MomentSpectrum.of(moment, F))
     _, values = timed(lambda: singular_values(gradients[0]))
     _, block = timed(lambda: block_statistics(gradients, 1, F, F, {}, 8))

@@ -7,9 +7,8 @@ import numpy as np
 from realmodel.card.block_statistics import BlockStatistics, block_statistics
 from realmodel.card.moment_spectrum import MomentSpectrum
 from realmodel.card.profile import LayerProfile, ModuleProfile
-from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from realmodel.measure.measurement import Measurement
-from theory.arrays import Array
+from realmodel.measure.whitener import Whitener
 
 Gain = tuple[float | None, float | None]
 """Gain of a block alone and its standard error, nats per completion token."""
@@ -45,21 +44,21 @@ def profiles(
         Called once per module.
     """
     tokens = np.asarray(measurement.group_tokens, dtype=np.float64)
-    factors: dict[str, Array] = {}
+    whiteners: dict[str, Whitener] = {}
     spectra: dict[str, MomentSpectrum] = {}
     blocks: dict[str, BlockStatistics] = {}
     rows: list[ModuleProfile] = []
     for module in measurement.modules:
         group = module.input_group
-        if group not in factors:
+        if group not in whiteners:
             sigma = measurement.sigma[group]
-            factors = {group: inverse_factor(sigma, ridge)}
-            spectra = {group: MomentSpectrum.of(sigma, factors[group])}
+            whiteners = {group: Whitener.of(sigma, ridge)}
+            spectra = {group: MomentSpectrum.of(sigma, whiteners[group])}
         block, values = block_statistics(
             measurement.sums[f"gradient/{module.name}"],
             measurement.tokens,
-            factors[group],
-            inverse_factor(measurement.gamma[module.name], ridge),
+            whiteners[group],
+            Whitener.of(measurement.gamma[module.name], ridge),
             spectra,
             rank,
         )

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.linalg import eigh
 
-from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from realmodel.measure.measurement import Measurement
+from realmodel.measure.whitener import Whitener
 from realmodel.model.modules import AdaptedModule
 from theory import InputError
 from theory.arrays import Array
@@ -114,9 +114,9 @@ def select_directions(
     for module in statistics.modules:
         name, group = module.name, module.input_group
         if group not in roots:
-            roots = {group: inverse_factor(statistics.sigma[group], ridge)}
+            roots = {group: Whitener.of(statistics.sigma[group], ridge).factor}
         gamma = statistics.gamma[name]
-        inner, outer = roots[group], inverse_factor(gamma, ridge)
+        inner, outer = roots[group], Whitener.of(gamma, ridge).factor
         gradient = statistics.gradient[name]
         if half is not None:
             gradient = statistics.half_gradients(name)[half]

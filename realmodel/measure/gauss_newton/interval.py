@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from realmodel.measure.gauss_newton.products import GaussNewtonProducts
 from realmodel.measure.gauss_newton.tangents import check_attention
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.random_subset import random_groups
+from realmodel.measure.whitener import Whitener
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint, model_of
 from realmodel.model.modules import AdaptedModule
@@ -133,9 +133,11 @@ class _WhitenedSpace:
     ) -> None:
         self.modules = tuple(modules)
         groups = dict.fromkeys(module.input_group for module in modules)
-        inner = {group: inverse_factor(statistics.sigma[group], ridge) for group in groups}
+        inner = {group: Whitener.of(statistics.sigma[group], ridge).factor for group in groups}
         self.inner = [inner[module.input_group] for module in modules]
-        self.outer = [inverse_factor(statistics.gamma[module.name], ridge) for module in modules]
+        self.outer = [
+            Whitener.of(statistics.gamma[module.name], ridge).factor for module in modules
+        ]
 
     def whiten(self, gradients: Sequence[Array]) -> Array:
         """One vector from one gradient (m, d) per module."""

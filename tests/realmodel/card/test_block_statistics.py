@@ -11,7 +11,8 @@ from realmodel.card.block_statistics import (
     singular_values,
 )
 from realmodel.card.moment_spectrum import MomentSpectrum, extreme_eigenvalues
-from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
+from realmodel.measure.trace_sketch import DIRECTIONS, PROBES, leading_range, trace_sketch
+from realmodel.measure.whitener import Whitener
 from theory.arrays import Array
 from theory.hardness.cross_fit import cross_fitted_norm
 from theory.hardness.spectrum import Spectrum
@@ -31,7 +32,7 @@ def example(seed: int, m: int = 4, d: int = 6) -> tuple[Array, Array, Array]:
 
 def block(sums: Array, sigma: Array, gamma: Array, group: str = "h") -> BlockStatistics:
     F, E = (
-        inverse_factor(moment, ridge * len(moment) / np.trace(moment))  # ridges 0.1 and 0.2
+        Whitener.of(moment, ridge * len(moment) / np.trace(moment))  # ridges 0.1 and 0.2
         for moment, ridge in ((sigma, 0.1), (gamma, 0.2))
     )
     spectra = {group: MomentSpectrum.of(sigma, F)}
@@ -43,8 +44,9 @@ def test_a_module_against_the_dense_inverse() -> None:
     own = block(sums, sigma, gamma)
     G = sums.sum(axis=0) / TOKENS.sum()
     S, Z = sigma + 0.1 * np.eye(6), gamma + 0.2 * np.eye(4)
-    assert own.residual == pytest.approx(np.trace(np.linalg.solve(Z, G) @ np.linalg.solve(S, G.T)))
-    assert own.activation == pytest.approx(np.trace(G @ np.linalg.solve(S, G.T)))
+    residual = np.trace(np.linalg.solve(Z, G) @ np.linalg.solve(S, G.T))
+    assert own.residual == pytest.approx(residual, rel=1e-10)
+    assert own.activation == pytest.approx(np.trace(G @ np.linalg.solve(S, G.T)), rel=1e-10)
     assert own.at_rank < own.residual
 
 
@@ -101,7 +103,7 @@ def test_a_spectrum_without_its_eigenvalues_is_that_of_all(d: int, decay: float)
     sigma = (Q * np.geomspace(1.0, decay, d)) @ Q.T
     sigma = (sigma + sigma.T) / 2
     exact, ridge = np.linalg.eigvalsh(sigma), 1e-3
-    own = MomentSpectrum.of(sigma, inverse_factor(sigma, ridge))
+    own = MomentSpectrum.of(sigma, Whitener.of(sigma, ridge))
     full = Spectrum.from_moment(sigma, ridge * np.trace(sigma) / d)
     # Lanczos was asked for a residual of 1e-4; the ends are where they are to that.
     assert own.largest == pytest.approx(exact[-1], rel=1e-3)
@@ -120,8 +122,8 @@ def test_a_singular_moment_has_no_condition_number(d: int) -> None:
 def test_a_factor_of_a_singular_moment_need_not_be_triangular() -> None:
     sums, sigma, gamma = example(9)
     sigma[0], sigma[:, 0], sums[..., 0] = 0.0, 0.0, 0.0
-    F, E = inverse_factor(sigma, 0.0), inverse_factor(gamma, 0.0)
-    assert np.tril(F, -1).any()
+    F, E = Whitener.of(sigma, 0.0), Whitener.of(gamma, 0.0)
+    assert not F.triangular
     spectra = {"h": MomentSpectrum.of(sigma, F)}
     own, _ = block_statistics(torch.from_numpy(sums), int(TOKENS.sum()), F, E, spectra, 2)
     G = sums.sum(axis=0) / TOKENS.sum()
@@ -146,6 +148,48 @@ def test_the_singular_values_of_a_wide_gradient(monkeypatch: pytest.MonkeyPatch)
     assert (found <= exact * (1 + 1e-9)).all()
     np.testing.assert_array_equal(singular_values(matrix.T), singular_values(matrix.T))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("kind", ["noise", "decay", "few"])
+def test_a_sketch_of_a_wide_gradient_is_within_its_bound(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flat, decaying and low-rank gradients; four standard deviations of the worst spectrum."""
+    rng = np.random.default_rng(10)
+    m, d = 400, 350
+    strength = {"noise": 0.0, "decay": 2.0, "few": 2.0}[kind]
+    U, V = (np.linalg.qr(rng.normal(size=(size, 350)))[0] for size in (m, d))
+    common = (U * np.geomspace(1.0, 1e-4, 350)) @ V.T
+    if kind == "few":
+        common = U[:, :5] @ V[:, :5].T
+    sums = strength * common + 0.02 * rng.normal(size=(4, m, d))
+    sigma, gamma = moment(rng, d), moment(rng, m)
+    dense = block(sums, sigma, gamma)
+    monkeypatch.setattr("realmodel.card.block_statistics.WHITENED_UP_TO", 300)
+    monkeypatch.setattr("realmodel.card.moment_spectrum.INVERTED_UP_TO", 300)
+    own = block(sums, sigma, gamma)
+    bound = 4 * np.sqrt(2 / PROBES) / (2 * np.sqrt(DIRECTIONS))
+    assert own.residual == pytest.approx(dense.residual, rel=bound)
+    assert own.activation == pytest.approx(dense.activation, rel=bound)
+    assert own.at_rank == pytest.approx(dense.at_rank, rel=1e-2)
+    assert own.at_rank <= dense.at_rank * (1 + 1e-9)
+    assert np.abs(own.gram - dense.gram).max() <= bound * np.trace(dense.gram)
+    assert own.residual != dense.residual  # the sketch was taken
+    sketched, exact = own.inputs["h"].noise_amplification, dense.inputs["h"].noise_amplification
+    assert sketched == pytest.approx(exact, rel=bound)
+    assert sketched != exact
+
+
+def test_a_sketch_counts_kept_and_probed_directions_once() -> None:
+    """On the whole space the mean of ``P P'`` over many probes is the identity."""
+    basis = leading_range(lambda X: X[:400], lambda Y: Y, 400, torch.eye(400, dtype=torch.float64))
+    P = trace_sketch(basis)
+    assert P.shape == (400, DIRECTIONS + PROBES)
+    np.testing.assert_allclose(P.T[:DIRECTIONS] @ P[:, :DIRECTIONS], np.eye(DIRECTIONS), atol=1e-12)
+    np.testing.assert_allclose(basis.T @ P[:, DIRECTIONS:], 0.0, atol=1e-12)
+    # The complement has 240 dimensions: the trace of the identity, within four deviations.
+    bound = 4 * np.sqrt(2 / PROBES / 240)
+    assert float(P[:, DIRECTIONS:].square().sum()) == pytest.approx(240, rel=bound)
 
 
 def test_too_few_groups_give_a_reason_and_no_number() -> None:

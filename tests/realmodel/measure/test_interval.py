@@ -7,9 +7,9 @@ import pytest
 
 from realmodel.measure.gauss_newton import layers_interval
 from realmodel.measure.gauss_newton.directions import Directions
-from realmodel.measure.gauss_newton.inverse_factor import inverse_factor
 from realmodel.measure.gauss_newton.products import GaussNewtonProducts
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.whitener import Whitener
 from realmodel.model.modules import find_modules
 from theory import InputError
 
@@ -49,8 +49,8 @@ def test_product_and_interval_match_the_dense_matrix(
     W = _block_diagonal(
         [
             np.kron(
-                inverse_factor(statistics.gamma[m.name], ridge),
-                inverse_factor(statistics.sigma[m.input_group], ridge),
+                Whitener.of(statistics.gamma[m.name], ridge).factor,
+                Whitener.of(statistics.sigma[m.input_group], ridge).factor,
             )
             for m in modules
         ]
