@@ -1,11 +1,14 @@
 """Time and memory of each stage of a card before anything runs, from operation counts."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from realmodel.card.block_statistics import DENSE_UP_TO, WHITENED_UP_TO
+from realmodel.card.moment_spectrum import INVERTED_UP_TO
 from realmodel.card.options import CardOptions
 from realmodel.card.pilot_runs import HELDOUT, pilot_protocol, pilot_wanted
 from realmodel.measure.one_pass import GROUPS
@@ -13,6 +16,8 @@ from realmodel.measure.operations import count_operations
 from realmodel.measure.random_subset import random_groups, random_subset
 from realmodel.measure.statistics.plan import plan_batches
 from realmodel.measure.statistics.products import packed_length
+from realmodel.measure.tangent.quadratic import RESPONSES
+from realmodel.measure.trace_sketch import DIRECTIONS, ITERATIONS, PROBES
 from realmodel.model.batches import EncodedExample
 from realmodel.model.modules import AdaptedModule, find_modules
 from realmodel.runs.stopwatch import fastest
@@ -38,19 +43,25 @@ FORWARD_MODE_EFFICIENCY = 0.2
 CALIBRATION_SECONDS = 6.5
 """Time budgets of the costs' stage, which a step that takes longer than its share exceeds."""
 
+WRITING_NUMBER, WRITING_LAYER = 45, 2.6e5
+"""Files and page for one number of the curvature, and the fronts for one layer, in the time that
+one number takes to become JSON."""
+
 
 @dataclass(frozen=True)
 class Machine:
-    """Operations a second of a matrix product, and bytes a second of a copy."""
+    """A second's operations of a matrix product, bytes of a copy, and numbers put into JSON."""
 
     rate: float
     bandwidth: float
+    interpreter: float
 
     @classmethod
     def measured(cls, device: str, dtype: torch.dtype, rows: int, d: int, m: int) -> "Machine":
         """On products of (rows, d) with (d, m), as the model has them."""
         x, W = (torch.randn(*shape, device=device).to(dtype) for shape in ((rows, d), (d, m)))
         big = torch.randn(1 << 24, device=device)
+        numbers = big[:1000].tolist()
 
         def product() -> None:
             float((x @ W)[0, 0])  # waits for the device
@@ -60,7 +71,8 @@ class Machine:
 
         product()  # the first call also sets up threads
         seconds, copying = fastest(product, device, 0.2), fastest(copy, device, 0.2)
-        return cls(2.0 * rows * d * m / seconds, 2.0 * big.nbytes / copying)
+        writing = fastest(lambda: json.dumps(numbers), "cpu", 0.1)
+        return cls(2.0 * rows * d * m / seconds, 2.0 * big.nbytes / copying, len(numbers) / writing)
 
 
 @dataclass(frozen=True)
@@ -127,10 +139,10 @@ def estimate_stages(
     >>> data = [EncodedExample((1, 2, 3), (-100, 2, 3), "")] * 8
     >>> table = find_modules(model).modules
     >>> stages = estimate_stages(
-    ...     model, data, table, CardOptions(exact_curvature=True), machine=Machine(1e9, 1e9)
+    ...     model, data, table, CardOptions(exact_curvature=True), machine=Machine(1e9, 1e9, 1e6)
     ... )
     >>> [stage.stage for stage in stages]
-    ['one pass', 'costs', 'profiles', 'exact curvature']
+    ['one pass', 'costs', 'profiles', 'exact curvature', 'writing']
     """
     shape = _Shape.of(model, encoded, modules, options, dtype)
     if machine is None:
@@ -147,6 +159,7 @@ def estimate_stages(
         stages.append(shape.exact_curvature(machine))
     if options.intervals:
         stages.append(shape.intervals(machine))
+    stages.append(shape.writing(machine))
     process = PROCESS_BYTES if device == "cpu" else 0
     return tuple(replace(stage, memory=stage.memory + process) for stage in stages)
 
@@ -292,14 +305,26 @@ class _Shape:
     def profiles(self, machine: Machine) -> StageEstimate:
         groups = min(GROUPS, len(self.lengths))
         inputs = {module.input_group: module.in_features for module in self.modules}
-        exact = sum(float(d) ** 3 for d in inputs.values())  # two factors and an inverse
-        exact += sum(2 / 3 * float(module.out_features) ** 3 for module in self.modules)
+        # Of each input two factors, and up to a width the inverse; of each output one.
+        exact = sum(float(d) ** 3 * (2 / 3 + (d <= INVERTED_UP_TO)) for d in inputs.values())
+        exact += sum(float(module.out_features) ** 3 / 3 for module in self.modules)
         lanczos = sum(2 * 60 * 8 * float(d) ** 2 for d in inputs.values())  # bytes
         whitened = values = 0.0
+        powers, columns = 2 + 2 * ITERATIONS, DIRECTIONS + PROBES
+        for d in inputs.values():
+            if d > INVERTED_UP_TO:
+                whitened += float(d) ** 2 * (powers * DIRECTIONS + columns)
         for module in self.modules:
             m, d = module.out_features, module.in_features
-            whitened += 2 * groups * 0.6 * (m * d**2 + m**2 * d)
-            values += 2.0 * m * d * min(m, d) if min(m, d) <= 1024 else 20 * 160.0 * m * d
+            if min(m, d) > WHITENED_UP_TO:
+                # A triangular solve on each side, and the gradient between them.
+                one, both = 2 * m * d + d**2, 2 * m * d + d**2 + m**2
+                whitened += powers * DIRECTIONS * float(one + both)
+                whitened += columns * float(one * (1 + groups) + m**2)
+                continue
+            whitened += groups * float(m * d**2 + m**2 * d)
+            side = powers * DIRECTIONS if min(m, d) > DENSE_UP_TO else min(m, d)
+            values += 2.0 * m * d * side
         operations = exact + whitened + values
         # Double precision has half the rate, and triangular work a good half of that.
         seconds = (4 * exact + whitened + 2 * values) / machine.rate + lanczos / machine.bandwidth
@@ -308,6 +333,13 @@ class _Shape:
         widest = max(m.in_features * m.out_features for m in self.modules)
         memory = self.weights + self.sums + 8 * 4 * largest**2 + 4 * 3 * groups * widest
         return StageEstimate("profiles", operations, seconds, memory)
+
+    def writing(self, machine: Machine) -> StageEstimate:
+        layers = len({module.layer for module in self.modules})
+        numbers = float(layers * (RESPONSES + 1)) ** 2
+        operations = WRITING_NUMBER * numbers + WRITING_LAYER * layers
+        memory = self.weights + int(200 * numbers)
+        return StageEstimate("writing", operations, operations / machine.interpreter, memory)
 
     def exact_curvature(self, machine: Machine) -> StageEstimate:
         k, half = self.options.directions, max(1, len(self.lengths) // 2)

@@ -66,7 +66,14 @@ class Replicates:
         return jackknife_error(gains)
 
     def _gains(self, positions: tuple[int, ...]) -> Float64[Array, " R"]:
-        return np.array([quadratic.gain(positions) for quadratic in self.quadratics])
+        # Fronts of several costs, a choice and its rivals ask for the same placements.
+        if positions not in self._known:
+            self._known[positions] = np.array([own.gain(positions) for own in self.quadratics])
+        return self._known[positions]
+
+    @cached_property
+    def _known(self) -> dict[tuple[int, ...], Float64[Array, " R"]]:
+        return {}
 
     @cached_property
     def content(self) -> bytes:

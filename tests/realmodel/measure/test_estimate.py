@@ -28,7 +28,7 @@ from realmodel.measure.tangent.factors import LoraFactors
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
 
-SLOW = Machine(1e9, math.inf)
+SLOW = Machine(1e9, math.inf, 1e6)
 """Memory takes no time here, so that only operations do."""
 
 
@@ -89,12 +89,44 @@ def test_options_move_the_numbers_the_right_way(encoded: Any) -> None:
         assert fewer[name].operations < plain[name].operations
     # The whole network is pushed forward, whatever part of it is measured.
     few = find_modules(model, ["*.0.attn.c_proj"]).modules
-    (*_, exact) = estimate_stages(
+    (*_, exact, _) = estimate_stages(
         model, encoded, few, CardOptions(exact_curvature=True), machine=SLOW
     )
     positions = sum(len(e.input_ids) for e in encoded) * 5 / 11
     assert exact.operations > 2 * positions * 12 * 7e6  # 12 blocks of 7 million parameters
     assert estimate_stages(model, encoded[:2], modules, CardOptions())[0].seconds > 0
+
+
+def test_a_wide_module_is_not_whitened_whole() -> None:
+    """From 4,096 to 8,192 the profiles grow with less than the cube, and writing not at all."""
+
+    def stages(width: int) -> dict[str, Any]:
+        with torch.device("meta"):
+            config = LlamaConfig(
+                hidden_size=width, intermediate_size=width, num_hidden_layers=1, vocab_size=50,
+                num_attention_heads=64,
+            )  # fmt: skip
+            model = LlamaForCausalLM(config)
+        found = estimate_stages(
+            model, random_examples(4, 8, 50, 0), find_modules(model).modules, CardOptions(),
+            machine=SLOW,
+        )  # fmt: skip
+        return {stage.stage: stage for stage in found}
+
+    narrow, wide = stages(4096), stages(8192)
+    assert wide["profiles"].operations < 7 * narrow["profiles"].operations
+    assert wide["writing"].seconds == narrow["writing"].seconds > 0
+
+
+def test_the_page_of_a_card_grows_with_its_layers() -> None:
+    few, many = _models()["qwen3"], _models()["llama"]
+    encoded = random_examples(4, 8, 50, 0)
+    (*_, two), (*_, five) = (
+        estimate_stages(model, encoded, find_modules(model).modules, CardOptions(), machine=SLOW)
+        for model in (few, many)
+    )
+    assert two.operations == pytest.approx(45 * 32**2 + 2 * 2.6e5)
+    assert five.operations == pytest.approx(45 * 80**2 + 5 * 2.6e5)
 
 
 def _models() -> dict[str, Any]:
