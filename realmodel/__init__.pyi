@@ -5,6 +5,7 @@ from .costs.stop_below_adapters import StopBelowAdapters
 from .datasets.read import read_examples
 from .finetuning.run import finetune
 from .model.checkpoint import load_checkpoint
+from .model.lora_protocol import FinetuneOptions
 from .placement.budget import Budget
 from .placement.choose_layers import choose_layers
 from .placement.place import place
@@ -14,6 +15,7 @@ from .placement.place_tasks import place_tasks
 __all__ = [
     "Budget",
     "CardOptions",
+    "FinetuneOptions",
     "LayerCard",
     "StopBelowAdapters",
     "choose_layers",

@@ -62,6 +62,7 @@ def measure(
     """Measure the card, its Pareto fronts, and what it predicts for common placements."""
     from realmodel.card.build import measure_card
     from realmodel.card.options import CardOptions
+    from realmodel.model.lora_protocol import FinetuneOptions
 
     checkpoint = load_model(model, dtype=dtype, device=device)
     examples = load_examples(task, num_samples, seed=seed)
@@ -69,10 +70,10 @@ def measure(
         exact_curvature=True,  # the ablation compares its directions and damping
         directions=directions,
         curvature_samples=curvature_samples,
-        steps=steps,
-        learning_rate=1e-2,  # as the runs of the other steps
+        protocol=FinetuneOptions(
+            steps=steps, learning_rate=1e-2, seed=seed
+        ),  # as other steps' runs
         calibrate=calibrate,
-        seed=seed,
         too_long="skip",
     )
     made = measure_card(checkpoint, examples, options, source=task, work_dir=folder)

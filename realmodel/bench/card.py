@@ -22,6 +22,7 @@ from realmodel.measure.operations import count_operations
 from realmodel.model.batches import EncodedExample, batches, completion_loss, encode
 from realmodel.model.checkpoint import Checkpoint, load_checkpoint, model_digest
 from realmodel.model.forward import window_of
+from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
 from realmodel.report import write_card
 from realmodel.runs.stopwatch import elapsed
@@ -136,7 +137,7 @@ def time_card(
         partitions=partitions,
         offload=offload,  # type: ignore[arg-type]
         calibrate=calibrate,
-        seed=seed,
+        protocol=FinetuneOptions(seed=seed),
     )
     stages: dict[str, float] = {}
 
@@ -190,7 +191,7 @@ def time_card(
         sequences=len(encoded),
         length=positions / len(encoded),
         width=int(model.config.hidden_size),
-        rank=options.rank,
+        rank=options.protocol.rank,
         rows=min(options.tangent_samples, len(encoded)),
         draws=options.draws,
         partitions=partitions,

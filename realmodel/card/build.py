@@ -130,7 +130,7 @@ def card_of_sequences(
         checkpoint,
         encoded,
         table,
-        protocol=options.protocol(),
+        protocol=options.protocol,
         draws=options.draws,
         rows=options.tangent_samples,
         batch_size=options.batch_size,
@@ -160,7 +160,7 @@ def card_of_sequences(
                 encoded,
                 table,
                 tangent.predictor,
-                options.protocol(),
+                options.protocol,
                 progress=lambda done, total: tell("pilot", done, total),
             )
         except InputError:  # some models can be measured and not adapted
@@ -182,7 +182,7 @@ def card_of_sequences(
 
     modules, layers = profiles(
         measurement,
-        rank=options.rank,
+        rank=options.protocol.rank,
         ridge=options.ridge,
         module_gains={} if exact is None else exact.modules,
         layer_gains={} if exact is None else _by_layer(exact.predictor, table),
@@ -219,7 +219,7 @@ def card_of_sequences(
         tangent=tangent.predictor,
         gauss_newton=None if exact is None else exact.predictor,
         intervals=brackets,
-        protocol=options.protocol(),
+        protocol=options.protocol,
         module_model=tangent.module_model,
         pilot=pilot,
     )
@@ -237,11 +237,12 @@ def versions() -> dict[str, str]:
 
 
 def _options(options: CardOptions) -> dict[str, Any]:
-    record = asdict(options)
+    """Flat, without what the card says of the planned run elsewhere."""
+    record, run = asdict(options), options.protocol
+    del record["protocol"]
     record["intervals"] = [list(layers) for layers in options.intervals]
     record["modules"] = None if options.modules is None else list(options.modules)
-    record["alpha"] = options.protocol().alpha
-    return record
+    return record | {"rank": run.rank, "alpha": run.alpha, "seed": run.seed}
 
 
 def _costs(
@@ -251,14 +252,14 @@ def _costs(
     options: CardOptions,
     tell: Progress,
 ) -> DeviceCosts:
-    wanted = min(options.train_batch_size, len(encoded))
+    wanted = min(options.protocol.batch_size, len(encoded))
     chosen = [encoded[place] for place in random_subset(len(encoded), wanted, options.seed)]
     checkpointing = options.gradient_checkpointing
     if not options.calibrate:
         return counted_costs(
             checkpoint.model,
             table.modules,
-            rank=options.rank,
+            rank=options.protocol.rank,
             tokens=sum(len(example.input_ids) for example in chosen),
             gradient_checkpointing=checkpointing,
         )
@@ -267,7 +268,7 @@ def _costs(
         checkpoint.model,
         table.modules,
         batch,
-        rank=options.rank,
+        rank=options.protocol.rank,
         gradient_checkpointing=checkpointing,
         progress=lambda done, total: tell("costs", done, total),
     )

@@ -91,7 +91,7 @@ def _certificate(record: Mapping[str, Any], layers: list[int]) -> Iterator[str]:
 
 def _protocol(record: Mapping[str, Any]) -> Iterator[str]:
     options, planned = record["options"], record.get("protocol")
-    named = {"batch_size": "train_batch_size"}
+    named = {"batch_size": "train_batch_size"}  # on cards of before; of the pass today
     tangent = (record.get("tangent") or {}).get("protocol", {})
     if planned is None:
         return

@@ -240,7 +240,7 @@ class _Shape:
             sequences=sequences,
             length=self.padded / sequences,
             width=self.width,
-            rank=options.rank,
+            rank=options.protocol.rank,
             rows=rows,
             draws=options.draws,
             partitions=parts,
@@ -253,7 +253,7 @@ class _Shape:
         seconds += LAYER_SECONDS * passes * self.batches * self.layers
         logits = 4 * 4 * min(self.vocabulary * self.batch, 1 << 24)
         activations = int(self.values * self.itemsize * self.batch)
-        coordinates = options.rank * sum(module.out_features for module in modules)
+        coordinates = options.protocol.rank * sum(module.out_features for module in modules)
         kept = 4 * (1 + options.draws) * rows * coordinates // parts
         memory = self.weights + self.sums // parts + kept + activations + logits
         if parts > 1 and options.offload == "none":
@@ -270,7 +270,7 @@ class _Shape:
         return 8 * packed + 4 * min(GROUPS, len(self.lengths)) * sizes
 
     def costs(self, machine: Machine) -> StageEstimate:
-        count = min(self.options.train_batch_size, len(self.lengths))
+        count = min(self.options.protocol.batch_size, len(self.lengths))
         chosen = random_subset(len(self.lengths), count, self.options.seed)
         positions = count * max(self.lengths[place] for place in chosen)
         # Five placements: forward to the head each, backward to depths 1/L, 1, 1/2, 1/2 and 1.
@@ -290,7 +290,7 @@ class _Shape:
 
     def pilot(self, machine: Machine) -> StageEstimate:
         sequences, length = len(self.lengths), sum(self.lengths) / len(self.lengths)
-        protocol = pilot_protocol(self.options.protocol(), sequences)
+        protocol = pilot_protocol(self.options.protocol, sequences)
         trained = 2 * protocol.steps * min(protocol.batch_size, sequences) * length
         read = 3 * min(HELDOUT, sequences // 5) * length
         # Forward and backward to the inputs; adapted weights themselves take no gradient.

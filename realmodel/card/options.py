@@ -1,6 +1,6 @@
 """How a card is measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 
@@ -16,23 +16,19 @@ class CardOptions:
 
     Parameters
     ----------
-    rank : int
-        LoRA rank that costs, exports and the rank-limited residual norm are for.
-    alpha : float or None
-        ``lora_alpha``; twice the rank by default.
+    protocol : FinetuneOptions
+        The training run whose gain the tangent model predicts. Costs, exports and the rank-limited
+        residual norm are for its rank; its seed draws whatever the card draws.
     ridge : float
         Share of the mean eigenvalue added to ``Sigma`` and ``Gamma`` before they are inverted.
     batch_size : int
-        Sequences per pass.
+        Sequences that pass through the model at a time, whatever the run's steps hold.
     max_length : int or None
         Longest sequence in tokens; the model's window by default.
     too_long : {"error", "skip"}
         What to do with a longer one.
     modules : tuple of str or None
         Patterns of the modules to measure; the architecture's by default.
-    steps, learning_rate, train_batch_size
-        The training run whose gain the tangent model predicts: Adam steps, the first step's rate
-        (falling linearly to zero) and sequences per step.
     tangent_samples : int
         Sequences, drawn at random, that the tangent model is measured on.
     draws : int
@@ -64,19 +60,14 @@ class CardOptions:
         (:mod:`realmodel.costs.checkpointing`).
     calibrate : bool
         Measure time, memory and latency on this device; otherwise count operations.
-    seed : int
     """
 
-    rank: int = FinetuneOptions.rank
-    alpha: float | None = None
+    protocol: FinetuneOptions = field(default_factory=FinetuneOptions)
     ridge: float = 1e-3
     batch_size: int = 8
     max_length: int | None = None
     too_long: Literal["error", "skip"] = "error"
     modules: tuple[str, ...] | None = None
-    steps: int = FinetuneOptions.steps
-    learning_rate: float = FinetuneOptions.learning_rate
-    train_batch_size: int = FinetuneOptions.batch_size
     tangent_samples: int = ROWS
     draws: int = DRAWS
     pilot: bool | None = False
@@ -91,13 +82,11 @@ class CardOptions:
     offload: Literal["none", "cpu", "disk"] = "none"
     gradient_checkpointing: Checkpointing = "none"
     calibrate: bool = True
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check ranges."""
         for name in (
             "directions",
-            "rank",
             "batch_size",
             "curvature_samples",
             "tangent_samples",
@@ -111,20 +100,11 @@ class CardOptions:
             if not 0 <= getattr(self, name) < inf:
                 problem = "be finite" if getattr(self, name) > 0 else "not be negative"
                 raise InputError(f"{name} must {problem}, got {getattr(self, name)}")
-        self.protocol()
         checkpointing_kind(self.gradient_checkpointing)
         if not 0 < self.interval_damping < inf:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")
-        if self.alpha is not None and not self.alpha > 0:
-            raise InputError(f"alpha must be positive, got {self.alpha}")
 
-    def protocol(self) -> FinetuneOptions:
-        """The training run that the tangent model predicts."""
-        return FinetuneOptions(
-            rank=self.rank,
-            alpha=2.0 * self.rank if self.alpha is None else self.alpha,
-            learning_rate=self.learning_rate,
-            steps=self.steps,
-            batch_size=self.train_batch_size,
-            seed=self.seed,
-        )
+    @property
+    def seed(self) -> int:
+        """Of every draw."""
+        return self.protocol.seed

@@ -219,8 +219,7 @@ def card(
         )
         options = CardOptions(
             directions=directions,
-            rank=protocol.rank,
-            alpha=protocol.alpha,
+            protocol=protocol,
             ridge=ridge,
             damping=damping,
             batch_size=batch_size,
@@ -228,9 +227,6 @@ def card(
             too_long=too_long.value,
             modules=tuple(modules) if modules else None,
             curvature_samples=curvature_samples,
-            steps=protocol.steps,
-            learning_rate=protocol.learning_rate,
-            train_batch_size=protocol.batch_size,
             tangent_samples=tangent_samples,
             draws=draws,
             pilot=pilot,
@@ -242,7 +238,6 @@ def card(
             offload=offload.value,
             gradient_checkpointing=gradient_checkpointing.value,
             calibrate=calibrate,
-            seed=seed,
         )
         source = Source(
             str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading

@@ -63,6 +63,7 @@ def doctor(
         from realmodel.datasets import read_examples
         from realmodel.demo import checkpoint_source
         from realmodel.model.checkpoint import load_checkpoint
+        from realmodel.model.lora_protocol import FinetuneOptions
 
         examples = read_examples(
             data, at_most=num_samples, seed=seed, options=reading, tell=tell_columns
@@ -73,7 +74,9 @@ def doctor(
             device=device,
             trust_remote_code=trust_remote_code,
         )
-        options = CardOptions(max_length=max_length, too_long="skip", seed=seed)
+        options = CardOptions(
+            protocol=FinetuneOptions(seed=seed), max_length=max_length, too_long="skip"
+        )
         record["data"] = data_report(checkpoint, examples, options, show=SHOWN)
         shown += [Text(), *data_page(record["data"])]
     if output_dir is not None and "write access" not in broken:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -59,14 +60,7 @@ def measure(name: str, num_samples: int, seed: int, source: str, tell: Tell) -> 
     return measure_card(
         load_checkpoint(checkpoint_folder(name)),
         examples(num_samples, seed=seed),
-        CardOptions(
-            rank=PROTOCOL.rank,
-            alpha=PROTOCOL.alpha,
-            learning_rate=PROTOCOL.learning_rate,
-            steps=PROTOCOL.steps,
-            train_batch_size=PROTOCOL.batch_size,
-            seed=seed,
-        ),
+        CardOptions(protocol=replace(PROTOCOL, seed=seed)),
         source=source,
         progress=progress,
     )

@@ -86,10 +86,10 @@ def choose_layers(
         raise InputError("the model carries adapters already: choose layers on the plain model")
     config = LoraConfig(task_type="CAUSAL_LM") if lora_config is None else lora_config
     scale = config.r**0.5 if config.use_rslora else 1.0
+    base = options or CardOptions()
     planned = replace(
-        options or CardOptions(),
-        rank=config.r,
-        alpha=float(config.lora_alpha * scale),
+        base,
+        protocol=replace(base.protocol, rank=config.r, alpha=float(config.lora_alpha * scale)),
         modules=_patterns(config.target_modules),
     )
     if objective in ("gain", "parameters"):

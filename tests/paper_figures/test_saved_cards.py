@@ -26,8 +26,9 @@ def measured_card(tmp_path_factory: pytest.TempPathFactory) -> LayerCard:
     from realmodel.card import CardOptions, measure_card
     from realmodel.demo import checkpoint_folder, examples
     from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.lora_protocol import FinetuneOptions
 
-    options = CardOptions(rank=2, steps=2, calibrate=False)
+    options = CardOptions(protocol=FinetuneOptions(rank=2, alpha=4.0, steps=2), calibrate=False)
     return measure_card(
         load_checkpoint(checkpoint_folder("gpt2")),
         examples(8, seed=0),

@@ -26,6 +26,7 @@ from realmodel.card.measures import MEASURES
 from realmodel.card.predictor import Predictor
 from realmodel.datasets import read_examples
 from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.lora_protocol import FinetuneOptions
 from tests.realmodel.tiny_checkpoints import save_tiny
 from theory import BlockQuadratic
 from theory.choice.cost_model import CostModel
@@ -180,5 +181,11 @@ def task_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def measured(gpt2_folder: Path, task_file: Path) -> LayerCard:
     """A card measured on the tiny GPT-2, with both of its models."""
-    options = CardOptions(exact_curvature=True, directions=2, rank=2, batch_size=8, calibrate=False)
+    options = CardOptions(
+        protocol=FinetuneOptions(rank=2, alpha=4.0),
+        exact_curvature=True,
+        directions=2,
+        batch_size=8,
+        calibrate=False,
+    )
     return measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)

@@ -10,6 +10,7 @@ from realmodel.card import CardOptions, LayerCard, measure_card
 from realmodel.datasets import read_examples
 from realmodel.model.batches import batches, completion_loss, encode, padding_id
 from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
 
 
@@ -68,7 +69,13 @@ def test_the_saved_card_is_the_card(measured: LayerCard, tmp_path: Path) -> None
 
 
 def test_two_runs_agree(measured: LayerCard, gpt2_folder: Path, task_file: Path) -> None:
-    options = CardOptions(exact_curvature=True, directions=2, rank=2, batch_size=3, calibrate=False)
+    options = CardOptions(
+        protocol=FinetuneOptions(rank=2, alpha=4.0),
+        exact_curvature=True,
+        directions=2,
+        batch_size=3,
+        calibrate=False,
+    )
     again = measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)
     for name in ("tangent", "gauss-newton"):
         ours, theirs = (made.predictor(name).quadratic for made in (again, measured))  # type: ignore[arg-type]
@@ -85,7 +92,8 @@ def test_a_sequence_beyond_the_window_is_refused(gpt2_folder: Path, task_file: P
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("directions", 0), ("rank", 0), ("ridge", -1.0), ("alpha", 0.0)]
+    ("field", "value"),
+    [("directions", 0), ("draws", 0), ("ridge", -1.0), ("interval_damping", 0.0)],
 )
 def test_options_out_of_range_are_refused(field: str, value: float) -> None:
     with pytest.raises(InputError, match=field):

@@ -27,7 +27,9 @@ from tests.realmodel.handmade_card import save_task
 from theory import InputError
 
 OPTIONS = CardOptions(
-    rank=2, steps=6, learning_rate=3e-3, train_batch_size=4, calibrate=False, pilot=True
+    protocol=FinetuneOptions(rank=2, alpha=4.0, steps=6, learning_rate=3e-3, batch_size=4),
+    calibrate=False,
+    pilot=True,
 )
 RUN = FinetuneOptions(steps=12)
 

@@ -139,7 +139,7 @@ def test_an_estimate_runs_nothing(gpt2_folder: Path, task_file: Path, tmp_path: 
     assert result.exit_code == 0, result.output
     stages = json.loads(result.stdout)["stages"]
     names = [stage["stage"] for stage in stages]
-    assert names == ["one pass", "costs", "profiles", "exact curvature", "intervals"]
+    assert names == ["one pass", "costs", "profiles", "exact curvature", "intervals", "writing"]
     assert all(stage["seconds"] > 0 and stage["memory"] > 0 for stage in stages)
     assert not out.exists()
 

@@ -213,7 +213,7 @@ def test_the_defaults_of_the_commands_are_the_defaults_of_the_protocol() -> None
     from realmodel.evidence import CompareOptions
 
     default = FinetuneOptions()
-    assert CardOptions().protocol() == default
+    assert CardOptions().protocol == default
     assert CompareOptions().finetune == default
     shown = {
         "rank": protocol.Rank,

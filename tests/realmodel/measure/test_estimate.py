@@ -36,7 +36,11 @@ def test_counts_by_hand(make: Any, encoded: Any) -> None:
     """Operations of a padded pass, term by term."""
     model, table = make("gpt2"), find_modules(make("gpt2"))
     (stage, *_) = estimate_stages(
-        model, encoded, table.modules, CardOptions(rank=2, batch_size=1), machine=SLOW
+        model,
+        encoded,
+        table.modules,
+        CardOptions(protocol=FinetuneOptions(rank=2), batch_size=1),
+        machine=SLOW,
     )
     positions = sum(len(e.input_ids) for e in encoded)  # single sequences: no padding
     tokens = sum(e.num_completion_tokens for e in encoded)
@@ -155,9 +159,9 @@ def test_memory_is_that_of_a_real_pass(name: str) -> None:
     """Every byte that autograd, sums and rows hold while the last batch is backward."""
     model = _models()[name]
     modules, encoded = find_modules(model).modules, random_examples(16, 32, 500, 0)
-    options = CardOptions(rank=4, batch_size=8)
+    options = CardOptions(protocol=FinetuneOptions(rank=4), batch_size=8)
     (stage, *_) = estimate_stages(model, encoded, modules, options, machine=SLOW)
-    protocol: FinetuneOptions = options.protocol()
+    protocol: FinetuneOptions = options.protocol
     given = PassOptions(
         groups=4, output_moment="sampled", draws=1, protocol=protocol.to_json(), rows=16,
         batch_size=8, padding_side="right", partitions=1, seed=0, dtype="float32",

@@ -261,7 +261,9 @@ def test_sft_trainer_takes_choose_layers(qwen3_folder: Path, tmp_path: Path) -> 
         Dataset.from_list(rows),
         LoraConfig(r=2, task_type="CAUSAL_LM"),
         budget=2,
-        options=realmodel.CardOptions(steps=5, tangent_samples=16),
+        options=realmodel.CardOptions(
+            protocol=realmodel.FinetuneOptions(steps=5), tangent_samples=16
+        ),
     )
     args = SFTConfig(
         str(tmp_path),
