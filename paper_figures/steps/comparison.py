@@ -7,7 +7,8 @@ from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import SIZE
 from paper_figures.steps.saved import saved_comparisons
-from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
+from paper_figures.steps.source import data_digest, load_model, model_digest
+from paper_figures.steps.split import split_sizes, split_task
 
 
 def comparison(preset: Preset, model: str, task: str) -> Step:
@@ -55,20 +56,16 @@ def run(
     """Three quarters of the examples are trained and measured on, the others are held out."""
     from realmodel.evidence.comparison import compare
     from realmodel.evidence.options import CompareOptions
-    from realmodel.evidence.task import Task
     from realmodel.finetuning import FinetuneOptions
     from realmodel.model.modules import find_modules
 
     checkpoint = load_model(model, dtype=dtype, device=device)
-    examples = load_examples(task, samples, seed=seed)
-    cut = 3 * len(examples) // 4
     table = find_modules(checkpoint.model)
     options = CompareOptions(
         sizes=(min(SIZE, len(table.layers) - 1),),
         placements=placements,
         seeds=seeds,
-        training_samples=cut,
-        heldout_samples=samples - cut,
+        **split_sizes(samples),
         max_length=256,
         exact_curvature=True,  # the figures hold it against the tangent model
         directions=directions,
@@ -76,6 +73,6 @@ def run(
         finetune=FinetuneOptions(rank=4, alpha=8.0, learning_rate=1e-2, steps=steps, batch_size=6),
         seed=seed,
     )
-    split = Task.from_examples(label(task), checkpoint, examples[:cut], examples[cut:], options)
+    split = split_task(checkpoint, task, samples=samples, max_length=options.max_length, seed=seed)
     made = compare(checkpoint, split, table, options, folder).to_json()
     return {"model": label(model), "task": label(task), "comparison": made}

@@ -1,20 +1,18 @@
 """The tangent model with a block for every module, in a file of its own beside the card."""
 
 import hashlib
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from realmodel.measure.companion import npz_bytes, read_companion
 from realmodel.measure.tangent.coordinates import Coordinates
 from theory import InputError, KernelQuadratic
 from theory.arrays import Array, Float64, IntArray
 from theory.jackknife import jackknife_error
-from theory.read_arrays import read_arrays
 
 FILE = "modules.npz"
 
@@ -119,10 +117,7 @@ class ModuleModel:
 
     def to_bytes(self) -> bytes:
         """The ``.npz`` file (no pickle inside)."""
-        buffer = io.BytesIO()
-        stored: dict[str, Any] = dict(self._stored)
-        np.savez(buffer, **stored)
-        return buffer.getvalue()
+        return npz_bytes(self._stored)
 
     @cached_property
     def digest(self) -> str:
@@ -136,18 +131,10 @@ class ModuleModel:
 
     @classmethod
     def load(cls, path: Path, digest: str | None) -> "ModuleModel | None":
-        """Read the file that a card names; ``None`` where it names none or the file is gone.
+        """Read the modules that a card names, as :func:`read_companion` does."""
 
-        Raises
-        ------
-        InputError
-            If the file is there but corrupt or of another card.
-        """
-        if digest is None or not path.exists():
-            return None
-        try:
-            stored = read_arrays(path, ARRAYS, "card's modules")
-            model = cls(
+        def build(stored: Mapping[str, np.ndarray]) -> ModuleModel:
+            return cls(
                 Coordinates(
                     _doubles(stored["images"], 2),
                     _doubles(stored["slopes"], 2),
@@ -157,13 +144,8 @@ class ModuleModel:
                 ),
                 np.asarray(stored["groups"], dtype=np.int64),
             )
-        except (ValueError, TypeError, MemoryError) as error:
-            raise InputError(f"corrupt modules {str(path)!r}: {error}; remove the file") from error
-        if model.digest != digest:
-            raise InputError(
-                f"{str(path)!r} belongs to another card: keep card.json and {FILE} together"
-            )
-        return model
+
+        return read_companion(path, digest, ARRAYS, "modules", build)
 
 
 def _doubles(array: np.ndarray, axes: int) -> Float64[Array, "..."]:

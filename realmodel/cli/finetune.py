@@ -102,7 +102,7 @@ def finetune(
     With an output folder the runs are saved there, each with its adapter in adapter/ as
     PeftModel.from_pretrained loads it, and a killed command continues.
     """
-    from realmodel.datasets.sample import read_at_most
+    from realmodel.datasets import read_examples
     from realmodel.datasets.split import split_by_prompt
     from realmodel.finetuning import FinetuneOptions, target_modules
     from realmodel.finetuning import finetune as run
@@ -135,13 +135,15 @@ def finetune(
     source = str(model if model is not None or saved is None else saved.model)
     preflight(source, device=device, trust_remote_code=trust_remote_code)
     announce(first, "training run" if saved is None else "training run of the placement")
-    examples = read_at_most(data, num_samples, seed=seed, options=reading, tell=tell_columns)
+    examples = read_examples(
+        data, at_most=num_samples, seed=seed, options=reading, tell=tell_columns
+    )
     if heldout is None:
         examples, held = split_by_prompt(examples, seed=seed)
     else:
-        held = read_at_most(
+        held = read_examples(
             heldout,
-            heldout_samples,
+            at_most=heldout_samples,
             seed=seed,
             options=replace(reading, split=heldout_split or reading.split),
         )

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from realmodel.datasets import Example, ReadOptions
-from realmodel.datasets.sample import read_at_most
+from realmodel.datasets import Example, ReadOptions, read_examples
 from realmodel.datasets.split import split_by_prompt
 from realmodel.demo import examples as demo_examples
 from realmodel.evidence.options import CompareOptions
@@ -50,15 +49,15 @@ def task_examples(
         held = demo_examples(SPARE * options.heldout_samples, seed=options.seed + 1)
         return "demo", training, held
     name = data.name.removesuffix(".gz")
-    training = read_at_most(data, wanted, seed=options.seed, options=reading, tell=tell)
+    training = read_examples(data, at_most=wanted, seed=options.seed, options=reading, tell=tell)
     if heldout is None:
         return name, *split_by_prompt(training, seed=options.seed)
-    held = read_at_most(
-        heldout, SPARE * options.heldout_samples, seed=options.seed, options=reading
+    held = read_examples(
+        heldout, at_most=SPARE * options.heldout_samples, seed=options.seed, options=reading
     )
     return name, training, held
 
 
 def other_text(path: Path, options: CompareOptions) -> tuple[Example, ...]:
     """Examples of another kind than the task's, enough for its held-out sample."""
-    return read_at_most(path, SPARE * options.heldout_samples, seed=options.seed)
+    return read_examples(path, at_most=SPARE * options.heldout_samples, seed=options.seed)

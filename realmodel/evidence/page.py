@@ -21,6 +21,7 @@ from realmodel.evidence.summary import CLOSE
 from realmodel.evidence.theory_practice import EXPLANATIONS, STRUCTURED
 from realmodel.runs.console import say, stderr
 from theory import InputError
+from theory.generated_text import put_between
 from theory.read_json import read_json
 from theory.whole_file import write_whole
 
@@ -43,7 +44,7 @@ WITHIN, TOGETHER, REGRET, OFTEN, COVERED = 0.85, 0.9, 2.0, 0.9, 0.8
 APART = "-lr"
 """In the name of a record at another learning rate, which counts in its own table alone."""
 
-BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
+MARK, END = re.compile(r"(<!-- table: ([\w-]+) -->)"), "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -371,13 +372,11 @@ def with_tables(page: Path) -> str:
     except OSError as error:
         raise InputError(f"{str(page)!r} cannot be read: {error.strerror}") from error
     records = Records.beside(page)
-
-    def made(found: re.Match[str]) -> str:
-        if found[2] not in TABLES:
-            raise InputError(f"{page.name}: no table {found[2]!r}: choose {', '.join(TABLES)}")
-        return "\n".join([found[1], *TABLES[found[2]](records), "", found[3]])
-
-    return BLOCK.sub(made, text)
+    for begin, name in MARK.findall(text):
+        if name not in TABLES:
+            raise InputError(f"{page.name}: no table {name!r}: choose {', '.join(TABLES)}")
+        text = put_between(text, begin, END, "\n".join(["", *TABLES[name](records), ""]))
+    return text
 
 
 application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -1,17 +1,17 @@
 """Jackknife replicates of the quadratic: the sampling error of the gain of any placement."""
 
 import hashlib
-import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from realmodel.measure.companion import npz_bytes, read_companion
 from theory import BlockQuadratic, InputError
 from theory.arrays import Array, Float64
 from theory.jackknife import jackknife_error
-from theory.read_arrays import read_arrays
 
 
 @dataclass(frozen=True)
@@ -75,57 +75,33 @@ class Replicates:
     def _known(self) -> dict[tuple[int, ...], Float64[Array, " R"]]:
         return {}
 
-    @cached_property
-    def content(self) -> bytes:
-        """The ``.npz`` file (no pickle inside)."""
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            gradients=self.gradients,
-            curvatures=self.curvatures,
-            sizes=np.asarray(self.sizes, dtype=np.int64),
-        )
-        return buffer.getvalue()
-
     def to_bytes(self) -> bytes:
         """The ``.npz`` file's bytes."""
-        return self.content
+        sizes = np.asarray(self.sizes, dtype=np.int64)
+        return npz_bytes(
+            {"gradients": self.gradients, "curvatures": self.curvatures, "sizes": sizes}
+        )
 
     @cached_property
     def digest(self) -> str:
         """Hash of the numbers, by which the card knows its file."""
-        return _digest(self.gradients, self.curvatures)
+        found = hashlib.sha256()
+        for array in (self.gradients, self.curvatures):
+            found.update(str(array.shape).encode())
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
 
     @classmethod
     def load(cls, path: Path, digest: str | None) -> "Replicates | None":
-        """Read the replicates that a card names; ``None`` where it names none or the file is gone.
+        """Read the replicates that a card names, as :func:`read_companion` does."""
 
-        Raises
-        ------
-        InputError
-            If the file is there but corrupt or of another card.
-        """
-        if digest is None or not path.exists():
-            return None
-        try:
-            stored = read_arrays(path, ("gradients", "curvatures", "sizes"), "card's replicates")
-            replicates = cls(
+        def build(stored: Mapping[str, np.ndarray]) -> Replicates:
+            return cls(
                 np.asarray(stored["gradients"], dtype=np.float64),
                 np.asarray(stored["curvatures"], dtype=np.float64),
                 tuple(int(size) for size in stored["sizes"].ravel()),
             )
-        except (ValueError, MemoryError) as error:
-            raise InputError(f"corrupt replicates {str(path)!r}: {error}; remove it") from error
-        if replicates.digest != digest:
-            raise InputError(
-                f"{str(path)!r} belongs to another card: keep card.json and quadratic.npz together"
-            )
-        return replicates
 
-
-def _digest(*arrays: np.ndarray) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(str(array.shape).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+        return read_companion(
+            path, digest, ("gradients", "curvatures", "sizes"), "replicates", build
+        )

@@ -1,8 +1,8 @@
 """The table of all results, generated from ``THEOREMS`` and pasted between markers."""
 
-import re
 from pathlib import Path
 
+from theory.generated_text import between, put_between
 from theory.proofs.theorems import THEOREMS
 
 BEGIN, END = "<!-- theorems:begin -->", "<!-- theorems:end -->"
@@ -31,26 +31,7 @@ def theorem_table() -> str:
     return "\n".join([*head, *rows])
 
 
-def table_in(text: str) -> str | None:
-    r"""What stands between the markers, or None where there are none.
-
-    Examples
-    --------
-    >>> table_in(f"a\n{BEGIN}\n| x |\n{END}\nb")
-    '| x |'
-    """
-    found = re.search(f"{re.escape(BEGIN)}\n(.*?)\n?{re.escape(END)}", text, re.DOTALL)
-    return found.group(1).strip() if found else None
-
-
-def with_table(text: str) -> str:
-    """Put the current table between the markers of ``text``."""
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n{theorem_table()}\n{END}{tail}"
-
-
 if __name__ == "__main__":
     for page in (Path("README.md"), Path("docs/theory.md")):
-        if page.is_file() and table_in(page.read_text()) is not None:
-            page.write_text(with_table(page.read_text()))
+        if page.is_file() and between(page.read_text(), BEGIN, END) is not None:
+            page.write_text(put_between(page.read_text(), BEGIN, END, theorem_table()))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from theory import THEOREMS
-from theory.proofs.theorem_table import BEGIN, END, table_in, theorem_table, with_table
+from theory.generated_text import between, put_between
+from theory.proofs.theorem_table import BEGIN, END, theorem_table
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ("README.md", "docs/theory.md")
@@ -13,7 +14,7 @@ PAGES = ("README.md", "docs/theory.md")
 
 def check_current(text: str) -> None:
     """The table between the markers is the generated one; a text without markers has none."""
-    found = table_in(text)
+    found = between(text, BEGIN, END)
     assert found in (None, theorem_table()), "stale: run `python -m theory.proofs.theorem_table`"
 
 
@@ -30,7 +31,7 @@ def test_a_stale_table_is_noticed() -> None:
     stale = f"before\n{BEGIN}\n{END}\nafter\n"
     with pytest.raises(AssertionError, match="stale"):
         check_current(stale)
-    assert with_table(stale) == current
+    assert put_between(stale, BEGIN, END, theorem_table()) == current
 
 
 def test_the_documentation_proves_every_theorem() -> None:
