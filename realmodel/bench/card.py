@@ -18,7 +18,7 @@ from realmodel.card.build import card_of_sequences
 from realmodel.card.estimate import expected_stages
 from realmodel.datasets import read_examples
 from realmodel.measure.attention import attention
-from realmodel.measure.operations import count_operations
+from realmodel.measure.operations import count_operations, product_parameters
 from realmodel.model.batches import EncodedExample, batches, completion_loss, encode
 from realmodel.model.checkpoint import Checkpoint, load_checkpoint, model_digest
 from realmodel.model.forward import window_of
@@ -178,13 +178,11 @@ def time_card(
     gpu = device.startswith("cuda")
     positions = sum(len(example.input_ids) for example in encoded)
     tokens = sum(example.num_completion_tokens for example in encoded)
-    head = model.get_output_embeddings().weight.numel()
-    embeddings = model.get_input_embeddings().weight.numel()
+    body, head = product_parameters(model)
     everything = sum(parameter.numel() for parameter in model.parameters())
-    tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
     counted = count_operations(
         modules,
-        body=everything - embeddings - (0 if tied else head),
+        body=body,
         head=head,
         positions=positions,
         tokens=tokens,

@@ -12,7 +12,7 @@ from realmodel.card.moment_spectrum import INVERTED_UP_TO
 from realmodel.card.options import CardOptions
 from realmodel.card.pilot_runs import HELDOUT, pilot_protocol, pilot_wanted
 from realmodel.measure.one_pass import GROUPS
-from realmodel.measure.operations import count_operations
+from realmodel.measure.operations import count_operations, product_parameters
 from realmodel.measure.random_subset import random_groups, random_subset
 from realmodel.measure.statistics.plan import plan_batches
 from realmodel.measure.statistics.products import packed_length
@@ -172,7 +172,7 @@ class _Shape:
     options: CardOptions
     itemsize: int
     weights: int  # bytes
-    body: float  # parameters of the blocks
+    body: float  # parameters of the blocks' products
     head: float
     vocabulary: int
     layers: int
@@ -192,10 +192,7 @@ class _Shape:
         options: CardOptions,
         dtype: torch.dtype,
     ) -> "_Shape":
-        embedding, output = (
-            model.get_input_embeddings().weight,
-            model.get_output_embeddings().weight,
-        )
+        body, head = product_parameters(model)
         everything = sum(parameter.numel() for parameter in model.parameters())
         labels = random_groups(len(encoded), min(GROUPS, len(encoded)), options.seed)
         plan = plan_batches(encoded, labels=labels, batch_size=options.batch_size)
@@ -206,9 +203,9 @@ class _Shape:
             options=options,
             itemsize=dtype.itemsize,
             weights=everything * dtype.itemsize,
-            body=everything - embedding.numel() - (0 if output is embedding else output.numel()),
-            head=output.numel(),
-            vocabulary=output.shape[0],
+            body=body,
+            head=head,
+            vocabulary=model.get_output_embeddings().weight.shape[0],
             layers=int(model.config.num_hidden_layers),
             width=int(model.config.hidden_size),
             lengths=lengths,

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import torch
 
 from realmodel.model.modules import AdaptedModule
 
@@ -26,6 +29,18 @@ class Operations:
     def floor(self) -> float:
         """Smallest possible ratio of a card's pass to training at equal efficiency."""
         return sum(self.card.values()) / self.training
+
+
+def product_parameters(model: Any) -> tuple[int, int]:
+    """Parameters that positions are multiplied by: of the blocks, and of the head.
+
+    Embeddings are looked up, biases and norms added: none of them is a product.
+    """
+    head = model.get_output_embeddings().weight
+    apart = [head, *(m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding))]
+    known = {id(parameter) for parameter in apart}
+    blocks = (p.numel() for p in model.parameters() if p.dim() > 1 and id(p) not in known)
+    return sum(blocks), int(head.numel())
 
 
 def count_operations(

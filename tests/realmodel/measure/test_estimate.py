@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -19,7 +20,7 @@ from realmodel.card import CardOptions
 from realmodel.card.estimate import PROCESS_BYTES, Machine, estimate_stages
 from realmodel.measure.head import Head
 from realmodel.measure.measurement import PassOptions
-from realmodel.measure.operations import count_operations
+from realmodel.measure.operations import count_operations, product_parameters
 from realmodel.measure.partition import Partition
 from realmodel.measure.seen import BatchView
 from realmodel.measure.statistics.measuring import measuring
@@ -45,7 +46,7 @@ def test_counts_by_hand(make: Any, encoded: Any) -> None:
     positions = sum(len(e.input_ids) for e in encoded)  # single sequences: no padding
     tokens = sum(e.num_completion_tokens for e in encoded)
     weights = 2 * (8 * 24 + 8 * 8 + 8 * 32 + 32 * 8)
-    body = sum(p.numel() for p in model.parameters()) - 13 * 8
+    body = weights  # every linear map of the blocks is measured
     attention = 2 * 2 * 2 * 8 * (positions / 11) / 2
     inputs, outputs = (8, 8, 8, 32) * 2, (24, 8, 32, 8) * 2
     by_hand = {
@@ -60,6 +61,35 @@ def test_counts_by_hand(make: Any, encoded: Any) -> None:
         "kernels": 2 * 2 * sum(outputs) * 11**2 * 2,
     }
     assert stage.operations == pytest.approx(sum(by_hand.values()))
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3"])
+def test_dense_products_are_those_that_torch_counts(name: str) -> None:
+    """Forward and backward to the last product; attention, which torch counts as its kernel."""
+    model, (rows, length) = _models()[name].requires_grad_(False), (2, 16)
+    table = find_modules(model)
+    for module in table.modules:
+        model.get_submodule(module.name).weight.requires_grad_(True)
+    body, head = product_parameters(model)
+    ids = torch.ones(rows, length, dtype=torch.long)
+    dense = ("aten.mm", "aten.addmm")
+    counts: list[float] = []
+    with FlopCounterMode(display=False) as forward:
+        loss = model(input_ids=ids, labels=ids).loss
+    with FlopCounterMode(display=False) as backward:
+        loss.backward()
+    for counter in (forward, backward):
+        found = counter.get_flop_counts()["Global"]
+        counts.append(sum(number for kind, number in found.items() if str(kind) in dense))
+    positions = rows * length
+    lowest = sum(  # no gradient at the first block's input
+        module.in_features * module.out_features
+        for module in table.modules
+        if module.input_group == table.modules[0].input_group
+    )
+    assert counts[0] == 2 * (body + head) * positions
+    measured = sum(module.in_features * module.out_features for module in table.modules)
+    assert counts[1] == 2 * (body + head + measured - lowest) * positions
 
 
 def test_partitions_repeat_the_passes_that_they_need() -> None:
