@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from packaging.requirements import Requirement
 
+from realmodel.runs.host_memory import host_memory
 from realmodel.runs.output_folder import output_folder
 from theory import InputError
 
@@ -121,12 +122,7 @@ def processor() -> Check:
 
 def memory() -> Check:
     """Memory that is free now, where the system tells."""
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    available = total
-    table = Path("/proc/meminfo")
-    if table.is_file():
-        rows = dict(line.split(":", 1) for line in table.read_text().splitlines())
-        available = int(rows["MemAvailable"].split()[0]) * 1024
+    available, total = host_memory()
     found = f"{available / 2**30:.1f} of {total / 2**30:.1f} GiB free"
     if available < MINIMUM_MEMORY:
         return Check("memory", "note", found, "the demo needs 2 GiB; larger models need more")

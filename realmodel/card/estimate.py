@@ -77,12 +77,17 @@ class Machine:
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """What one stage takes: operations, seconds, and peak bytes of the large arrays."""
+    """What one stage takes: operations, seconds, and peak bytes of the large arrays.
+
+    ``host`` are those of them that lie on the host where model and batches are on another device
+    and the sums are kept off it.
+    """
 
     stage: str
     operations: float
     seconds: float
     memory: int
+    host: int = 0
 
 
 def expected_stages(
@@ -162,6 +167,39 @@ def estimate_stages(
     stages.append(shape.writing(machine))
     process = PROCESS_BYTES if device == "cpu" else 0
     return tuple(replace(stage, memory=stage.memory + process) for stage in stages)
+
+
+def fewest_partitions(
+    model: Any,
+    encoded: Sequence[EncodedExample],
+    options: CardOptions,
+    *,
+    dtype: torch.dtype,
+    host_bytes: float,
+) -> int | None:
+    """Partitions with which sums and rows, finished ones on disk, fit the host's memory.
+
+    ``None`` where one layer at a time does not. Weights and activations are not counted: they are
+    on the host as well where the model is.
+
+    Examples
+    --------
+    >>> from transformers import GPT2Config, GPT2LMHeadModel
+    >>> model = GPT2LMHeadModel(GPT2Config(n_layer=4, n_embd=64, n_head=2, vocab_size=16))
+    >>> data = [EncodedExample((1, 2, 3), (-100, 2, 3), "")] * 8
+    >>> given = {"dtype": torch.float32, "host_bytes": PROCESS_BYTES + 4e6}
+    >>> fewest_partitions(model, data, CardOptions(), **given)
+    4
+    """
+    modules = find_modules(model, options.modules).modules
+    for count in range(1, len({module.layer for module in modules}) + 1):
+        tried = replace(options, partitions=count, offload="disk")
+        shape = _Shape.of(model, encoded, modules, tried, dtype)
+        machine = Machine(1.0, 1.0, 1.0)
+        peak = max(shape.one_pass(machine).host, shape.profiles(machine).host)
+        if peak + PROCESS_BYTES <= host_bytes:
+            return count
+    return None
 
 
 @dataclass(frozen=True)
@@ -252,10 +290,9 @@ class _Shape:
         activations = int(self.values * self.itemsize * self.batch)
         coordinates = options.protocol.rank * sum(module.out_features for module in modules)
         kept = 4 * (1 + options.draws) * rows * coordinates // parts
-        memory = self.weights + self.sums // parts + kept + activations + logits
-        if parts > 1 and options.offload == "none":
-            memory += self.sums * (parts - 1) // parts
-        return StageEstimate("one pass", operations, seconds, memory)
+        host = (self.sums if self.options.offload != "disk" else self.sums // parts) + kept
+        memory = self.weights + host + activations + logits
+        return StageEstimate("one pass", operations, seconds, memory, host)
 
     @property
     def sums(self) -> int:
@@ -328,8 +365,9 @@ class _Shape:
         seconds += MODULE_SECONDS * len(self.modules)
         largest = max(max(m.in_features, m.out_features) for m in self.modules)
         widest = max(m.in_features * m.out_features for m in self.modules)
-        memory = self.weights + self.sums + 8 * 4 * largest**2 + 4 * 3 * groups * widest
-        return StageEstimate("profiles", operations, seconds, memory)
+        host = 8 * 4 * largest**2 + 4 * 3 * groups * widest
+        host += 0 if self.options.offload == "disk" else self.sums
+        return StageEstimate("profiles", operations, seconds, self.weights + host, host)
 
     def writing(self, machine: Machine) -> StageEstimate:
         layers = len({module.layer for module in self.modules})

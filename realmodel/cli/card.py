@@ -341,11 +341,12 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     import torch
     from rich.table import Table
 
-    from realmodel.card.estimate import expected_stages
+    from realmodel.card.estimate import PROCESS_BYTES, expected_stages, fewest_partitions
     from realmodel.model.batches import encode
     from realmodel.model.checkpoint import empty_model, load_tokenizer
     from realmodel.model.forward import window_of
     from realmodel.model.vocabulary import check_tokens, embedding_rows
+    from realmodel.runs.host_memory import host_memory
     from realmodel.runs.numbers import amount
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
@@ -357,17 +358,26 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
         too_long=options.too_long,
     )
     check_tokens(encoded, embedding_rows(model))
-    stages = expected_stages(
-        model,
-        encoded,
-        options,
-        device=source.device,
-        dtype=getattr(torch, source.dtype or "float32"),
-    )
+    dtype = getattr(torch, source.dtype or "float32")
+    stages = expected_stages(model, encoded, options, device=source.device, dtype=dtype)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     for stage in stages:
         rows.add_row(
             stage.stage, amount(stage.seconds, "seconds"), amount(float(stage.memory), "bytes")
         )
     rows.caption = "times within a factor of two; memory of the large arrays"
-    emit({"stages": [asdict(stage) for stage in stages]}, rows, as_json=as_json)
+    # Where the model is not on the host, only sums and rows are.
+    free, own = host_memory()[0], PROCESS_BYTES
+    if source.device == "cpu":
+        own = max(stage.memory - stage.host for stage in stages[:1])
+    record: dict[str, Any] = {"stages": [asdict(stage) for stage in stages], "partitions": None}
+    if own + max(stage.host for stage in stages) > free:
+        left = free - own + PROCESS_BYTES
+        count = fewest_partitions(model, encoded, options, dtype=dtype, host_bytes=left)
+        record["partitions"] = count
+        rows.caption += f"\n{amount(float(free), 'bytes')} are free on the host: " + (
+            "too few for one layer at a time, whatever the partitions"
+            if count is None
+            else f"--partitions {count} --offload disk fits"
+        )
+    emit(record, rows, as_json=as_json)

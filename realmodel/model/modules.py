@@ -57,17 +57,6 @@ class ModuleTable:
         """Indices of the blocks that hold at least one module, ascending."""
         return tuple(sorted({module.layer for module in self.modules}))
 
-    def describe(self) -> str:
-        """What was found, for a person: kinds with counts and sizes, then the exclusions."""
-        kinds: dict[tuple[str, int, int], int] = {}
-        for module in self.modules:
-            key = (module.kind, module.out_features, module.in_features)
-            kinds[key] = kinds.get(key, 0) + 1
-        lines = [f"{len(self.modules)} modules in {len(self.layers)} layers ({self.origin})"]
-        lines += [f"  {count} x {kind} ({m} x {d})" for (kind, m, d), count in kinds.items()]
-        lines += [f"  not measured: {text}" for text in summarised(self.excluded)]
-        return "\n".join(lines)
-
 
 def summarised(excluded: Mapping[str, str]) -> tuple[str, ...]:
     """Names and reasons of what is not measured; what is the same in several layers is told once.
@@ -109,13 +98,10 @@ def find_modules(model: nn.Module, patterns: Sequence[str] | None = None) -> Mod
     >>> from transformers import GPT2Config, GPT2LMHeadModel
     >>> config = GPT2Config(n_layer=2, n_embd=8, n_head=2, vocab_size=16, n_positions=8)
     >>> table = find_modules(GPT2LMHeadModel(config))
-    >>> print(table.describe())
-    8 modules in 2 layers (every linear map in transformer.h.*)
-      2 x attn.c_attn (24 x 8)
-      2 x attn.c_proj (8 x 8)
-      2 x mlp.c_fc (32 x 8)
-      2 x mlp.c_proj (8 x 32)
-      not measured: lm_head: the output head shares its weight with the input embedding
+    >>> [(module.kind, module.out_features, module.in_features) for module in table.modules[:2]]
+    [('attn.c_attn', 24, 8), ('attn.c_proj', 8, 8)]
+    >>> table.layers, table.origin, list(table.excluded)
+    ((0, 1), 'every linear map in transformer.h.*', ['lm_head'])
     """
     lists = _lists_of_blocks(model)
     excluded = _not_linear(model)

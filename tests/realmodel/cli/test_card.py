@@ -144,6 +144,25 @@ def test_an_estimate_runs_nothing(gpt2_folder: Path, task_file: Path, tmp_path: 
     assert not out.exists()
 
 
+def test_an_estimate_recommends_partitions_where_memory_is_short(
+    gpt2_folder: Path, task_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiny model's sums are about 200 kB; free is the rest of its stage and half of them."""
+    words = ("card", "--model", gpt2_folder, "--data", task_file, "--estimate", "--json")
+    found = json.loads(run(*words).stdout)
+    assert found["partitions"] is None
+    stage = found["stages"][0]
+    for share, expected in ((0.6, (2, 3, 4)), (0.0, (None,))):
+        free = stage["memory"] - stage["host"] + int(share * stage["host"])
+        monkeypatch.setattr(
+            "realmodel.runs.host_memory.host_memory", lambda free=free: (free, free)
+        )
+        result = run(*words)
+        assert json.loads(result.stdout)["partitions"] in expected
+    shown = run(*words[:-1])
+    assert "too few for one layer" in " ".join(shown.output.split())
+
+
 def finetuned(card: LayerCard, digest: str, seed: int, gain: float) -> dict[str, Any]:
     return {
         "model": "tiny",

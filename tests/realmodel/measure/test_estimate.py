@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
+    AutoModelForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -16,8 +17,9 @@ from transformers import (
 )
 
 from realmodel.bench.card import random_examples
+from realmodel.bench.models import SIZES
 from realmodel.card import CardOptions
-from realmodel.card.estimate import PROCESS_BYTES, Machine, estimate_stages
+from realmodel.card.estimate import PROCESS_BYTES, Machine, estimate_stages, fewest_partitions
 from realmodel.measure.head import Head
 from realmodel.measure.measurement import PassOptions
 from realmodel.measure.operations import count_operations, product_parameters
@@ -161,6 +163,33 @@ def test_the_page_of_a_card_grows_with_its_layers() -> None:
     )
     assert two.operations == pytest.approx(45 * 32**2 + 2 * 2.6e5)
     assert five.operations == pytest.approx(45 * 80**2 + 5 * 2.6e5)
+
+
+def test_sums_and_rows_of_qwen3_8b_fit_16_gib_in_the_partitions_recommended() -> None:
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(SIZES["qwen3-8b"].config)
+    encoded, host = random_examples(256, 128, 1000, 0), 16 * 2**30
+    given: Any = {"dtype": torch.bfloat16, "host_bytes": host}
+    count = fewest_partitions(model, encoded, CardOptions(), **given)
+    assert count is not None
+    modules = find_modules(model).modules
+    # A packed triangle of 8-byte numbers for each moment, four gradients, and rows of two kinds.
+    # Without weights it is not seen that maps share their input: each has a moment of its own.
+    moments = sum(8 * d * (d + 192) / 2 for d in (4096,) * 6 + (12288,))
+    moments += sum(8 * m * (m + 192) / 2 for m in (4096, 1024, 1024, 4096, 12288, 12288, 4096))
+    weights = 2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 12288
+    rows = 4 * 2 * 256 * 8 * (4 * 4096 - 4096 + 2 * 1024 + 2 * 12288)
+    by_hand = 36 * (moments + 4 * 4 * weights + rows)
+    peaks = {}
+    for number in (count - 1, count):
+        options = CardOptions(partitions=number, offload="disk")
+        (stage, *_) = estimate_stages(
+            model, encoded, modules, options, machine=SLOW, dtype=torch.bfloat16
+        )
+        peaks[number] = stage.host + PROCESS_BYTES
+        assert stage.host == pytest.approx(by_hand / number, rel=0.01)
+    assert peaks[count] <= host < peaks[count - 1]
+    assert fewest_partitions(model, encoded, CardOptions(), **given | {"host_bytes": 1e9}) is None
 
 
 def _models() -> dict[str, Any]:
