@@ -27,6 +27,7 @@ class Model(StrEnum):
 
     tangent = "tangent"
     gauss_newton = "gauss-newton"
+    trials = "trials"
 
 
 class Engine(StrEnum):

@@ -141,7 +141,7 @@ def place(
         Block indices to choose from; all by default.
     allocate_ranks : bool
         Move rank between the chosen modules at the same number of parameters.
-    predictor : {"tangent", "gauss-newton"}, optional
+    predictor : {"trials", "tangent", "gauss-newton"}, optional
         What predicts the gains: within the card's training steps, or without a limit. By default
         the first, where the card has it: it orders placements better (docs/evidence.md).
     engine : {"hf", "vllm", "sglang", "merged"}
