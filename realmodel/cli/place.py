@@ -113,7 +113,8 @@ def place(
     predictor: Annotated[
         Model | None,
         typer.Option(
-            help="Gains within the card's training steps (default), or without a limit on steps."
+            help="Gains within the card's training steps, corrected by its trials (default where "
+            "it has them) or not, or without a limit on steps."
         ),
     ] = None,
     model: Annotated[
@@ -178,7 +179,7 @@ def place(
                 "--rule": rule != "exact",
                 "--rank-allocation": rank_allocation,
                 "--calibrate": calibrate or kind is not None,
-                "--predictor": len(read) == 1 and predictor is Model.gauss_newton,
+                "--predictor": len(read) == 1 and predictor in (Model.gauss_newton, Model.trials),
             },
         )
     if len(read) == 1 and combine is not None:

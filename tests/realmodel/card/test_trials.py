@@ -27,6 +27,7 @@ from realmodel.model.batches import encode
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.modules import find_modules
 from realmodel.placement import place
+from realmodel.placement.saved_placement import SavedPlacement
 from tests.realmodel.handmade_card import save_task
 from theory import BlockQuadratic, InputError
 
@@ -186,6 +187,19 @@ def test_a_refusing_pilot_leaves_the_trials_aside(tried: LayerCard) -> None:
         refusing.predictor("trials")
 
 
+def test_a_placement_by_trials_is_of_the_planned_run(tried: LayerCard, tmp_path: Path) -> None:
+    tried.save(tmp_path / "card.json")
+    out = tmp_path / "place"
+    command = ["place", str(tmp_path / "card.json"), "--budget", "2", "--output-dir", str(out)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    saved = SavedPlacement.load(out / "placement.json")
+    choice = place(tried, objective="gain", budget="2")
+    assert choice.best.forecast is not None
+    assert tried.protocol is not None
+    assert saved.predicted_gain == pytest.approx(choice.best.forecast.gain)
+    assert saved.not_comparable(tried.protocol, tried.model["digest"]) is None
+
+
 def test_a_card_without_trials_says_so(tried: LayerCard) -> None:
     with pytest.raises(InputError, match="measure the card with trials"):
         place(replace(tried, trials=None), objective="gain", budget="2", predictor="trials")
@@ -225,5 +239,6 @@ def test_the_command_makes_trials(gpt2_folder: Path, task: Path, tmp_path: Path)
     card = LayerCard.load(tmp_path / "out/card.json")
     assert card.trials is not None
     assert len(card.trials.runs) == 2
+    assert "without a limit" not in made.output
     page = (tmp_path / "out/card.html").read_text()
     assert "runs of single layers" in page
