@@ -293,8 +293,8 @@ def _refuse_endless(source: str, config: Any) -> None:
         given = getattr(part, name, None)
         if isinstance(given, int) and given > most:
             raise InputError(
-                f"checkpoint {source!r}: its config.json says {name} = {number(given)}, and at most "
-                f"{most:,} can be measured"
+                f"checkpoint {source!r}: its config.json says {name} = {number(given)}, "
+                f"and at most {most:,} can be measured"
             )
 
 
