@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from realmodel.cli.claim import releasing
 from realmodel.runs.allocator import keep_freed_memory
 from realmodel.runs.console import drop_unwritten, stderr, stdout
+from realmodel.runs.panics import panics_as_errors
 from realmodel.runs.printable import printable
 from theory import InputError
 
@@ -18,7 +19,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; bad input, and a system that refuses, end without a traceback."""
         try:
-            with releasing():
+            with releasing(), panics_as_errors():
                 return super().invoke(ctx)
         except BrokenPipeError:
             stdout.on_broken_pipe()

@@ -23,6 +23,7 @@ from transformers import (
 from transformers.utils import logging
 
 from realmodel.runs.numbers import number
+from realmodel.runs.panics import panics_as_errors
 from theory import InputError
 
 DTYPES = {
@@ -206,7 +207,8 @@ def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
     """
     place, more = _located(source)
     try:
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
+        with panics_as_errors():
+            return AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
     except Exception as error:
         raise InputError(
             f"checkpoint {source!r} has no tokenizer that can be loaded: save the model's "
@@ -361,7 +363,7 @@ def _chosen_dtype(config: Any, dtype: str | None, device: str) -> torch.dtype | 
 
 
 def check_device(device: str) -> torch.device:
-    """The device, once a tensor was made on it.
+    """The device, once a number was read from it.
 
     Raises
     ------
@@ -370,7 +372,7 @@ def check_device(device: str) -> torch.device:
     """
     try:
         chosen = torch.device(device)
-        torch.empty(0, device=chosen)
+        float(torch.zeros((), device=chosen))  # on the device meta there are no numbers
     except (RuntimeError, AssertionError) as error:
         found = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
         raise InputError(

@@ -311,11 +311,8 @@ def check(
     failed: list[Case] = []
 
     def kept(case: Case) -> None:
-        import time
-        t0=time.process_time()
         try:
             checked(case)
-            with open('/tmp/fuzz.log','a') as f: f.write(json.dumps([time.process_time()-t0, t0, case])+'\n')
         except AssertionError:
             failed.append(case)
             raise
