@@ -117,8 +117,8 @@ def test_a_damaged_run_is_refused(run, tmp_path, file, content, message):
     [(4, "the loss is nan at step 2; lower the"), (1, "loss is nan after the last step; lower")],
 )
 def test_a_diverging_run_says_what_to_do(run, monkeypatch, steps, match):
-    monkeypatch.setitem(LARGEST, "learning_rate", 1e38)  # the first step throws it out of float32
-    options = replace(OPTIONS, steps=steps, learning_rate=1e38)
+    monkeypatch.setitem(LARGEST, "learning_rate", 1e36)  # the first step throws it out of float32
+    options = replace(OPTIONS, steps=steps, learning_rate=1e36, alpha=1e6)
     with pytest.raises(InputError, match=match):
         run(options)
 
