@@ -81,4 +81,4 @@ def test_place_takes_the_rule(copy: Path) -> None:
     layers = found["placement"]["layers"]
     assert len(layers) == 2
     assert all(two - one > 1 for one, two in pairwise(layers))
-    assert "greedy without neighbours" in json.dumps(found)
+    assert "no promise of its own; certified by 10a" in json.dumps(found)
