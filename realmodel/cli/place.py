@@ -34,6 +34,7 @@ class Engine(StrEnum):
 
     hf = "hf"
     vllm = "vllm"
+    vllm_targeted = "vllm-targeted"
     sglang = "sglang"
     merged = "merged"
 
@@ -127,7 +128,7 @@ def place(
     ] = None,
     engine: Annotated[
         Engine,
-        typer.Option(help="Whose serving cost: hf is measured, vllm and sglang are counted."),
+        typer.Option(help="Whose serving cost: hf is measured, the others are counted."),
     ] = Engine.hf,
     calibrate: Annotated[
         bool,
@@ -212,6 +213,7 @@ def place(
             objective=objective.value,
             budget=budget,
             layers=among,
+            engine=engine.value,
             force=force,
         )
         chosen, record, warnings = parts.best.layers, parts.to_dict(), parts.warnings
