@@ -202,6 +202,7 @@ def place(
             layers=among,
             combine=Combine.worst.value if combine is None else combine.value,
             predictor=asked,
+            engine=engine.value,
             force=force,
         )
         chosen, record, warnings = shared.layers, shared.to_dict(), shared.warnings
