@@ -144,7 +144,7 @@ def place(
     predictor : {"tangent", "gauss-newton"}, optional
         What predicts the gains: within the card's training steps, or without a limit. By default
         the first, where the card has it: it orders placements better (docs/evidence.md).
-    engine : {"hf", "vllm", "sglang", "merged"}
+    engine : {"hf", "vllm", "vllm-targeted", "sglang", "merged"}
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
     shape : {"any", "suffix", "contiguous", "prefix-free"}
         Which sets of layers are allowed: ``suffix`` is the last layers, ``contiguous`` one run,

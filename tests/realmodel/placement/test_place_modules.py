@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from realmodel import report
 from realmodel.card import LayerCard
 from realmodel.cli import app
+from realmodel.costs.module_costs import module_costs, module_record
+from realmodel.costs.serving import served_by
 from realmodel.placement import place_modules
 from realmodel.placement.saved_placement import SavedPlacement
 from theory import InputError
@@ -67,6 +69,62 @@ def test_the_best_of_all_sets_within_the_parameters(
         assert choice.whole_layers.gain == pytest.approx(max(map(model.gain, whole)), rel=1e-9)
     else:
         assert choice.whole_layers is None
+
+
+@pytest.mark.parametrize(("unit", "layers"), [("kind", (0, 1, 2, 3)), ("module", (1, 2))])
+@pytest.mark.parametrize(
+    ("objective", "engine", "share"),
+    [
+        ("time", "hf", 0.7),
+        ("time", "hf", 0.85),
+        ("memory", "hf", 0.6),
+        ("memory", "hf", 0.8),
+        ("serving", "hf", 0.3),
+        ("serving", "sglang", 0.5),
+        ("serving", "vllm-targeted", 0.2),
+    ],
+)
+def test_the_best_of_all_sets_within_a_cost(
+    measured: LayerCard,
+    unit: str,
+    layers: tuple[int, ...],
+    objective: str,
+    engine: str,
+    share: float,
+) -> None:
+    model = measured.module_model
+    assert model is not None
+    costs = served_by(measured.costs, engine, measured.modules)
+    limit = share * costs.everything(objective)
+    cost = module_costs(costs, measured.modules, objective)
+    choice = place_modules(
+        measured,
+        unit=unit,
+        objective=objective,
+        budget=f"{100 * share:g}%",
+        layers=layers,
+        engine=engine,
+    )
+    sets = list(subsets(grouped(measured, unit, layers)))
+    best = max(model.gain(s) for s in sets if cost.of(s) <= limit * (1 + 1e-9))
+    assert choice.best.gain == pytest.approx(best, rel=1e-9)
+    assert choice.gap == pytest.approx(0.0, abs=1e-9)
+    assert choice.best.costs[objective] <= limit * (1 + 1e-9)
+    assert choice.best.costs[f"{objective}_share"] <= share * (1 + 1e-9)
+    names = [row.name for row in measured.modules]
+    chosen = tuple(names.index(name) for name in choice.best.modules)
+    assert choice.best.costs == module_record(costs, measured.modules, chosen)
+    whole = [
+        s for s in subsets(grouped(measured, "layer", layers)) if cost.of(s) <= limit * (1 + 1e-9)
+    ]
+    if whole:
+        assert choice.whole_layers is not None
+        assert choice.whole_layers.gain == pytest.approx(max(map(model.gain, whole)), rel=1e-9)
+    else:
+        assert choice.whole_layers is None
+    record = choice.to_dict()
+    assert record["engine"] == engine
+    assert record["placement"]["costs"] == choice.best.costs
 
 
 def test_a_number_of_units(measured: LayerCard) -> None:
