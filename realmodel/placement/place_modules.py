@@ -13,10 +13,12 @@ from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.module_costs import ModuleCosts, module_costs, module_record
 from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
+from realmodel.runs.numbers import amount
 from theory import InputError
 from theory.choice.bracketed_budget import search_within_bracket
 from theory.choice.budget_search import search_within_budget
 from theory.choice.exact_search import exact_search
+from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
 
 Unit = Literal["kind", "module"]
@@ -198,6 +200,10 @@ def place_modules(
         chosen = _union(units, placement.layers)
     else:
         cost = module_costs(card.costs, card.modules, limit.objective)
+        cheapest = min(map(cost.of, units))
+        if not limit.value * (1 + TOLERANCE) >= cheapest:
+            least = amount(cheapest, card.costs.unit(objective))
+            raise InputError(f"budget {budget!r} admits no {own}: the cheapest costs {least}")
         chosen, placement = _within(model, units, cost, limit.value)
     best = _module_set(card, model, chosen)
     error = model.gain_error(chosen)
@@ -278,7 +284,7 @@ def _whole_layers(
     cost = module_costs(card.costs, card.modules, kind)
     if counted:
         budget = float(best.parameters)
-    if min(map(cost.of, layers)) > budget:
+    if min(map(cost.of, layers)) > budget * (1 + TOLERANCE):
         return None
     return _within(model, layers, cost, budget)[0]
 
