@@ -81,7 +81,10 @@ def test_what_is_shared(qwen3: Any, modules: tuple[AdaptedModule, ...]) -> None:
 def test_bytes_of_modules_against_a_step(
     qwen3: Any, modules: tuple[AdaptedModule, ...], kind: Any
 ) -> None:
-    """Shares of adapting every layer, for sets that no calibration ran."""
+    """Shares of adapting every layer, for sets that no calibration ran.
+
+    Backward is charged by whole layers, and stops within the lowest: it may be one too many.
+    """
     from realmodel.costs.calibration import calibrated_costs, random_batch
     from realmodel.costs.live_steps import live_steps
     from realmodel.costs.peak_bytes import peak_bytes
@@ -109,6 +112,7 @@ def test_bytes_of_modules_against_a_step(
             step()
             state = OPTIMISER_BYTES * module_costs(costs, modules, "parameters").of(inside)
             found[name] = peak_bytes(step, torch.device("cpu")) + state
+    layer = costs.memory.per_depth / costs.everything("memory")
     for name, inside in sets.items():
-        share = module_record(costs, modules, inside)["memory_share"]
-        assert abs(share - found[name] / found["all"]) < 0.1, name
+        over = module_record(costs, modules, inside)["memory_share"] - found[name] / found["all"]
+        assert -0.08 < over < 0.08 + layer, name
