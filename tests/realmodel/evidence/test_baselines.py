@@ -1,5 +1,6 @@
 """Each baseline against its formula, written naively from the definition."""
 
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +17,7 @@ from realmodel.evidence.baselines.pilot import Piloted
 from realmodel.evidence.baselines.position import UniformSpread
 from realmodel.evidence.baselines.residual_norm import RIDGE
 from realmodel.evidence.baselines.signal_to_noise import signal_to_noise
+from realmodel.evidence.baselines.spread_gain import SpreadGain
 from realmodel.finetuning import FinetuneOptions
 from realmodel.model.batches import completion_loss
 from realmodel.model.modules import find_modules
@@ -228,3 +230,17 @@ def test_a_pilot_that_refuses_forecasts_nothing():
     score = Piloted(tangent, pilot_of((1.0, -0.5), (0.5, -0.2)), (4, 7, 9))
     assert score.pilot.refusal
     assert (score.value((4,)), score.interval((4,))) == (0.0, (0.0, 0.0))
+
+
+def test_spread_gain_prefers_layers_that_differ():
+    alike = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    gain = JointGain(
+        BlockQuadratic(np.array([1.0, 0.98, 0.9]), np.eye(3), (1, 1, 1)), LAYERS, "exact"
+    )
+    assert gain.pick(2) == LAYERS[:2]
+    spread = SpreadGain(gain, alike)
+    assert spread.pick(2) == (LAYERS[0], LAYERS[2])
+    assert SpreadGain(gain, np.eye(3)).pick(2) == gain.pick(2)
+    values = {pair: spread.value(pair) for pair in combinations(LAYERS, 2)}
+    assert max(values, key=values.__getitem__) == spread.pick(2)
+    assert spread.value(LAYERS[:1]) == gain.value(LAYERS[:1])
