@@ -18,6 +18,7 @@ from realmodel.costs.peak_bytes import peak_bytes
 from realmodel.model.batches import Batch
 from realmodel.model.modules import find_modules
 
+
 @dataclass(frozen=True)
 class CostRow:
     """One placement: time and memory as shares of adapting every layer, predicted and measured.

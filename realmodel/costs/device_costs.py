@@ -105,6 +105,13 @@ class DeviceCosts:
             return f"{shape}, no gradient checkpointing"
         return f"{shape}, {self.gradient_checkpointing} gradient checkpointing"
 
+    @property
+    def packed_run(self) -> dict[str, int]:
+        """What a trainer is told of packing: tokens of a row and rows of a step; else nothing."""
+        if self.packing is None or self.batch is None:
+            return {}
+        return {"packing": self.packing, "packed_rows": self.batch[0]}
+
     def everything(self, kind: str) -> float:
         """Cost of adapting every layer."""
         return self.of(kind).of(range(len(self.time.per_layer)))

@@ -8,6 +8,22 @@ from realmodel.model.batches import IGNORED, Batch, EncodedExample
 from theory import InputError
 
 
+def check_rows(examples: Sequence[EncodedExample], length: int) -> None:
+    """Refuse rows that do not hold every sequence.
+
+    Raises
+    ------
+    InputError
+        Naming the longest.
+    """
+    longest = max(examples, key=lambda example: len(example.input_ids))
+    if len(longest.input_ids) > length:
+        raise InputError(
+            f"example {longest.id} has {len(longest.input_ids)} tokens, more than a packed row of "
+            f"{length}: take longer rows"
+        )
+
+
 def packed(examples: Sequence[EncodedExample], length: int, *, pad_id: int) -> Batch:
     """The sequences in as few rows of ``length`` tokens as best-fit decreasing finds.
 
@@ -35,15 +51,11 @@ def packed(examples: Sequence[EncodedExample], length: int, *, pad_id: int) -> B
     >>> packed(rows, 6, pad_id=0).attention_mask.tolist()
     [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]]
     """
+    check_rows(examples, length)
     bins: list[list[EncodedExample]] = []
     left: list[int] = []
     for example in sorted(examples, key=lambda example: -len(example.input_ids)):
         size = len(example.input_ids)
-        if size > length:
-            raise InputError(
-                f"example {example.id} has {size} tokens, more than a packed row of {length}: take "
-                "longer rows"
-            )
         fitting = [at for at, room in enumerate(left) if room >= size]
         if not fitting:
             fitting = [len(bins)]

@@ -75,7 +75,9 @@ class Budget:
             raise InputError(f"budget {text[:40]!r} is not an amount: try 4, 60%, 80ms or 1.5GB")
         if objective == "gain":
             return cls._count(text, value, read[2], unit, count or len(costs.time.per_layer))
-        by_kind = costs.engine == "sglang" and unit != "layer"  # it wraps the kinds that are adapted
+        by_kind = (
+            costs.engine == "sglang" and unit != "layer"
+        )  # it wraps the kinds that are adapted
         if objective == "serving" and not (any(costs.serving.per_layer) or by_kind):
             raise no_choice(costs, unit)
         return cls._cost(objective, text, value, read[2], costs)

@@ -302,6 +302,11 @@ def _check_alike(cards: Sequence[LayerCard]) -> None:
                 f"{len(first.layers)} layers, {len(card.modules)} in {len(card.layers)}): measure "
                 "the same ones"
             )
+        if first.costs.packing != card.costs.packing:
+            raise InputError(
+                f"cards 1 and {at} plan different runs (rows packed to {first.costs.packing} and "
+                f"{card.costs.packing} tokens): measure them alike"
+            )
         if (first.protocol is None) != (card.protocol is None):
             raise InputError(f"only one of cards 1 and {at} says which run it plans: measure anew")
         if first.protocol is not None and card.protocol is not None:

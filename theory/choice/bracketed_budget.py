@@ -85,9 +85,7 @@ def search_within_bracket(
     limit = budget * (1 + TOLERANCE)
     cheapest = min(cost.of((at,)) for at in every)
     if not cheapest <= limit:
-        raise InputError(
-            f"budget {budget:.6g} admits none: the cheapest costs {cheapest:.6g}"
-        )
+        raise InputError(f"budget {budget:.6g} admits none: the cheapest costs {cheapest:.6g}")
     if len(every) <= tried:
         return _of_all(gain, limit, cost, every)
     loose = search(cost.at_least)

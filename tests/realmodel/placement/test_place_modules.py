@@ -146,7 +146,10 @@ def test_a_number_of_units(measured: LayerCard) -> None:
         ({"unit": "head", "budget": "4"}, "unknown unit 'head': choose layer, kind, module"),
         ({"unit": "kind", "budget": "5", "objective": "gain"}, "5 kinds: choose between 1 and 4"),
         ({"unit": "kind", "budget": "2layers", "objective": "gain"}, "is a number of kinds"),
-        ({"unit": "module", "budget": "1%", "objective": "time"}, "admits no module: the cheapest costs"),
+        (
+            {"unit": "module", "budget": "1%", "objective": "time"},
+            "admits no module: the cheapest costs",
+        ),
         ({"unit": "module", "budget": "50%", "objective": "joy"}, "unknown objective 'joy'"),
         (
             {"unit": "module", "budget": "50%", "objective": "serving", "engine": "vllm"},

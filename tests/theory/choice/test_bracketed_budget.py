@@ -109,5 +109,5 @@ def test_units_that_share_a_height(make, blocks: bool, share: float) -> None:
 
 @pytest.mark.parametrize("heights", [(1.0, 2.0), (1.0,), (1.0, -1.0), (float("nan"), 0.0)])
 def test_heights_that_make_no_sense(heights: tuple[float, ...]) -> None:
-    with pytest.raises(InputError, match="heights must be|must be finite"):
+    with pytest.raises(InputError, match=r"heights must be|must be finite"):
         CostModel((1.0, 1.0), per_depth=1.0, heights=heights)
