@@ -44,6 +44,9 @@ def costs(
     packing: Annotated[
         int | None, typer.Option(min=1, help="Tokens of a row that sequences are packed into.")
     ] = None,
+    checkpointing: Annotated[
+        list[str] | None, typer.Option(help="A kind to look at, repeated; all by default.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="For each calibration.")] = 10.0,
     rounds: Annotated[int, typer.Option(min=1)] = 10,
     output: Output = None,
@@ -51,6 +54,7 @@ def costs(
 ) -> None:
     """Predicted against measured time and memory of placements, by kind of checkpointing."""
     from realmodel.bench.costs import compare_costs, largest_error
+    from realmodel.costs.checkpointing import CHECKPOINTING, checkpointing_kind
     from realmodel.costs.packing import packed
     from realmodel.datasets import read_examples
     from realmodel.measure.random_subset import random_subset
@@ -59,6 +63,7 @@ def costs(
     from realmodel.model.forward import window_of
 
     try:
+        kinds = tuple(map(checkpointing_kind, checkpointing or CHECKPOINTING))
         if card is not None:
             top = _top(card)
         checkpoint = load_checkpoint(model, dtype=dtype)
@@ -80,6 +85,7 @@ def costs(
             top=top,
             rank=rank,
             packing=packing,
+            kinds=kinds,
             seconds=seconds,
             rounds=rounds,
             tell=lambda text: stderr.print(f"{text} ...", highlight=False),
@@ -89,7 +95,8 @@ def costs(
         raise typer.Exit(2) from None
     record = _record(costs=[row.as_dict() for row in rows], largest_error=largest_error(rows))
     _write(output, record)
-    table = Table(title=f"{model}: shares of adapting every layer, {tuple(batch.input_ids.shape)}")
+    shape = "x".join(map(str, batch.input_ids.shape))
+    table = Table(title=f"{model}: shares of adapting every layer, a step of {shape} tokens")
     for head in ("checkpointing", "placement", "time", "measured", "95%", "memory", "measured"):
         table.add_column(head)
     for row in rows:
