@@ -63,7 +63,7 @@ def costs(
     from realmodel.model.forward import window_of
 
     try:
-        kinds = tuple(map(checkpointing_kind, checkpointing or CHECKPOINTING))
+        kinds = tuple(checkpointing_kind(name) for name in checkpointing or CHECKPOINTING)
         if card is not None:
             top = _top(card)
         checkpoint = load_checkpoint(model, dtype=dtype)
