@@ -13,8 +13,8 @@ from realmodel.costs.adapter_cost import ADAPTER_BYTES, Placed, adapter_cost
 from realmodel.costs.counted import GRADIENT_BYTES, OPTIMISER_BYTES
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.serving import packed_name, vllm_rank
-from theory.choice.bracketed_budget import BracketedCost
 from theory.choice.cost_model import CostModel
+from theory.choice.underpriced_search import UnderpricedCost
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ModuleCosts:
         """Whether further modules of a group cost nothing."""
         return not any(self.own.per_layer) and self.own.per_depth == 0
 
-    def of_units(self, units: Sequence[Sequence[int]]) -> BracketedCost:
+    def of_units(self, units: Sequence[Sequence[int]]) -> UnderpricedCost:
         """Cost of sets of units, each some modules, in ascending order of their lowest ones."""
         heights = tuple(max(map(self.own.height, unit)) for unit in units)
         alone = [sum(self.own.per_layer[at] for at in unit) for unit in units]
@@ -57,19 +57,10 @@ class ModuleCosts:
             sum(self.charges[self.groups[at]] / members[self.groups[at]] for at in unit)
             for unit in units
         ]
-        full = [
-            sum(self.charges[group] for group in sorted({self.groups[at] for at in unit}))
-            for unit in units
-        ]
-
-        def model(shared: Sequence[float]) -> CostModel:
-            per_unit = tuple(own + charge for own, charge in zip(alone, shared, strict=True))
-            return CostModel(per_unit, self.own.base, self.own.per_depth, heights)
-
-        return BracketedCost(
+        per_unit = tuple(own + charge for own, charge in zip(alone, parts, strict=True))
+        return UnderpricedCost(
             lambda chosen: self.of([at for position in chosen for at in units[position]]),
-            at_least=model(parts),
-            at_most=model(full),
+            CostModel(per_unit, self.own.base, self.own.per_depth, heights),
         )
 
 

@@ -15,11 +15,11 @@ from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
 from realmodel.runs.numbers import amount
 from theory import InputError
-from theory.choice.bracketed_budget import search_within_bracket
 from theory.choice.budget_search import search_within_budget
 from theory.choice.exact_search import exact_search
 from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
+from theory.choice.underpriced_search import search_underpriced
 
 Unit = Literal["kind", "module"]
 UNITS: Final[tuple[Unit, ...]] = get_args(Unit)
@@ -195,6 +195,7 @@ def place_modules(
     names = tuple(dict.fromkeys(labels))
     units = _grouped(candidates, labels)
     limit = Budget.parse(objective, budget, card.costs, unit=own, count=len(units))
+    whole: list[int] | None = None
     if limit.objective == "gain":
         placement = exact_search(model.quadratic(units), int(limit.value), time_limit=SECONDS)
         chosen = _union(units, placement.layers)
@@ -204,10 +205,12 @@ def place_modules(
         if not limit.value * (1 + TOLERANCE) >= cheapest:
             least = amount(cheapest, card.costs.unit(objective))
             raise InputError(f"budget {budget!r} admits no {own}: the cheapest costs {least}")
-        chosen, placement = _within(model, units, cost, limit.value)
+        whole = _whole_layers(card, model, candidates, limit.objective, limit.value)
+        chosen, placement = _within(model, units, cost, limit.value, whole or ())
     best = _module_set(card, model, chosen)
     error = model.gain_error(chosen)
-    whole = _whole_layers(card, model, candidates, best, limit)
+    if limit.objective in ("gain", "parameters"):
+        whole = _whole_layers(card, model, candidates, "parameters", best.parameters)
     held = set(chosen)
     return ModuleChoice(
         unit=own,
@@ -258,32 +261,37 @@ def _union(units: Groups, positions: Sequence[int]) -> list[int]:
 
 
 def _within(
-    model: ModuleModel, units: Groups, cost: ModuleCosts, budget: float
+    model: ModuleModel,
+    units: Groups,
+    cost: ModuleCosts,
+    budget: float,
+    known: Sequence[int] = (),
 ) -> tuple[list[int], Placement]:
-    """The modules of the best units within a cost."""
+    """The modules of the best units within a cost, from modules known to be good within it."""
     if cost.shared_alone:  # whoever pays for one of them has paid for the others
         alike = [frozenset(cost.groups[at] for at in unit) for unit in units]
         units = [_union(units, together) for together in _grouped(range(len(units)), alike)]
-    quadratic = model.quadratic(units)
-    found = search_within_bracket(
-        lambda priced: search_within_budget(quadratic, budget, priced, time_limit=SECONDS),
+    quadratic, held = model.quadratic(units), set(known)
+    start = tuple(at for at, unit in enumerate(units) if held >= set(unit))
+
+    found = search_underpriced(
+        lambda priced: search_within_budget(
+            quadratic, budget, priced, start=start, time_limit=SECONDS
+        ),
         quadratic.gain,
         budget,
         cost.of_units(units),
+        start=start,
     )
     return _union(units, found.layers), found
 
 
 def _whole_layers(
-    card: LayerCard, model: ModuleModel, candidates: Sequence[int], best: ModuleSet, limit: Budget
+    card: LayerCard, model: ModuleModel, candidates: Sequence[int], kind: str, budget: float
 ) -> list[int] | None:
-    """The modules of the best layers within the budget; of a number, within as many parameters."""
+    """The modules of the best whole layers within a cost."""
     layers = _grouped(candidates, [card.modules[at].layer for at in candidates])
-    counted = limit.objective in ("gain", "parameters")
-    kind, budget = "parameters" if counted else limit.objective, limit.value
     cost = module_costs(card.costs, card.modules, kind)
-    if counted:
-        budget = float(best.parameters)
     if min(map(cost.of, layers)) > budget * (1 + TOLERANCE):
         return None
     return _within(model, layers, cost, budget)[0]

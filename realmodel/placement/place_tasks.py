@@ -14,12 +14,12 @@ from realmodel.costs.serving import served_by
 from realmodel.placement.budget import Budget
 from theory import InputError
 from theory.arrays import Array
-from theory.choice.bracketed_budget import BracketedCost, search_within_bracket
 from theory.choice.certificate import Quadratic
 from theory.choice.cost_model import CostModel
 from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
 from theory.choice.shared_placement import SharedPlacement, shared_placement
+from theory.choice.underpriced_search import UnderpricedCost, search_underpriced
 
 
 @dataclass(frozen=True)
@@ -222,33 +222,25 @@ def _of_all(limits: Sequence[Budget]) -> Budget:
     return replace(limits[0], text=" and ".join(texts))
 
 
-def _on_every_task(costs: Sequence[CostModel], limits: Sequence[Budget]) -> BracketedCost:
-    """The largest share of its task's budget that a placement uses.
-
-    It is at least the mean of the shares, and at most what the largest of each part add up to.
-    """
-
-    def combined(of: Callable[[Array], Array]) -> CostModel:
-        rows = [
-            np.array([cost.base, cost.per_depth, *cost.per_layer]) / limit.value
-            for cost, limit in zip(costs, limits, strict=True)
-        ]
-        base, per_depth, *per_layer = of(np.array(rows)).tolist()
-        return CostModel(tuple(per_layer), base, per_depth)
-
-    return BracketedCost(
+def _on_every_task(costs: Sequence[CostModel], limits: Sequence[Budget]) -> UnderpricedCost:
+    """The largest share of its task's budget that a placement uses: never below their mean."""
+    parts = [
+        np.array([cost.base, cost.per_depth, *cost.per_layer]) / limit.value
+        for cost, limit in zip(costs, limits, strict=True)
+    ]
+    base, per_depth, *per_layer = np.mean(parts, axis=0).tolist()
+    return UnderpricedCost(
         lambda chosen: max(
             cost.of(chosen) / limit.value for cost, limit in zip(costs, limits, strict=True)
         ),
-        at_least=combined(lambda rows: rows.mean(axis=0)),
-        at_most=combined(lambda rows: rows.max(axis=0)),
+        CostModel(tuple(per_layer), base, per_depth),
     )
 
 
 def _within(
     shared: Callable[[float, CostModel | None], SharedPlacement],
     quadratics: Sequence[Quadratic],
-    cost: BracketedCost,
+    cost: UnderpricedCost,
     combine: str,
     free: Sequence[int] | None,
 ) -> SharedPlacement:
@@ -267,7 +259,7 @@ def _within(
         proofs.append(shared(1.0, priced))
         return proofs[-1].placement
 
-    placement = search_within_bracket(search, gain, 1.0, cost, candidates=free, tried=0)
+    placement = search_underpriced(search, gain, 1.0, cost, candidates=free, tried=0)
     return SharedPlacement(placement, shares(placement.layers), proofs[0].weights)
 
 

@@ -116,7 +116,7 @@ class Choices:
         inside = (
             not (self.forced & ~chosen).any() and not (chosen & ~self.forced & ~self.free).any()
         )
-        return inside and float(self.costs[chosen & self.free].sum()) <= self.limit
+        return bool(inside and self.costs[chosen & self.free].sum() <= self.limit)
 
     def force(self, layer: int) -> "Choices":
         """Those that hold one more layer."""

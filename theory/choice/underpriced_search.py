@@ -1,4 +1,4 @@
-"""The best joint gain within a budget, for a cost that is not additive but lies between two."""
+"""The best joint gain within a budget, for a cost that a cost model never exceeds."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -14,36 +14,36 @@ TRIED = 12
 
 
 @dataclass(frozen=True)
-class BracketedCost:
-    """A cost of sets that grows with the set, between two cost models.
+class UnderpricedCost:
+    """A cost of sets that grows with the set, and a cost model below it.
 
     Attributes
     ----------
     of : callable
         Cost of a non-empty set.
-    at_least, at_most : CostModel
-        No set costs less, or more.
+    at_least : CostModel
+        No set costs less.
     """
 
     of: Callable[[Sequence[int]], float]
     at_least: CostModel
-    at_most: CostModel
 
 
-def search_within_bracket(
+def search_underpriced(
     search: Callable[[CostModel], Placement],
     gain: Callable[[Sequence[int]], float],
     budget: float,
-    cost: BracketedCost,
+    cost: UnderpricedCost,
     *,
     candidates: Sequence[int] | None = None,
+    start: tuple[int, ...] = (),
     tried: int = TRIED,
 ) -> Placement:
     """Find a set of large gain whose cost is within the budget, and bound the best one.
 
     Every set within the budget is within that of ``at_least``: the bound on the best gain there
-    holds here. If the set found there fits, it is the answer; if not, it is thinned until it does,
-    and the better of it and the set found by ``at_most`` is filled up by true costs.
+    holds here. If the set found there fits, it is the answer; if not, it is thinned until it does
+    and filled up by true costs, as ``start`` is, and the better of the two is taken.
 
     Parameters
     ----------
@@ -52,9 +52,11 @@ def search_within_bracket(
     gain : callable
         What ``search`` maximises; must not fall when a set grows.
     budget : float
-    cost : BracketedCost
+    cost : UnderpricedCost
     candidates : sequence of int, optional
         Those to choose from; all by default.
+    start : tuple of int
+        A set within the budget that is known to be good.
     tried : int
         Candidates up to which all sets are tried instead.
 
@@ -75,15 +77,19 @@ def search_within_bracket(
     >>> import numpy as np
     >>> quadratic = BlockQuadratic(np.array([2.0, 2.0, 2.1]), np.eye(3), (1, 1, 1))
     >>> shared = lambda chosen: len(chosen) + 4.0 * (0 in chosen or 1 in chosen)
-    >>> cost = BracketedCost(shared, CostModel((3.0, 3.0, 1.0)), CostModel((5.0, 5.0, 1.0)))
+    >>> cost = UnderpricedCost(shared, CostModel((3.0, 3.0, 1.0)))
     >>> by = lambda model: search_within_budget(quadratic, 6.5, model)
-    >>> found = search_within_bracket(by, quadratic.gain, 6.5, cost, tried=0)
+    >>> found = search_underpriced(by, quadratic.gain, 6.5, cost, tried=0)
     >>> found.layers, found.cost, found.guarantee.fraction
     ((0, 2), 6.0, 1.0)
     """
     every = range(len(cost.at_least.per_layer)) if candidates is None else sorted(candidates)
     limit = budget * (1 + TOLERANCE)
     cheapest = min(cost.of((at,)) for at in every)
+    if start and not cost.of(start) <= limit:
+        raise InputError(
+            f"start {start} costs {cost.of(start):.6g}, beyond the budget {budget:.6g}"
+        )
     if not cheapest <= limit:
         raise InputError(f"budget {budget:.6g} admits none: the cheapest costs {cheapest:.6g}")
     if len(every) <= tried:
@@ -91,9 +97,7 @@ def search_within_bracket(
     loose = search(cost.at_least)
     if cost.of(loose.layers) <= limit:
         return replace(loose, cost=cost.of(loose.layers))
-    starts = [_thinned(gain, limit, cost, loose.layers)]
-    if min(cost.at_most.first(at) for at in every) <= limit:
-        starts.append(search(cost.at_most).layers)
+    starts = [_thinned(gain, limit, cost, loose.layers), *([start] if start else [])]
     layers = max((_filled(gain, limit, cost, start, every) for start in starts), key=gain)
     own, upper = gain(layers), max(loose.guarantee.best_gain_at_most, gain(layers))
     fraction = own / upper if upper > 0 else 1.0
@@ -108,7 +112,7 @@ def search_within_bracket(
 def _of_all(
     gain: Callable[[Sequence[int]], float],
     limit: float,
-    cost: BracketedCost,
+    cost: UnderpricedCost,
     every: Sequence[int],
 ) -> Placement:
     """The best of all sets; one that another within the budget contains cannot gain more."""
@@ -129,7 +133,7 @@ def _of_all(
 def _thinned(
     gain: Callable[[Sequence[int]], float],
     limit: float,
-    cost: BracketedCost,
+    cost: UnderpricedCost,
     layers: tuple[int, ...],
 ) -> tuple[int, ...]:
     """Leave out, until it fits, what loses least for what it saves."""
@@ -151,22 +155,21 @@ def _thinned(
 def _filled(
     gain: Callable[[Sequence[int]], float],
     limit: float,
-    cost: BracketedCost,
+    cost: UnderpricedCost,
     layers: tuple[int, ...],
     every: Sequence[int],
 ) -> tuple[int, ...]:
-    """Add, while any fits, what gains most for what it costs."""
-    chosen, own = layers, gain(layers) if layers else 0.0
+    """Add what fits, in the order of gain by cost, until nothing does."""
+    chosen = layers
     while True:
-        spent = cost.of(chosen) if chosen else 0.0
-        best, ratio = None, -1.0
+        own, spent = (gain(chosen), cost.of(chosen)) if chosen else (0.0, 0.0)
+        rates: dict[int, float] = {}
         for at in every:
-            more = tuple(sorted((*chosen, at)))
-            if at in chosen or (price := cost.of(more)) > limit:
-                continue
-            rate = (gain(more) - own) / max(price - spent, 1e-12 * price)
-            if rate > ratio:
-                best, ratio = more, rate
-        if best is None:
-            return chosen
-        chosen, own = best, gain(best)
+            more = (*chosen, at)
+            if at not in chosen and (price := cost.of(more)) <= limit:
+                rates[at] = (gain(more) - own) / max(price - spent, 1e-12 * price)
+        if not rates:
+            return tuple(sorted(chosen))
+        for at in sorted(rates, key=lambda at: -rates[at]):
+            if cost.of((*chosen, at)) <= limit:
+                chosen = (*chosen, at)

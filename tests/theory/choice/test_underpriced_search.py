@@ -1,4 +1,4 @@
-"""A cost between two cost models, against every set; costs of depth that units share."""
+"""A cost above a cost model, against every set; costs of depth that units share."""
 
 import itertools
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from theory import BlockQuadratic, CostModel, InputError, KernelQuadratic, search_within_budget
-from theory.choice.bracketed_budget import BracketedCost, search_within_bracket
+from theory.choice.underpriced_search import UnderpricedCost, search_underpriced
 
 UNITS = 8
 GROUPS = (0, 0, 0, 1, 2, 2, 3, 3)
@@ -28,7 +28,7 @@ def kernels(seed: int) -> KernelQuadratic:
     )
 
 
-def shared_cost(seed: int) -> BracketedCost:
+def shared_cost(seed: int) -> UnderpricedCost:
     """Units of a group pay its charge once, and the lowest pays for depth."""
     rng = np.random.default_rng(seed)
     own, charges = rng.uniform(0, 1, UNITS), rng.uniform(0, 3, max(GROUPS) + 1)
@@ -41,10 +41,7 @@ def shared_cost(seed: int) -> BracketedCost:
         return float(base + depth * reach + own[list(chosen)].sum() + charges[list(touched)].sum())
 
     least = tuple(own[at] + charges[GROUPS[at]] / members[at] for at in range(UNITS))
-    most = tuple(own[at] + charges[GROUPS[at]] for at in range(UNITS))
-    return BracketedCost(
-        of, CostModel(least, base, depth, HEIGHTS), CostModel(most, base, depth, HEIGHTS)
-    )
+    return UnderpricedCost(of, CostModel(least, base, depth, HEIGHTS))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -52,15 +49,11 @@ def shared_cost(seed: int) -> BracketedCost:
 @pytest.mark.parametrize("tried", [0, UNITS])
 def test_against_every_set(seed: int, share: float, tried: int) -> None:
     quadratic, cost, sets = kernels(seed), shared_cost(seed), every_set()
-    assert all(
-        cost.at_least.of(s) <= cost.of(s) * (1 + 1e-12)
-        and cost.of(s) <= cost.at_most.of(s) * (1 + 1e-12)
-        for s in sets
-    )
+    assert all(cost.at_least.of(s) <= cost.of(s) * (1 + 1e-12) for s in sets)
     least, most = min(map(cost.of, sets)), max(map(cost.of, sets))
     budget = least + share * (most - least)
     best = max(quadratic.gain(s) for s in sets if cost.of(s) <= budget * (1 + 1e-9))
-    found = search_within_bracket(
+    found = search_underpriced(
         lambda model: search_within_budget(quadratic, budget, model),
         quadratic.gain,
         budget,
@@ -71,6 +64,18 @@ def test_against_every_set(seed: int, share: float, tried: int) -> None:
     assert found.gain == pytest.approx(quadratic.gain(found.layers))
     assert found.guarantee.best_gain_at_most >= best * (1 - 1e-9)
     assert found.gain >= found.guarantee.fraction * best * (1 - 1e-9)
+    known = next(s for s in sets if cost.of(s) <= budget)
+    again = search_underpriced(
+        lambda model: search_within_budget(quadratic, budget, model, start=known),
+        quadratic.gain,
+        budget,
+        cost,
+        start=known,
+        tried=tried,
+    )
+    assert again.gain >= quadratic.gain(known)
+    assert cost.of(again.layers) <= budget * (1 + 1e-9)
+    assert again.guarantee.best_gain_at_most >= best * (1 - 1e-9)
     if tried or share == 1.0:
         assert found.gain == pytest.approx(best)
 
@@ -82,12 +87,16 @@ def test_candidates_and_a_budget_that_admits_none() -> None:
         return search_within_budget(quadratic, 100.0, model, candidates=[1, 4])
 
     for tried in (0, UNITS):
-        found = search_within_bracket(
+        found = search_underpriced(
             search, quadratic.gain, 100.0, cost, candidates=[4, 1], tried=tried
         )
         assert found.layers == (1, 4)
+    with pytest.raises(InputError, match=r"start .* costs .*, beyond the budget 0\.001"):
+        search_underpriced(search, quadratic.gain, 1e-3, cost, start=(1,))
+    with pytest.raises(InputError, match="is no set of the candidates within the budget"):
+        search_within_budget(quadratic, 100.0, cost.at_least, candidates=[1, 4], start=[2])
     with pytest.raises(InputError, match=r"budget 0\.001 admits none: the cheapest costs "):
-        search_within_bracket(search, quadratic.gain, 1e-3, cost)
+        search_underpriced(search, quadratic.gain, 1e-3, cost)
 
 
 @pytest.mark.parametrize("blocks", [True, False])
