@@ -32,7 +32,7 @@ class UnderpricedCost:
 def search_underpriced(
     search: Callable[[CostModel], Placement],
     gain: Callable[[Sequence[int]], float],
-    budget: float,
+    budget: float | int,
     cost: UnderpricedCost,
     *,
     candidates: Sequence[int] | None = None,
