@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from realmodel.card.trials import DIGITS, Trials
 from realmodel.costs.calibration import calibrated_costs
 from realmodel.costs.counted import counted_costs
 from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.packing import check_rows, packed
 from realmodel.datasets import Example
 from realmodel.measure.coverage import left_out
 from realmodel.measure.gauss_newton.tangents import check_forward_mode
@@ -126,6 +127,8 @@ def card_of_sequences(
     model = checkpoint.model
     table = find_modules(model, options.modules)
     check_intervals(options.intervals, table.layers)
+    if options.packing is not None:
+        check_rows(encoded, options.packing)
     if options.pilot or options.trials:
         held_out(encoded, options.seed)  # refuses before the pass
     if options.exact_curvature or options.intervals:
@@ -272,21 +275,28 @@ def _costs(
 ) -> DeviceCosts:
     wanted = min(options.train_batch_size, len(encoded))
     chosen = [encoded[place] for place in random_subset(len(encoded), wanted, options.seed)]
-    checkpointing = options.gradient_checkpointing
+    checkpointing, packing = options.gradient_checkpointing, options.packing
+    if packing is None:
+        (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)  # masked: any token serves
+    else:
+        batch = packed(chosen, packing, pad_id=0)
     if not options.calibrate:
-        return counted_costs(
+        counted = counted_costs(
             checkpoint.model,
             table.modules,
             rank=options.rank,
-            tokens=sum(len(example.input_ids) for example in chosen),
+            tokens=int(batch.attention_mask.sum()),
             gradient_checkpointing=checkpointing,
         )
-    (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)  # masked: any token serves
+        if packing is None:
+            return counted
+        return replace(counted, packing=packing, batch=(len(batch.input_ids), packing))
     return calibrated_costs(
         checkpoint.model,
         table.modules,
         batch,
         rank=options.rank,
         gradient_checkpointing=checkpointing,
+        packing=packing,
         progress=lambda done, total: tell("costs", done, total),
     )

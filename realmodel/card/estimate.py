@@ -261,18 +261,21 @@ class _Shape:
     def costs(self, machine: Machine) -> StageEstimate:
         count = min(self.options.train_batch_size, len(self.lengths))
         chosen = random_subset(len(self.lengths), count, self.options.seed)
-        positions = count * max(self.lengths[place] for place in chosen)
-        # Five placements: forward to the head each, backward to depths 1/L, 1, 1/2, 1/2 and 1.
+        lengths, packing = [self.lengths[place] for place in chosen], self.options.packing
+        positions = count * max(lengths)
+        if packing is not None:
+            positions = -(-sum(lengths) // packing) * packing
+        # Six placements: forward to the head each, backward to depths 1/L, 1, 1/2, 1/2, 1 and 1.
         forward = 2.0 * (self.body + 2 * self.head) * positions
         backward = 2.0 * self.body * positions
         again = self.options.gradient_checkpointing
         if again != "none":
             backward *= 2  # the forward pass once more; of the reentrant kind always to the bottom
-        depths = 5 if again == "reentrant" else 3
-        operations = 4 * (5 * forward + depths * backward)
-        step = self.values * 4 * PASSES_OVER_MEMORY * 8 * positions / machine.bandwidth
-        step += 8 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
-        seconds = operations / machine.rate + 4 * step + CALIBRATION_SECONDS
+        depths = 6 if again == "reentrant" else 4
+        operations = 5 * (6 * forward + depths * backward)
+        step = self.values * 4 * PASSES_OVER_MEMORY * 10 * positions / machine.bandwidth
+        step += 10 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
+        seconds = operations / machine.rate + 5 * step + CALIBRATION_SECONDS
         memory = self.weights + int(self.values * self.itemsize * positions)
         memory += 3 * 4 * positions * self.vocabulary
         return StageEstimate("costs", operations, seconds, memory + self.sums)

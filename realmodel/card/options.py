@@ -66,6 +66,9 @@ class CardOptions:
     gradient_checkpointing : {"none", "reentrant", "non-reentrant"}
         What the planned run uses: what a placement costs to train depends on it
         (:mod:`realmodel.costs.checkpointing`).
+    packing : int or None
+        Tokens of a row where the planned run packs its sequences
+        (:func:`realmodel.costs.packing.packed`): of the costs alone, not of the gains.
     calibrate : bool
         Measure time, memory and latency on this device; otherwise count operations.
     seed : int
@@ -95,6 +98,7 @@ class CardOptions:
     partitions: int = 1
     offload: Literal["none", "cpu", "disk"] = "none"
     gradient_checkpointing: Checkpointing = "none"
+    packing: int | None = None
     calibrate: bool = True
     seed: int = 0
 
@@ -120,6 +124,8 @@ class CardOptions:
                 raise InputError(f"{name} must {problem}, got {getattr(self, name)}")
         self.protocol()
         checkpointing_kind(self.gradient_checkpointing)
+        if self.packing is not None and self.packing < 1:
+            raise InputError(f"packing must be at least 1 token, got {self.packing}")
         if not 0 < self.interval_damping < inf:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")
         if self.alpha is not None and not self.alpha > 0:

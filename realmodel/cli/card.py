@@ -187,6 +187,13 @@ def card(
         Checkpointing,
         typer.Option(help="What the planned run uses: its costs are measured with it."),
     ] = Checkpointing.none,
+    packing: Annotated[
+        int | None,
+        typer.Option(
+            show_default="padded",
+            help="Tokens of a row where the planned run packs its sequences: as above.",
+        ),
+    ] = None,
     resume_dir: Annotated[
         Path | None,
         typer.Option(help="Keep running sums here; a killed run continues from them."),
@@ -254,6 +261,7 @@ def card(
             partitions=partitions,
             offload=offload.value,
             gradient_checkpointing=gradient_checkpointing.value,
+            packing=packing,
             calibrate=calibrate,
             seed=seed,
         )

@@ -145,7 +145,7 @@ def place(
         What predicts the gains: within the card's training steps, corrected by runs of single
         layers or not, or without a limit. By default the first of these that the card has: it
         orders placements best (docs/evidence.md).
-    engine : {"hf", "vllm", "sglang", "merged"}
+    engine : {"hf", "vllm", "vllm-targeted", "sglang", "merged"}
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
     shape : {"any", "suffix", "contiguous", "prefix-free"}
         Which sets of layers are allowed: ``suffix`` is the last layers, ``contiguous`` one run,
