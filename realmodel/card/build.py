@@ -8,16 +8,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from realmodel.card.estimate import expected_stages
 from realmodel.card.exact_curvature import exact_curvature
 from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.options import CardOptions
-from realmodel.card.pilot_runs import held_out, make_pilot, pilot_wanted
+from realmodel.card.pilot_runs import held_out, make_pilot, make_trials, pilot_wanted
 from realmodel.card.predictor import Predictor
 from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import Gain, profiles
 from realmodel.card.tangent_model import tangent_model
+from realmodel.card.trials import DIGITS, Trials
 from realmodel.costs.calibration import calibrated_costs
 from realmodel.costs.counted import counted_costs
 from realmodel.costs.device_costs import DeviceCosts
@@ -27,6 +30,7 @@ from realmodel.measure.coverage import left_out
 from realmodel.measure.gauss_newton.tangents import check_forward_mode
 from realmodel.measure.one_pass import one_pass
 from realmodel.measure.random_subset import random_subset
+from realmodel.measure.tangent.alignment import kernel_alignment
 from realmodel.model.batches import EncodedExample, batches, encode
 from realmodel.model.checkpoint import DTYPES, Checkpoint
 from realmodel.model.forward import window_of
@@ -125,7 +129,7 @@ def card_of_sequences(
     check_intervals(options.intervals, table.layers)
     if options.packing is not None:
         check_rows(encoded, options.packing)
-    if options.pilot:
+    if options.pilot or options.trials:
         held_out(encoded, options.seed)  # refuses before the pass
     if options.exact_curvature or options.intervals:
         check_forward_mode(model, table.modules)
@@ -167,8 +171,22 @@ def card_of_sequences(
                 progress=lambda done, total: tell("pilot", done, total),
             )
         except InputError:  # some models can be measured and not adapted
-            if options.pilot:
+            if options.pilot or options.trials:
                 raise
+    trials = None
+    if options.trials and pilot is not None:
+        runs = make_trials(
+            checkpoint,
+            encoded,
+            table,
+            tangent.predictor,
+            options.protocol(),
+            options.trials,
+            progress=lambda done, total: tell("trials", done, total),
+        )
+        kernels = measurement.tangent()
+        alignment = kernel_alignment(kernels.kernels, len(kernels.tokens))
+        trials = Trials(runs, pilot.whole, tangent.predictor, np.round(alignment, DIGITS))
     brackets = intervals(
         checkpoint,
         encoded,
@@ -225,6 +243,7 @@ def card_of_sequences(
         protocol=options.protocol(),
         module_model=tangent.module_model,
         pilot=pilot,
+        trials=trials,
     )
 
 

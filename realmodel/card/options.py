@@ -41,6 +41,10 @@ class CardOptions:
         Also train all layers, and the recommended ones, for a few steps: it calibrates the level
         of the predicted gains, and refuses to rank where the planned run overshoots. None: where
         there are sequences enough to hold some out.
+    trials : int
+        Single layers, spread over the depth, that are trained by themselves for as many steps
+        beside the pilot, which they imply: they correct the gains of layers alone. 0 for none, or
+        at least 2.
     exact_curvature : bool
         Also measure the Gauss-Newton curvature exactly in a few directions per module, by
         forward-mode derivatives: orders of magnitude slower than all the rest together.
@@ -83,6 +87,7 @@ class CardOptions:
     tangent_samples: int = ROWS
     draws: int = DRAWS
     pilot: bool | None = False
+    trials: int = 0
     exact_curvature: bool = False
     directions: int = 4
     damping: float = 0.0
@@ -111,6 +116,8 @@ class CardOptions:
         ):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.trials < 0 or self.trials == 1:
+            raise InputError(f"trials must be 0 or at least 2, got {self.trials}")
         for name in ("ridge", "damping"):
             if not 0 <= getattr(self, name) < inf:
                 problem = "be finite" if getattr(self, name) > 0 else "not be negative"

@@ -37,6 +37,9 @@ from realmodel.runs.console import (
 )
 from theory import InputError
 
+MOST_TRIALS = 9999
+"""More layers than any model has."""
+
 if TYPE_CHECKING:
     from realmodel.card import CardOptions, LayerCard
     from realmodel.datasets import Example
@@ -120,6 +123,15 @@ def card(
             "overshoots.",
         ),
     ] = None,
+    trials: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_TRIALS,
+            help="Also train this many single layers, spread over the depth, as the pilot does: "
+            "10 order placements of a deep model best.",
+        ),
+    ] = 0,
     exact_curvature: Annotated[
         bool,
         typer.Option(
@@ -241,6 +253,7 @@ def card(
             tangent_samples=tangent_samples,
             draws=draws,
             pilot=pilot,
+            trials=trials,
             exact_curvature=exact_curvature,
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             interval_products=interval_products,
@@ -252,6 +265,8 @@ def card(
             calibrate=calibrate,
             seed=seed,
         )
+        if trials and pilot is False:
+            raise InputError(f"--trials {trials} needs the pilot: leave out --no-pilot")
         source = Source(
             str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading
         )

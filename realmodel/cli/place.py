@@ -27,6 +27,7 @@ class Model(StrEnum):
 
     tangent = "tangent"
     gauss_newton = "gauss-newton"
+    trials = "trials"
 
 
 class Engine(StrEnum):
@@ -113,7 +114,8 @@ def place(
     predictor: Annotated[
         Model | None,
         typer.Option(
-            help="Gains within the card's training steps (default), or without a limit on steps."
+            help="Gains within the card's training steps, corrected by its trials (default where "
+            "it has them) or not, or without a limit on steps."
         ),
     ] = None,
     model: Annotated[
@@ -185,8 +187,9 @@ def place(
                 "--shape": shape != "any",
                 "--rule": rule != "exact",
                 "--rank-allocation": rank_allocation,
-                "--calibrate": calibrate or kind is not None or packing is not None,
-                "--predictor": len(read) == 1 and predictor is Model.gauss_newton,
+                "--calibrate": len(read) > 1
+                and (calibrate or kind is not None or packing is not None),
+                "--predictor": len(read) == 1 and predictor in (Model.gauss_newton, Model.trials),
             },
         )
     if len(read) == 1 and combine is not None:

@@ -147,7 +147,7 @@ def place_tasks(
     layers : sequence of int, optional
         Block indices to choose from; all by default.
     combine : {"worst", "mean"}
-    predictor : {"tangent", "gauss-newton"}, optional
+    predictor : {"trials", "tangent", "gauss-newton"}, optional
         Of the gains, on every card; as :func:`realmodel.place`.
     engine : str
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
