@@ -12,8 +12,9 @@ from paper_figures.artifact import Artifact, artifacts, select
 from paper_figures.build import Built, build
 from paper_figures.index import write_index
 from paper_figures.preset import Preset, preset
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say, stderr
-from theory import InputError
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
+from realmodel.runs.output_folder import claimed
+from realmodel.runs.reported import reported, tell_error
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -49,7 +50,7 @@ def figures(
     as_json: AsJson = False,
 ) -> None:
     """Compute, keep and draw the paper's figures and tables; what is unchanged is kept."""
-    try:
+    with reported():
         if list_names:
             known = list(artifacts().values())
             record = {item.name: {"kind": item.kind, "title": item.title} for item in known}
@@ -57,19 +58,16 @@ def figures(
             return
         chosen = preset(preset_name).with_sources(tuple(model or ()), tuple(data or ()), seed)
         chosen = replace(chosen, cards=tuple(card or ()), compared=tuple(comparison or ()))
-        built = _build_all(
-            select(names or []), chosen, output_dir or Path("out/figures"), compute=not from_data
-        )
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    record = {item.name: _entry(item) for item in built}
-    emit(record, _summary(built), as_json=as_json)
-    if refused := [item for item in built if item.refused]:
-        for item in refused:
-            line = f"error: {item.name}: {item.refused}"
-            stderr.print(line, style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2)
+        selected, folder = select(names or []), output_dir or Path("out/figures")
+        parts = ("steps", "figures", "tables")
+        with claimed(folder, *(folder / part for part in parts)):
+            built = _build_all(selected, chosen, folder, compute=not from_data)
+        record = {item.name: _entry(item) for item in built}
+        emit(record, _summary(built), as_json=as_json)
+        if refused := [item for item in built if item.refused]:
+            for item in refused:
+                tell_error(f"{item.name}: {item.refused}")
+            raise typer.Exit(2)
 
 
 def _build_all(

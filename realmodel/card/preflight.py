@@ -10,9 +10,9 @@ import torch
 from realmodel.card.estimate import StageEstimate
 from realmodel.model.batches import IGNORED, EncodedExample, batches, completion_loss, padding_id
 from realmodel.model.checkpoint import Checkpoint
+from realmodel.model.not_finite import not_finite
 from realmodel.model.vocabulary import check_tokens, embedding_rows
 from realmodel.runs.numbers import amount
-from theory import InputError
 
 LEAST_TRAINED = 0.05
 """Below this share of trained tokens most of the work goes into prompts."""
@@ -190,8 +190,5 @@ def batching_difference(checkpoint: Checkpoint, encoded: Sequence[EncodedExample
             loss, count = completion_loss(model, batch.to(device))
         losses.append(float(loss) / count)
         if not math.isfinite(losses[-1]):
-            raise InputError(
-                f"{short.id}: the loss is {losses[-1]} in {checkpoint.dtype}; load the model in "
-                "float32, or in bfloat16 where its activations overflow"
-            )
+            raise not_finite(f"{short.id}: the loss is {losses[-1]}", model)
     return abs(losses[1] - losses[0])

@@ -7,9 +7,7 @@ from typer.core import TyperGroup
 
 from realmodel.cli.claim import releasing
 from realmodel.runs.allocator import keep_freed_memory
-from realmodel.runs.console import drop_unwritten, stderr, stdout
-from realmodel.runs.printable import printable
-from theory import InputError
+from realmodel.runs.reported import reported
 
 
 class Commands(TyperGroup):
@@ -17,16 +15,8 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; bad input, and a system that refuses, end without a traceback."""
-        try:
-            with releasing():
-                return super().invoke(ctx)
-        except BrokenPipeError:
-            stdout.on_broken_pipe()
-        except (InputError, OSError) as error:
-            drop_unwritten()
-            message = printable(f"error: {error}")
-            stderr.print(message, style="red", markup=False, soft_wrap=True)
-            raise typer.Exit(2) from None
+        with reported(), releasing():
+            return super().invoke(ctx)
 
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ import numpy as np
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.run_store import RunStore
 from realmodel.finetuning import finetune, target_modules
-from realmodel.finetuning.loss import heldout_loss
+from realmodel.finetuning.loss import starting_loss
 from realmodel.finetuning.run import data_digest
 from realmodel.model.batches import EncodedExample, padding_id
 from realmodel.model.checkpoint import Checkpoint
@@ -39,7 +39,7 @@ class _Before:
 
     def __call__(self, encoded: Sequence[EncodedExample]) -> float:
         if id(encoded) not in self._known:
-            self._known[id(encoded)] = heldout_loss(
+            self._known[id(encoded)] = starting_loss(
                 self._checkpoint.model,
                 encoded,
                 batch_size=self._batch_size,

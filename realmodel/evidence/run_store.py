@@ -17,7 +17,7 @@ class RunStore:
     Parameters
     ----------
     folder : Path
-        Made if absent.
+        Made when the first run is kept.
     protocol : mapping
         What every run shares (model, data, options); kept in ``protocol.json``.
 
@@ -40,9 +40,6 @@ class RunStore:
                         f"{self.folder} holds runs with {key} {found.get(key)!r}, not "
                         f"{self.protocol.get(key)!r}; use another folder"
                     )
-        else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(path, dict(self.protocol))
 
     def path(self, layers: Sequence[int], seed: int) -> Path:
         """File of one run; named by its layers and seed."""
@@ -54,7 +51,11 @@ class RunStore:
         return read_object(path) if path.exists() else None
 
     def write(self, layers: Sequence[int], seed: int, record: Mapping[str, Any]) -> None:
-        """Keep a finished run."""
+        """Keep a finished run, and with the first one the protocol."""
+        path = self.folder / "protocol.json"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_json(path, dict(self.protocol))
         write_json(self.path(layers, seed), record)
 
 

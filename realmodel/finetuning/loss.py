@@ -1,12 +1,14 @@
 """The loss of a right-padded batch, without the work that the prompt and the mask cost."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import torch
 
 from realmodel.measure.statistics.completion_logits import completion_logits
 from realmodel.model.batches import Batch, EncodedExample, batches
+from realmodel.model.not_finite import not_finite
 
 
 def trailing_loss(model: Any, batch: Batch) -> tuple[torch.Tensor, int]:
@@ -47,3 +49,19 @@ def heldout_loss(
             total += float(loss)
             count += tokens
     return total / count
+
+
+def starting_loss(
+    model: Any, encoded: Sequence[EncodedExample], *, batch_size: int, pad_id: int
+) -> float:
+    """:func:`heldout_loss` of a model before any step.
+
+    Raises
+    ------
+    InputError
+        When it is not finite: no training mends that.
+    """
+    loss = heldout_loss(model, encoded, batch_size=batch_size, pad_id=pad_id)
+    if not isfinite(loss):
+        raise not_finite(f"before any step the held-out loss is {loss}", model)
+    return loss

@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from realmodel.datasets import Example
 from realmodel.finetuning.generation import generation_scores
-from realmodel.finetuning.loss import heldout_loss
+from realmodel.finetuning.loss import heldout_loss, starting_loss
 from realmodel.finetuning.measurement import forward_latency, peak_memory_bytes, size_in_bytes
 from realmodel.finetuning.result import FinetuneResult, Forgetting
 from realmodel.finetuning.saved_adapter import save_adapter
-from realmodel.finetuning.training import train
+from realmodel.finetuning.training import diverged, train
 from realmodel.model.adapter import adapted, adapter_parameters
 from realmodel.model.batches import EncodedExample, batches, padding_id
 from realmodel.model.checkpoint import Checkpoint
@@ -78,14 +79,14 @@ def finetune(
     Raises
     ------
     InputError
-        As :func:`adapted` and :func:`train`.
+        As :func:`adapted` and :func:`train`; when a held-out loss is not finite.
     """
     pad_id = padding_id(checkpoint.tokenizer)
     batch_size = options.heldout_batch_size
     if loss_before is None:
-        loss_before = heldout_loss(checkpoint.model, heldout, batch_size=batch_size, pad_id=pad_id)
+        loss_before = starting_loss(checkpoint.model, heldout, batch_size=batch_size, pad_id=pad_id)
     if other and other_before is None:
-        other_before = heldout_loss(checkpoint.model, other, batch_size=batch_size, pad_id=pad_id)
+        other_before = starting_loss(checkpoint.model, other, batch_size=batch_size, pad_id=pad_id)
     identity: dict[str, Any] = {
         "model": checkpoint.digest,
         "modules": [module.name for module in modules],
@@ -107,6 +108,8 @@ def finetune(
         if folder is not None:
             save_adapter(peft_model, folder / "adapter")
         loss_after = heldout_loss(peft_model, heldout, batch_size=batch_size, pad_id=pad_id)
+        if not isfinite(loss_after):
+            raise diverged(f"the held-out loss is {loss_after} after the last step", options)
         forgetting = None
         if other_before is not None:
             other_after = heldout_loss(peft_model, other, batch_size=batch_size, pad_id=pad_id)

@@ -14,6 +14,7 @@ from realmodel.finetuning.schedule import batch_schedule
 from realmodel.model.adapter import adapter_parameters
 from realmodel.model.batches import EncodedExample, batches
 from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.model.not_finite import not_finite
 from theory import InputError
 
 
@@ -95,10 +96,9 @@ def train(
         loss, count = trailing_loss(peft_model, batch)
         losses.append(float(loss.detach()) / count)
         if not torch.isfinite(loss):
-            raise InputError(
-                f"the loss is {losses[-1]} at step {step + 1}; lower the learning rate "
-                f"(it is {options.learning_rate})"
-            )
+            if step == 0:  # the adapters do nothing yet
+                raise not_finite(f"before any step the loss is {losses[-1]}", peft_model)
+            raise diverged(f"the loss is {losses[-1]} at step {step + 1}", options)
         (loss / count).backward()
         torch.nn.utils.clip_grad_norm_(list(parameters.values()), options.max_gradient_norm)
         optimizer.step()
@@ -117,3 +117,11 @@ def train(
         if on_step is not None:
             on_step(step + 1)
     return Training(tuple(losses), tokens, time.perf_counter() - start)
+
+
+def diverged(what: str, options: FinetuneOptions) -> InputError:
+    """The refusal of a run whose loss has left the finite numbers."""
+    return InputError(
+        f"{what}; lower the learning rate (it is {options.learning_rate}), or where the model is "
+        "in float16 load it in bfloat16 or float32"
+    )

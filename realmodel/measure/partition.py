@@ -19,6 +19,7 @@ from realmodel.measure.statistics.completion_logits import completion_logits
 from realmodel.measure.tangent.factors import LoraFactors
 from realmodel.measure.tangent.kernel import Kernel
 from realmodel.model.modules import AdaptedModule
+from realmodel.model.not_finite import not_finite
 from realmodel.runs.saved_run import SavedRun
 from theory import InputError
 
@@ -124,10 +125,13 @@ class Partition:
         Raises
         ------
         InputError
-            If the loss is not finite or a module does not see one row per position.
+            If the loss or a gradient is not finite, or a module does not see one row per
+            position.
         """
+        finite: list[torch.Tensor] = []
 
         def see(module: AdaptedModule, hidden: torch.Tensor, grad: torch.Tensor) -> None:
+            finite.append(grad.isfinite().all())
             seen = Seen(module, hidden, grad, view)
             for observer in self._observers:
                 observer.see(seen)
@@ -137,13 +141,13 @@ class Partition:
             uniform = uniform_numbers(view.batch, draws=self._draws, seed=self.options.seed)
             found = head_gradients(head, values, targets, uniform)
             if not np.isfinite(found.loss):
-                raise InputError(
-                    f"the loss of sequences {view.places} is {found.loss}: "
-                    "load the model in another dtype or check its weights"
-                )
+                raise not_finite(f"the loss of sequences {view.places} is {found.loss}", model)
             for kind, gradient in enumerate(found.gradients):
                 view.draw = kind - 1 if kind else None
                 values.backward(gradient, retain_graph=kind < self._draws)
+            # Asked once: each asking waits for the device.
+            if finite and not torch.stack(finite).all():
+                raise not_finite(f"a gradient of sequences {view.places} is not finite", model)
         self.counts.positions += int(view.batch.attention_mask.sum())
         self.counts.tokens[view.group] += len(targets)
         self.counts.sequences[view.group] += len(view.places)

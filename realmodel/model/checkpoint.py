@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from realmodel.runs.numbers import number
+from realmodel.runs.panics import panics_as_errors
 from theory import InputError
 
 DTYPES = {
@@ -28,6 +31,13 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float32": torch.float32,
     "float64": torch.float64,
+}
+
+MOST = {
+    "num_hidden_layers": 2000,
+    "num_experts": 10_000,
+    "num_local_experts": 10_000,
+    "n_routed_experts": 10_000,
 }
 
 
@@ -169,7 +179,9 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
         )
     try:
         config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
-        _refuse_kinds(source, config)  # a field may hold anything: what it trips over is damage
+        # A field may hold anything: what these trip over is damage.
+        _refuse_kinds(source, config)
+        _refuse_endless(source, config)
     except InputError:
         raise
     except Exception as error:
@@ -195,7 +207,8 @@ def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
     """
     place, more = _located(source)
     try:
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
+        with panics_as_errors():
+            return AutoTokenizer.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
     except Exception as error:
         raise InputError(
             f"checkpoint {source!r} has no tokenizer that can be loaded: save the model's "
@@ -275,6 +288,18 @@ def _refuse_kinds(source: str, config: Any) -> None:
         )
 
 
+def _refuse_endless(source: str, config: Any) -> None:
+    """Refuse what would take hours to build: one module is made for each of these."""
+    parts = (config, *(getattr(config, name, None) for name in config.sub_configs))
+    for part, (name, most) in product(parts, MOST.items()):
+        given = getattr(part, name, None)
+        if isinstance(given, int) and given > most:
+            raise InputError(
+                f"checkpoint {source!r}: its config.json says {name} = {number(given)}, "
+                f"and at most {most:,} can be measured"
+            )
+
+
 def _refuse_incomplete(source: str, kind: str, report: Mapping[str, Any]) -> None:
     differing = sorted(report["mismatched_keys"], key=str)
     if differing:
@@ -338,7 +363,7 @@ def _chosen_dtype(config: Any, dtype: str | None, device: str) -> torch.dtype | 
 
 
 def check_device(device: str) -> torch.device:
-    """The device, once a tensor was made on it.
+    """The device, once a number was read from it.
 
     Raises
     ------
@@ -347,7 +372,7 @@ def check_device(device: str) -> torch.device:
     """
     try:
         chosen = torch.device(device)
-        torch.empty(0, device=chosen)
+        float(torch.zeros((), device=chosen))  # on the device meta there are no numbers
     except (RuntimeError, AssertionError) as error:
         found = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
         raise InputError(

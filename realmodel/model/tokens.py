@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from realmodel.datasets import Conversation, Example
+from realmodel.runs.panics import panics_as_errors
 from theory import InputError
 
 GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
@@ -147,11 +148,10 @@ def _conversation(example: Example) -> Conversation:
 
 def _tokenised(text: str, tokenizer: Any, name: str, *, special: bool = True) -> list[int]:
     try:
-        # verbose=False: what is too long is dealt with by encode, transformers need not warn.
-        return list(tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"])
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a panic of the Rust library is no Exception
+        with panics_as_errors():
+            # verbose=False: what is too long is dealt with by encode, transformers need not warn.
+            return list(tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"])
+    except Exception as error:  # any code of any tokenizer
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{name}: the tokenizer fails on this text: {told}") from None
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from realmodel.runs.heartbeat import watched
 from theory import InputError
 
 
@@ -22,7 +23,8 @@ def joined() -> Generator[None]:
     Raises
     ------
     InputError
-        When a sibling has ended before its share of a sum was there.
+        When a sibling has ended before its share of a sum was there. One that is frozen ends this
+        process within a minute: see :mod:`realmodel.runs.heartbeat`.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ or dist.is_initialized():
         yield
@@ -32,7 +34,8 @@ def joined() -> Generator[None]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if cuda else "gloo")
     try:
-        yield
+        with watched():
+            yield
     except (RuntimeError, dist.DistError) as error:
         if not _lost(error):
             raise

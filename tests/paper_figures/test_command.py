@@ -13,6 +13,7 @@ from paper_figures.application import app
 from paper_figures.artifact import artifacts
 from paper_figures.preset import PRESETS, label
 from realmodel.cli import app as layercard
+from realmodel.runs.output_folder import claimed
 
 RUN = CliRunner()
 
@@ -42,6 +43,26 @@ def test_bad_input_is_one_line_and_exit_2(
     assert done.exit_code == 2
     assert message in done.stderr
     assert list(tmp_path.rglob("*.p*")) == []
+
+
+def test_a_second_command_in_the_folder_is_refused(tmp_path: Path) -> None:
+    arguments = ["overview", "--output-dir", str(tmp_path / "out")]
+    with claimed(tmp_path / "out"):
+        for command in ([app, arguments], [layercard, ["figures", *arguments]]):
+            done = RUN.invoke(*command)
+            assert done.exit_code == 2, done.output
+            assert "another command is writing to" in done.stderr
+            assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_killed_command_was_drawing_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = tmp_path / "figures" / f".overview.{dead.pid}.part.png"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    RUN.invoke(app, ["overview", "--from-data", "--output-dir", str(tmp_path)])
+    assert not left.exists()
 
 
 def test_one_figure_and_again(tmp_path: Path) -> None:

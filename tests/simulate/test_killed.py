@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import CancelledError
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulate.sweep import sweep
-from simulate.workers import parallel
 from tests.simulate import counted_worlds
 from theory import InputError
 
@@ -63,49 +64,73 @@ if __name__ == "__main__":
 """
 
 
-def test_a_worker_of_a_cluster_that_is_killed_is_made_up_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@dataclass
+class Cluster:
+    """A scheduler in a process of its own, and two workers in theirs."""
+
+    scheduler: subprocess.Popen[str]
+    address: str
+    workers: list[int]
+
+    def numbers(self, kill: int, **more: Any) -> list[dict[str, Any]]:
+        """The rows of a sweep during which a process is killed."""
+
+        def progress(done: int, total: int) -> None:
+            if done == 2:
+                os.kill(kill, signal.SIGKILL)
+
+        measure, points = counted_worlds.measure, counted_worlds.POINTS
+        return sweep(measure, points, seed=7, dask=self.address, progress=progress, **more)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     pytest.importorskip("distributed")
-    monkeypatch.setenv("TRACE", str(tmp_path / "trace"))
-    monkeypatch.setenv("PAUSE", "0.05")
-    monkeypatch.setenv("PYTHONPATH", ROOT)
-    (tmp_path / "cluster.py").write_text(CLUSTER)
-    cluster = subprocess.Popen(
-        [sys.executable, str(tmp_path / "cluster.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert cluster.stdin is not None
-    assert cluster.stdout is not None
-    address, worker, _ = cluster.stdout.readline().split()
-
-    def kill(done: int, total: int) -> None:
-        if done == 5:
-            os.kill(int(worker), signal.SIGKILL)
-
-    measure, points = counted_worlds.measure, counted_worlds.POINTS
-    try:
-        rows = sweep(measure, points, seed=7, dask=address, progress=kill)
-    finally:
-        cluster.stdin.close()
-        cluster.stdout.close()
-        with suppress(subprocess.TimeoutExpired):
-            cluster.wait(timeout=20)
-        cluster.kill()
-        cluster.wait()
-    assert rows == sweep(measure, points, seed=7)
+    home = tmp_path_factory.mktemp("cluster")
+    (home / "cluster.py").write_text(CLUSTER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRACE", str(home / "trace"))
+        patch.setenv("PAUSE", "0.1")
+        patch.setenv("PYTHONPATH", ROOT)
+        process = subprocess.Popen(
+            [sys.executable, str(home / "cluster.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        address, *workers = process.stdout.readline().split()
+        made = Cluster(process, address, [int(worker) for worker in workers])
+        yield made
+        process.stdin.close()
+        process.stdout.close()
+        process.kill()
+        process.wait()
+        for worker in made.workers:
+            with suppress(OSError):
+                os.kill(worker, signal.SIGKILL)
 
 
-def test_a_scheduler_that_is_gone_is_an_error() -> None:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-        ) as cluster,
-        pytest.raises(InputError, match=r"the Dask scheduler at .* gave up, for it has gone"),
-        parallel(-1, cluster.scheduler_address),
-    ):
-        raise CancelledError  # what every task becomes then
+@pytest.fixture(scope="module")
+def alone(cluster: Cluster) -> list[dict[str, Any]]:
+    """The same sweep in this process."""
+    return sweep(counted_worlds.measure, counted_worlds.POINTS, seed=7)
+
+
+def test_a_worker_of_a_cluster_that_is_killed_is_made_up_for(
+    cluster: Cluster, alone: list[dict[str, Any]]
+) -> None:
+    assert cluster.numbers(cluster.workers[0]) == alone
+
+
+def test_a_scheduler_that_is_killed_is_an_error_and_what_is_finished_is_kept(
+    cluster: Cluster, alone: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    with pytest.raises(InputError, match=r"the Dask scheduler at .* gave up, for it has gone"):
+        cluster.numbers(cluster.scheduler.pid, journal=journal)
+    finished = len(journal.read_text().splitlines())
+    assert 2 <= finished < len(alone)
+    assert sweep(counted_worlds.measure, counted_worlds.POINTS, seed=7, journal=journal) == alone

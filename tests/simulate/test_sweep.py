@@ -87,15 +87,6 @@ def test_a_point_keeps_its_numbers_when_others_are_added():
     assert sweep(gain, POINTS[:3], seed=1) == sweep(gain, POINTS, seed=1)[:3]
 
 
-def test_a_dask_cluster_gives_the_same_numbers():
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as cluster:
-        rows = sweep(gain, POINTS, seed=1, dask=cluster.scheduler_address)
-    assert rows == sweep(gain, POINTS, seed=1)
-
-
 def test_progress_counts_what_is_finished(tmp_path):
     seen = []
     for points in (POINTS, POINTS):

@@ -2,11 +2,11 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
 from realmodel.datasets.split import split_by_prompt
 from realmodel.finetuning import FinetuneOptions, finetune, target_modules
 from realmodel.finetuning.schedule import batch_schedule
+from realmodel.model.lora_protocol import LARGEST
 from theory import InputError
 
 OPTIONS = FinetuneOptions(rank=2, alpha=4.0, learning_rate=2e-2, steps=6, batch_size=4)
@@ -112,11 +112,15 @@ def test_a_damaged_run_is_refused(run, tmp_path, file, content, message):
         run(folder=tmp_path)
 
 
-def test_a_diverging_run_says_what_to_do(gpt2, run):
-    with torch.no_grad():
-        gpt2.model.transformer.ln_f.weight.fill_(float("inf"))
-    with pytest.raises(InputError, match="lower the learning rate"):
-        run(loss_before=1.0)
+@pytest.mark.parametrize(
+    ("steps", "match"),
+    [(4, "the loss is nan at step 2; lower the"), (1, "loss is nan after the last step; lower")],
+)
+def test_a_diverging_run_says_what_to_do(run, monkeypatch, steps, match):
+    monkeypatch.setitem(LARGEST, "learning_rate", 1e36)  # the first step throws it out of float32
+    options = replace(OPTIONS, steps=steps, learning_rate=1e36, alpha=1e6)
+    with pytest.raises(InputError, match=match):
+        run(options)
 
 
 @pytest.mark.parametrize(
