@@ -300,6 +300,13 @@ def benchmarked(world: World) -> None:
     assert record.get("timings") or record["measurements"]
 
 
+def priced(world: World) -> None:
+    rows = json.loads((world.folder / world.option("--output")).read_text())["costs"]
+    assert {row["placement"] for row in rows} == {"last", "first", "spread", "top-1"}
+    assert all(0 < row["time_predicted"] <= 1 for row in rows)
+    assert len(rows) == 4 * len({row["checkpointing"] for row in rows}) == 12
+
+
 def demonstrated(world: World) -> None:
     assert "gain alone" in world.printed
     assert LayerCard.load(world.file("gpt2/card.json")).layers
@@ -387,6 +394,12 @@ STAND_INS = (  # the first that matches counts
         benchmarked,
         {"cuda": "cpu", "gpt2-medium.*0.6b|qwen3-8b(?!.json)": "gpt2-mini"},
         "--num-samples 4 --length 8 --batch-size 2 --rounds 1",
+    ),
+    StandIn(
+        "python -m realmodel.bench costs .*",
+        priced,
+        {r"out/demo/gpt2": "gpt2", r"out/demo/task\.jsonl": "task.jsonl"},
+        "--batch-size 2 --rounds 1 --seconds 0",
     ),
     StandIn(
         "python -m realmodel.bench .*",

@@ -187,7 +187,8 @@ def place(
                 "--shape": shape != "any",
                 "--rule": rule != "exact",
                 "--rank-allocation": rank_allocation,
-                "--calibrate": calibrate or kind is not None or packing is not None,
+                "--calibrate": len(read) > 1
+                and (calibrate or kind is not None or packing is not None),
                 "--predictor": len(read) == 1 and predictor in (Model.gauss_newton, Model.trials),
             },
         )
