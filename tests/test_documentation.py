@@ -29,6 +29,8 @@ from paper_figures.artifact import artifacts
 from realmodel.bench.__main__ import application as bench
 from realmodel.card import LayerCard
 from realmodel.cli import app
+from realmodel.costs.module_costs import module_costs
+from realmodel.costs.serving import served_by
 from realmodel.demo.recipe.tokenizer import train_tokenizer
 from simulate.experiments import EXPERIMENTS
 
@@ -238,14 +240,16 @@ def placed_modules(world: World) -> None:
     code = world.printed[world.printed.index("ARGUMENTS") : world.printed.index("config =")]
     names: dict[str, Any] = {}
     exec(code, names)
-    chosen = [m for m in card.modules if m.name in names["ARGUMENTS"]["target_modules"]]
+    targets = names["ARGUMENTS"]["target_modules"]
+    chosen = [at for at, module in enumerate(card.modules) if module.name in targets]
     assert 0 < len(chosen) < len(card.modules)
-    if world.option("--objective") == "parameters":
-        rank, whole = card.options["rank"], card.costs.everything("parameters")
-        own = sum(rank * (m.in_features + m.out_features) for m in chosen)
-        assert own <= float(world.option("--budget")[:-1]) / 100 * whole
+    if objective := world.option("--objective"):
+        costs = served_by(card.costs, world.option("--engine", "hf"), card.modules)
+        own = module_costs(costs, card.modules, objective).of(chosen)
+        limit = float(world.option("--budget")[:-1]) / 100 * costs.everything(objective)
+        assert own <= limit * (1 + 1e-9)
     else:
-        assert len({m.kind for m in chosen}) == int(world.option("--budget"))
+        assert len({card.modules[at].kind for at in chosen}) == int(world.option("--budget"))
 
 
 def placed_for_tasks(world: World) -> None:

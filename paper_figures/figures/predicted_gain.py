@@ -22,7 +22,7 @@ CAPTION = (
 )
 
 MODELS = ("tangent-start", "joint-gain-exact")
-"""The two models of a card: within a budget of steps, and without."""
+"""The two models of a card: within a budget of steps, and without, where that was measured."""
 
 
 def inputs(preset: Preset) -> dict[str, Step]:
@@ -37,6 +37,7 @@ def compute(**measured: Data) -> Data:
 
 def _panels(model: str, task: str, comparison: Data) -> list[Data]:
     scores = {summary["name"]: summary for summary in comparison["summaries"]}
+    drawn = {tuple(run["layers"]) for run in comparison["runs"] if run["role"] == "pool"}
     return [
         {
             "model": model,
@@ -45,12 +46,20 @@ def _panels(model: str, task: str, comparison: Data) -> list[Data]:
             "points": [
                 _point(row, comparison["runs"])
                 for row in comparison["predictions"][name]
-                if row["role"] == "pool"
+                if tuple(row["layers"]) in drawn
             ],
-            "agreement": scores[name]["sizes"][0]["placements"],
+            "agreement": _agreement(scores[name]),
         }
         for name in MODELS
+        if name in comparison["predictions"]
     ]
+
+
+def _agreement(summary: dict[str, Any]) -> dict[str, Any]:
+    """Over the placements of one size, or over all of them where there are several sizes."""
+    sizes = summary["sizes"]
+    agreement: dict[str, Any] = sizes[0]["placements"] if len(sizes) == 1 else summary["all_sizes"]
+    return agreement
 
 
 def _point(row: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -61,13 +70,19 @@ def _point(row: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str, Any]:
 def plot(data: Data) -> Figure:
     """One row for each comparison, one column for each quadratic model."""
     found = data["panels"]
-    columns = len({panel["score"] for panel in found})
-    rows = -(-len(found) // columns)
-    figure, axes = panels(rows, columns, width=TEXT, height=0.35 + 2.9 * rows)
-    for axis, panel in zip(axes.flat, found, strict=True):
-        _draw(axis, panel)
-    letter(axes.flat)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    scores = sorted({panel["score"] for panel in found}, reverse=True)
+    pairs = list(dict.fromkeys((panel["model"], panel["task"]) for panel in found))
+    rows = len(pairs)
+    figure, axes = panels(rows, len(scores), width=TEXT, height=0.35 + 2.9 * rows)
+    drawn: list[Axes] = []
+    for panel in found:
+        at = pairs.index((panel["model"], panel["task"])), scores.index(panel["score"])
+        drawn.append(axes[at])
+        _draw(axes[at], panel)
+    for axis in axes.flat:
+        axis.set_visible(axis in drawn)
+    letter(drawn)
+    handles, labels = drawn[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
     return figure
 

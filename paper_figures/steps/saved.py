@@ -64,7 +64,9 @@ def read_card(path: str, fronts: bool) -> Data:
 
 def read_comparison(path: str) -> Data:
     """A comparison as :func:`paper_figures.steps.comparison.run` gives it."""
-    found = named(path, "comparison")
+    from realmodel.evidence import recorded
+
+    found = recorded.read_comparison(Path(path))
     return {"model": label(found["model"]), "task": label(found["task"]), "comparison": found}
 
 

@@ -34,14 +34,28 @@ def costs(
     data: Annotated[Path, typer.Option(help="Task whose sequences make the training step.")],
     batch_size: Annotated[int, typer.Option(min=1, help="Sequences of the step.")] = 8,
     rank: Annotated[int, typer.Option(min=1)] = 8,
-    top: Annotated[int, typer.Option(min=0, help="Position of the layer of largest gain.")] = 0,
+    card: Annotated[
+        Path | None, typer.Option(help="Card of the model: its layer of the largest gain is top-1.")
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=0, help="Without a card: position of the layer of largest gain.")
+    ] = 0,
+    dtype: Annotated[str, typer.Option(help="float32 or bfloat16")] = "float32",
+    packing: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a row that sequences are packed into.")
+    ] = None,
+    checkpointing: Annotated[
+        list[str] | None, typer.Option(help="A kind to look at, repeated; all by default.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="For each calibration.")] = 10.0,
-    rounds: Annotated[int, typer.Option(min=1)] = 3,
+    rounds: Annotated[int, typer.Option(min=1)] = 10,
     output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Predicted against measured time and memory of placements, by kind of checkpointing."""
     from realmodel.bench.costs import compare_costs, largest_error
+    from realmodel.costs.checkpointing import CHECKPOINTING, checkpointing_kind
+    from realmodel.costs.packing import packed
     from realmodel.datasets import read_examples
     from realmodel.measure.random_subset import random_subset
     from realmodel.model.batches import batches, encode
@@ -49,7 +63,10 @@ def costs(
     from realmodel.model.forward import window_of
 
     try:
-        checkpoint = load_checkpoint(model)
+        kinds = tuple(checkpointing_kind(name) for name in checkpointing or CHECKPOINTING)
+        if card is not None:
+            top = _top(card)
+        checkpoint = load_checkpoint(model, dtype=dtype)
         encoded = encode(
             read_examples(data, at_most=512),
             checkpoint.tokenizer,
@@ -57,12 +74,18 @@ def costs(
             too_long="skip",
         )
         drawn = random_subset(len(encoded), min(batch_size, len(encoded)), 0)
-        (batch,) = batches([encoded[at] for at in drawn], batch_size=len(drawn), pad_id=0)
+        chosen = [encoded[at] for at in drawn]
+        if packing is None:
+            (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)
+        else:
+            batch = packed(chosen, packing, pad_id=0)
         rows = compare_costs(
             checkpoint.model,
             batch,
             top=top,
             rank=rank,
+            packing=packing,
+            kinds=kinds,
             seconds=seconds,
             rounds=rounds,
             tell=lambda text: stderr.print(f"{text} ...", highlight=False),
@@ -72,13 +95,30 @@ def costs(
         raise typer.Exit(2) from None
     record = _record(costs=[row.as_dict() for row in rows], largest_error=largest_error(rows))
     _write(output, record)
-    table = Table(title=f"{model}: shares of adapting every layer, {tuple(batch.input_ids.shape)}")
-    for head in ("checkpointing", "placement", "time", "measured", "memory", "measured"):
+    shape = "x".join(map(str, batch.input_ids.shape))
+    table = Table(title=f"{model}: shares of adapting every layer, a step of {shape} tokens")
+    for head in ("checkpointing", "placement", "time", "measured", "95%", "memory", "measured"):
         table.add_column(head)
     for row in rows:
-        shares = (row.time_predicted, row.time_measured, row.memory_predicted, row.memory_measured)
-        table.add_row(row.checkpointing, row.placement, *(f"{share:.0%}" for share in shares))
+        table.add_row(
+            row.checkpointing,
+            row.placement,
+            f"{row.time_predicted:.0%}",
+            f"{row.time_measured:.0%}",
+            f"{row.time_low:.0%} to {row.time_high:.0%}",
+            f"{row.memory_predicted:.0%}",
+            f"{row.memory_measured:.0%}",
+        )
     emit(record, table, as_json=as_json)
+
+
+def _top(path: Path) -> int:
+    """Position of the layer that gains most by itself."""
+    from realmodel.card import LayerCard
+
+    measured = LayerCard.load(path)
+    quadratic = measured.predictor().quadratic
+    return max(range(len(measured.layers)), key=lambda at: quadratic.gain([at]))
 
 
 @application.command()

@@ -8,26 +8,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from realmodel.costs.calibration import adapters, calibrated_costs, training_step
-from realmodel.costs.checkpointing import CHECKPOINTING, Checkpointing, checkpointed
+import numpy as np
+
+from realmodel.costs.calibration import calibrated_costs
+from realmodel.costs.checkpointing import CHECKPOINTING, Checkpointing
 from realmodel.costs.counted import OPTIMISER_BYTES, by_layer
-from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.live_steps import in_rounds, live_steps, median_interval
 from realmodel.costs.peak_bytes import peak_bytes
-from realmodel.measure.attention import attention
 from realmodel.model.batches import Batch
-from realmodel.model.modules import AdaptedModule, find_modules
-from realmodel.runs.stopwatch import fastest
+from realmodel.model.modules import find_modules
 
 
 @dataclass(frozen=True)
 class CostRow:
-    """One placement: time and memory as shares of adapting every layer, predicted and measured."""
+    """One placement: time and memory as shares of adapting every layer, predicted and measured.
+
+    ``time_low`` and ``time_high`` are the 95% interval of the median over rounds.
+    """
 
     checkpointing: str
     placement: str
     layers: tuple[int, ...]
     time_predicted: float
     time_measured: float
+    time_low: float
+    time_high: float
     memory_predicted: float
     memory_measured: float
 
@@ -66,12 +71,13 @@ def compare_costs(
     *,
     top: int,
     rank: int = 8,
+    packing: int | None = None,
     seconds: float = 20.0,
-    rounds: int = 3,
+    rounds: int = 10,
     kinds: Sequence[Checkpointing] = CHECKPOINTING,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[CostRow]:
-    """Calibrate, then run other placements: processor time, fastest of several rounds.
+    """Calibrate, then run other placements in turns with all layers: processor time.
 
     Parameters
     ----------
@@ -80,16 +86,21 @@ def compare_costs(
         One training step.
     top : int
         Position of the layer of the largest single gain.
-    rank, seconds, rounds
-        LoRA rank; time for each kind's calibration, and as much for the measurement; visits.
+    rank, packing, seconds
+        As :func:`realmodel.costs.calibration.calibrated_costs`, for each kind.
+    rounds : int
+        Of the measurement; a time is the median over them of its share of all layers'.
     kinds : sequence of str
         Kinds of checkpointing.
     tell : callable, optional
         Told what runs.
     """
     modules = find_modules(model).modules
-    depth = len(by_layer(modules))
-    chosen = placements(depth, top) | {"all": tuple(range(depth))}
+    table = list(by_layer(modules).values())
+    chosen = placements(len(table), top) | {"all": tuple(range(len(table)))}
+    inside = [[module for at in own for module in table[at]] for own in chosen.values()]
+    device = next(model.parameters()).device
+    batch = batch.to(device)
     rows: list[CostRow] = []
     for kind in kinds:
         tell(f"calibrate, checkpointing {kind}")
@@ -99,58 +110,36 @@ def compare_costs(
             batch,
             rank=rank,
             gradient_checkpointing=kind,
+            packing=packing,
             seconds=seconds,
             clock=time.process_time,
         )
         tell(f"measure, checkpointing {kind}")
-        share = seconds / (len(chosen) * rounds)
-        found = [
-            {
-                name: _measured(model, modules, batch, positions, costs, share)
-                for name, positions in chosen.items()
-            }
-            for _ in range(rounds)
-        ]
-        best = {
-            name: tuple(map(min, zip(*(f[name] for f in found), strict=True))) for name in chosen
-        }
-        rows += [
-            CostRow(
-                kind,
-                name,
-                positions,
-                costs.record(positions)["time_share"],
-                best[name][0] / best["all"][0],
-                costs.record(positions)["memory_share"],
-                best[name][1] / best["all"][1],
+        kept = np.zeros(len(chosen))
+        with live_steps(model, inside, batch, rank=rank, kind=kind) as steps:
+            for at, (positions, step) in enumerate(zip(chosen.values(), steps, strict=True)):
+                step()
+                state = OPTIMISER_BYTES * costs.parameters.of(positions)
+                kept[at] = peak_bytes(step, device) + state
+            times = in_rounds(steps, device, time.process_time, seconds=0.0, at_least=rounds)
+        shares = times / times[:, [-1]]
+        for at, (name, positions) in enumerate(chosen.items()):
+            if name == "all":
+                continue
+            predicted = costs.record(positions)
+            rows.append(
+                CostRow(
+                    kind,
+                    name,
+                    positions,
+                    predicted["time_share"],
+                    float(np.median(shares[:, at])),
+                    *median_interval(shares[:, at]),
+                    predicted["memory_share"],
+                    float(kept[at] / kept[-1]),
+                )
             )
-            for name, positions in chosen.items()
-            if name != "all"
-        ]
     return rows
-
-
-def _measured(
-    model: Any,
-    modules: Sequence[AdaptedModule],
-    batch: Batch,
-    positions: Sequence[int],
-    costs: DeviceCosts,
-    seconds: float,
-) -> tuple[float, float]:
-    layers = list(by_layer(modules))
-    device = next(model.parameters()).device
-    kind: Any = costs.gradient_checkpointing
-    with (
-        attention(model, "sdpa"),
-        adapters(model, modules, [layers[at] for at in positions], costs.rank) as adapted,
-        checkpointed(model, kind),
-    ):
-        step = training_step(adapted, batch)
-        step()
-        peak = peak_bytes(step, device)
-        best = fastest(step, device, seconds, clock=time.process_time)
-    return best, float(peak + OPTIMISER_BYTES * costs.parameters.of(positions))
 
 
 def largest_error(rows: Sequence[CostRow]) -> Mapping[str, float]:

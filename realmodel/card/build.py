@@ -2,30 +2,35 @@
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from realmodel.card.estimate import expected_stages
 from realmodel.card.exact_curvature import exact_curvature
 from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.options import CardOptions
-from realmodel.card.pilot_runs import held_out, make_pilot, pilot_wanted
+from realmodel.card.pilot_runs import held_out, make_pilot, make_trials, pilot_wanted
 from realmodel.card.predictor import Predictor
 from realmodel.card.preflight import preflight, time_warnings
 from realmodel.card.profiles import Gain, profiles
 from realmodel.card.tangent_model import tangent_model
+from realmodel.card.trials import DIGITS, Trials
 from realmodel.costs.calibration import calibrated_costs
 from realmodel.costs.counted import counted_costs
 from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.packing import check_rows, packed
 from realmodel.datasets import Example
 from realmodel.measure.coverage import left_out
 from realmodel.measure.gauss_newton.tangents import check_forward_mode
 from realmodel.measure.one_pass import one_pass
 from realmodel.measure.random_subset import random_subset
+from realmodel.measure.tangent.alignment import kernel_alignment
 from realmodel.model.batches import EncodedExample, batches, encode
 from realmodel.model.checkpoint import DTYPES, Checkpoint
 from realmodel.model.forward import window_of
@@ -122,7 +127,9 @@ def card_of_sequences(
     model = checkpoint.model
     table = find_modules(model, options.modules)
     check_intervals(options.intervals, table.layers)
-    if options.pilot:
+    if options.packing is not None:
+        check_rows(encoded, options.packing)
+    if options.pilot or options.trials:
         held_out(encoded, options.seed)  # refuses before the pass
     if options.exact_curvature or options.intervals:
         check_forward_mode(model, table.modules)
@@ -164,8 +171,22 @@ def card_of_sequences(
                 progress=lambda done, total: tell("pilot", done, total),
             )
         except InputError:  # some models can be measured and not adapted
-            if options.pilot:
+            if options.pilot or options.trials:
                 raise
+    trials = None
+    if options.trials and pilot is not None:
+        runs = make_trials(
+            checkpoint,
+            encoded,
+            table,
+            tangent.predictor,
+            options.protocol(),
+            options.trials,
+            progress=lambda done, total: tell("trials", done, total),
+        )
+        kernels = measurement.tangent()
+        alignment = kernel_alignment(kernels.kernels, len(kernels.tokens))
+        trials = Trials(runs, pilot.whole, tangent.predictor, np.round(alignment, DIGITS))
     brackets = intervals(
         checkpoint,
         encoded,
@@ -222,6 +243,7 @@ def card_of_sequences(
         protocol=options.protocol(),
         module_model=tangent.module_model,
         pilot=pilot,
+        trials=trials,
     )
 
 
@@ -253,21 +275,28 @@ def _costs(
 ) -> DeviceCosts:
     wanted = min(options.train_batch_size, len(encoded))
     chosen = [encoded[place] for place in random_subset(len(encoded), wanted, options.seed)]
-    checkpointing = options.gradient_checkpointing
+    checkpointing, packing = options.gradient_checkpointing, options.packing
+    if packing is None:
+        (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)  # masked: any token serves
+    else:
+        batch = packed(chosen, packing, pad_id=0)
     if not options.calibrate:
-        return counted_costs(
+        counted = counted_costs(
             checkpoint.model,
             table.modules,
             rank=options.rank,
-            tokens=sum(len(example.input_ids) for example in chosen),
+            tokens=int(batch.attention_mask.sum()),
             gradient_checkpointing=checkpointing,
         )
-    (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)  # masked: any token serves
+        if packing is None:
+            return counted
+        return replace(counted, packing=packing, batch=(len(batch.input_ids), packing))
     return calibrated_costs(
         checkpoint.model,
         table.modules,
         batch,
         rank=options.rank,
         gradient_checkpointing=checkpointing,
+        packing=packing,
         progress=lambda done, total: tell("costs", done, total),
     )

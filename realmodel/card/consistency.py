@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 ROUNDING = 1e-9
 """Relative, of a sum that was made in another order."""
 
@@ -43,6 +45,7 @@ def contradictions(record: Mapping[str, Any]) -> Iterator[str]:
     yield from _certificate(record, layers)
     yield from _protocol(record)
     yield from _pilot(record, layers)
+    yield from _trials(record, layers)
 
 
 def _modules(record: Mapping[str, Any]) -> Iterator[str]:
@@ -125,3 +128,24 @@ def _pilot(record: Mapping[str, Any], layers: list[int]) -> Iterator[str]:
         own, other = pilot["protocol"][name], planned[name]
         if name != "steps" and own != other:
             yield f"pilot/protocol/{name} is {own}, of protocol {other}"
+
+
+def _trials(record: Mapping[str, Any], layers: list[int]) -> Iterator[str]:
+    trials = record.get("trials")
+    if trials is None:
+        return
+    if record.get("pilot") is None or record.get("tangent") is None:
+        yield "it holds runs of single layers without a pilot"
+        return
+    tried = [run["layers"][0] for run in trials["runs"]]
+    if not set(tried) <= set(layers) or tried != sorted(set(tried)):
+        yield f"trials/runs are of layers {tried[:6]}, not of listed ones in their order"
+    rows = trials["alignment"]
+    if len(rows) != len(layers) or any(len(row) != len(layers) for row in rows):
+        yield f"trials/alignment is not of {len(layers)} layers"
+        return
+    A = np.array(rows, dtype=float)
+    if not np.array_equal(A, A.T) or not (np.diag(A) == 1).all():
+        yield "trials/alignment is not symmetric with ones on its diagonal"
+    elif np.linalg.eigvalsh(A)[0] < -1e-3:
+        yield "trials/alignment is not positive semi-definite"

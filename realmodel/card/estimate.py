@@ -143,6 +143,8 @@ def estimate_stages(
         del stages[1]
     if pilot_wanted(options, encoded):
         stages.append(shape.pilot(machine))
+    if options.trials:
+        stages.append(shape.trials(machine))
     if options.exact_curvature:
         stages.append(shape.exact_curvature(machine))
     if options.intervals:
@@ -259,35 +261,48 @@ class _Shape:
     def costs(self, machine: Machine) -> StageEstimate:
         count = min(self.options.train_batch_size, len(self.lengths))
         chosen = random_subset(len(self.lengths), count, self.options.seed)
-        positions = count * max(self.lengths[place] for place in chosen)
-        # Five placements: forward to the head each, backward to depths 1/L, 1, 1/2, 1/2 and 1.
+        lengths, packing = [self.lengths[place] for place in chosen], self.options.packing
+        positions = count * max(lengths)
+        if packing is not None:
+            positions = -(-sum(lengths) // packing) * packing
+        # Six placements: forward to the head each, backward to depths 1/L, 1, 1/2, 1/2, 1 and 1.
         forward = 2.0 * (self.body + 2 * self.head) * positions
         backward = 2.0 * self.body * positions
         again = self.options.gradient_checkpointing
         if again != "none":
             backward *= 2  # the forward pass once more; of the reentrant kind always to the bottom
-        depths = 5 if again == "reentrant" else 3
-        operations = 4 * (5 * forward + depths * backward)
-        step = self.values * 4 * PASSES_OVER_MEMORY * 8 * positions / machine.bandwidth
-        step += 8 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
-        seconds = operations / machine.rate + 4 * step + CALIBRATION_SECONDS
+        depths = 6 if again == "reentrant" else 4
+        operations = 5 * (6 * forward + depths * backward)
+        step = self.values * 4 * PASSES_OVER_MEMORY * 10 * positions / machine.bandwidth
+        step += 10 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
+        seconds = operations / machine.rate + 5 * step + CALIBRATION_SECONDS
         memory = self.weights + int(self.values * self.itemsize * positions)
         memory += 3 * 4 * positions * self.vocabulary
         return StageEstimate("costs", operations, seconds, memory + self.sums)
 
     def pilot(self, machine: Machine) -> StageEstimate:
+        return self._short_runs("pilot", 2, 1.0, machine)
+
+    def trials(self, machine: Machine) -> StageEstimate:
+        # Backward stops at the layer that is trained: on average half-way.
+        count = min(self.options.trials, self.layers)
+        return self._short_runs("trials", count, 0.5, machine)
+
+    def _short_runs(self, stage: str, count: int, depth: float, machine: Machine) -> StageEstimate:
         sequences, length = len(self.lengths), sum(self.lengths) / len(self.lengths)
         protocol = pilot_protocol(self.options.protocol(), sequences)
-        trained = 2 * protocol.steps * min(protocol.batch_size, sequences) * length
-        read = 3 * min(HELDOUT, sequences // 5) * length
+        trained = count * protocol.steps * min(protocol.batch_size, sequences) * length
+        read = (1 + count) * min(HELDOUT, sequences // 5) * length
         # Forward and backward to the inputs; adapted weights themselves take no gradient.
-        operations = (4 * trained + 2 * read) * (self.body + self.head)
-        moved = self.values * 4 * PASSES_OVER_MEMORY * (2 * trained + read)
+        operations = 2 * (trained + read) * (self.body + self.head)
+        operations += 2 * trained * (depth * self.body + self.head)
+        moved = self.values * 4 * PASSES_OVER_MEMORY * ((1 + depth) / 2 * trained + read)
         seconds = operations / machine.rate + moved / machine.bandwidth
-        seconds += 2 * protocol.steps * 2 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
+        # Nothing is observed.
+        seconds += count * protocol.steps * (1 + depth) * LAYER_SECONDS / 4 * self.layers
         batch = protocol.batch_size * max(self.lengths)
         memory = self.weights + int(self.values * self.itemsize * batch) + self.sums
-        return StageEstimate("pilot", operations, seconds, memory + 12 * batch * self.vocabulary)
+        return StageEstimate(stage, operations, seconds, memory + 12 * batch * self.vocabulary)
 
     def profiles(self, machine: Machine) -> StageEstimate:
         groups = min(GROUPS, len(self.lengths))

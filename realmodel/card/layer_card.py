@@ -13,9 +13,17 @@ from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.digest import card_digest
 from realmodel.card.module_model import FILE, ModuleModel
 from realmodel.card.pilot import Forecast, Pilot
-from realmodel.card.predictor import Predictor, PredictorName, no_gauss_newton, no_tangent
+from realmodel.card.predictor import (
+    Predictor,
+    PredictorName,
+    no_gauss_newton,
+    no_tangent,
+    no_trials,
+)
 from realmodel.card.profile import LayerProfile, ModuleProfile
+from realmodel.card.saturation import Saturation
 from realmodel.card.schema import FORMAT, VERSION, check_card, parse_card
+from realmodel.card.trials import SPREAD, Trials
 from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.measure.replicates import Replicates
@@ -63,6 +71,8 @@ class LayerCard:
         is not beside the card.
     pilot : Pilot or None
         Two short runs that calibrate the tangent model's gains, where they were asked for.
+    trials : Trials or None
+        Short runs of single layers that correct it, where they were asked for.
     edited : bool
         Whether the file that it was read from had been changed by hand.
     """
@@ -82,6 +92,7 @@ class LayerCard:
     protocol: FinetuneOptions | None = None
     module_model: ModuleModel | None = None
     pilot: Pilot | None = None
+    trials: Trials | None = None
     edited: bool = False
 
     def __post_init__(self) -> None:
@@ -116,15 +127,20 @@ class LayerCard:
         """
         return self.predictor().quadratic
 
+    @property
+    def stepped(self) -> Predictor:
+        """The model that knows of steps: the tangent model, where the card has it."""
+        return self.predictor("tangent" if self.tangent is not None else None)
+
     @cached_property
     def additive_steps(self) -> int | None:
         """Steps of the planned kind up to which the paper's regime holds (docs/theory.md 11)."""
-        return self.predictor().additive_steps
+        return self.stepped.additive_steps
 
     @cached_property
     def certain_steps(self) -> int | None:
         """The same without a measurement of the coupling, from the layers' curvatures alone."""
-        model = self.predictor()
+        model = self.stepped
         return None if model.budget is None else model.steps_within(model.budget.certain_budget)
 
     @cached_property
@@ -167,7 +183,8 @@ class LayerCard:
         )
 
     def predictor(self, name: PredictorName | None = None) -> Predictor:
-        """The model that predicts gains: by default the tangent model, where it was measured.
+        """The model that predicts gains: by default the tangent model, where it was measured,
+        corrected by runs of single layers where these were made and the pilot refuses nothing.
 
         Raises
         ------
@@ -180,7 +197,21 @@ class LayerCard:
             return self.gauss_newton
         if self.tangent is None:
             raise no_tangent()
-        return self.tangent
+        usable = self.trials is not None and self.refusal is None
+        if name == "trials" and not usable:
+            raise no_trials()
+        return self._tried if usable and name != "tangent" else self.tangent
+
+    @cached_property
+    def _tried(self) -> Predictor:
+        assert self.trials is not None
+        return self.trials.predictor
+
+    def saturation(self, name: PredictorName) -> Saturation | None:
+        """From the gain of the model of that name to what comes true, where runs tell."""
+        if name == "trials" and self.trials is not None:
+            return self.trials.saturation
+        return None if self.pilot is None or name != "tangent" else self.pilot.saturation
 
     @property
     def refusal(self) -> str | None:
@@ -196,10 +227,13 @@ class LayerCard:
             Of this card.
         positions : tuple of int
         """
-        if self.pilot is None or predictor.name != "tangent":
+        if self.pilot is None or predictor.name == "gauss-newton":
             return None
-        error = predictor.gain_error(positions)
-        return self.pilot.forecast(predictor.quadratic.gain(positions), error)
+        promised, error = predictor.quadratic.gain(positions), predictor.gain_error(positions)
+        if predictor.name == "trials":
+            curve = self.saturation("trials")
+            return self.pilot.forecast(promised, error, curve=curve, spread=SPREAD)
+        return self.pilot.forecast(promised, error)
 
     def with_measured(self, *runs: Mapping[str, Any]) -> "LayerCard":
         """The card with fine-tuning results added."""
@@ -229,6 +263,7 @@ class LayerCard:
             "tangent": None if self.tangent is None else self.tangent.to_dict(),
             "module_model": None if self.module_model is None else self.module_model.digest,
             "pilot": None if self.pilot is None else self.pilot.to_dict(),
+            "trials": None if self.trials is None else self.trials.to_dict(),
             "intervals": [dict(interval) for interval in self.intervals],
             "costs": self.costs.to_dict(),
             "measured": [dict(run) for run in self.measured],
@@ -287,9 +322,14 @@ class LayerCard:
             stored = Replicates.load(path.parent / f"{name}.npz", record[name]["replicates"])
             return replace(model, replicates=stored)
 
+        tangent = whole(card.tangent, "tangent")
+        trials = card.trials
+        if trials is not None and tangent is not None:
+            trials = replace(trials, tangent=tangent)
         return replace(
             card,
-            tangent=whole(card.tangent, "tangent"),
+            tangent=tangent,
+            trials=trials,
             gauss_newton=whole(card.gauss_newton, "quadratic"),
             module_model=ModuleModel.load(path.parent / FILE, record.get("module_model")),
         )
@@ -299,6 +339,11 @@ class LayerCard:
         """Rebuild from a mapping that the schema accepts."""
         try:
             tangent, exact = record.get("tangent"), record.get("quadratic")
+            predicted = Predictor.from_dict("tangent", tangent) if tangent else None
+            pilot = Pilot.from_dict(runs) if (runs := record.get("pilot")) else None
+            trials = None
+            if (tried := record.get("trials")) and pilot is not None and predicted is not None:
+                trials = Trials.from_dict(tried, pilot.whole, predicted)
             return cls(
                 model=record["model"],
                 data=record["data"],
@@ -308,12 +353,13 @@ class LayerCard:
                 layers=tuple(LayerProfile.from_dict(row) for row in record["layers"]),
                 costs=DeviceCosts.from_dict(record["costs"]),
                 created=record["created"],
-                tangent=Predictor.from_dict("tangent", tangent) if tangent else None,
+                tangent=predicted,
                 gauss_newton=Predictor.from_dict("gauss-newton", exact) if exact else None,
                 intervals=tuple(record.get("intervals", ())),
                 measured=tuple(record["measured"]),
                 protocol=_protocol(record),
-                pilot=Pilot.from_dict(pilot) if (pilot := record.get("pilot")) else None,
+                pilot=pilot,
+                trials=trials,
                 edited=record.get("edited", False)
                 or record.get("digest", card_digest(record)) != card_digest(record),
             )

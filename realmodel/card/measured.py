@@ -88,7 +88,7 @@ def _predicted(card: LayerCard, positions: tuple[int, ...]) -> float:
 
 def not_comparable(card: LayerCard, layers: tuple[int, ...], run: Mapping[str, Any]) -> str | None:
     """Why the card's prediction for ``layers`` is not of this run, or ``None`` where it is."""
-    if card.predictor().name != "tangent" or card.protocol is None:
+    if card.predictor().name == "gauss-newton" or card.protocol is None:
         return "the card predicts without a limit on steps"
     if sorted(run.get("modules", ())) != sorted(card.modules_of(layers)):
         return "the run adapted other modules of these layers"

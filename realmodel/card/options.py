@@ -41,6 +41,10 @@ class CardOptions:
         Also train all layers, and the recommended ones, for a few steps: it calibrates the level
         of the predicted gains, and refuses to rank where the planned run overshoots. None: where
         there are sequences enough to hold some out.
+    trials : int
+        Single layers, spread over the depth, that are trained by themselves for as many steps
+        beside the pilot, which they imply: they correct the gains of layers alone. 0 for none, or
+        at least 2.
     exact_curvature : bool
         Also measure the Gauss-Newton curvature exactly in a few directions per module, by
         forward-mode derivatives: orders of magnitude slower than all the rest together.
@@ -62,6 +66,9 @@ class CardOptions:
     gradient_checkpointing : {"none", "reentrant", "non-reentrant"}
         What the planned run uses: what a placement costs to train depends on it
         (:mod:`realmodel.costs.checkpointing`).
+    packing : int or None
+        Tokens of a row where the planned run packs its sequences
+        (:func:`realmodel.costs.packing.packed`): of the costs alone, not of the gains.
     calibrate : bool
         Measure time, memory and latency on this device; otherwise count operations.
     seed : int
@@ -80,6 +87,7 @@ class CardOptions:
     tangent_samples: int = ROWS
     draws: int = DRAWS
     pilot: bool | None = False
+    trials: int = 0
     exact_curvature: bool = False
     directions: int = 4
     damping: float = 0.0
@@ -90,6 +98,7 @@ class CardOptions:
     partitions: int = 1
     offload: Literal["none", "cpu", "disk"] = "none"
     gradient_checkpointing: Checkpointing = "none"
+    packing: int | None = None
     calibrate: bool = True
     seed: int = 0
 
@@ -107,12 +116,16 @@ class CardOptions:
         ):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.trials < 0 or self.trials == 1:
+            raise InputError(f"trials must be 0 or at least 2, got {self.trials}")
         for name in ("ridge", "damping"):
             if not 0 <= getattr(self, name) < inf:
                 problem = "be finite" if getattr(self, name) > 0 else "not be negative"
                 raise InputError(f"{name} must {problem}, got {getattr(self, name)}")
         self.protocol()
         checkpointing_kind(self.gradient_checkpointing)
+        if self.packing is not None and self.packing < 1:
+            raise InputError(f"packing must be at least 1 token, got {self.packing}")
         if not 0 < self.interval_damping < inf:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")
         if self.alpha is not None and not self.alpha > 0:

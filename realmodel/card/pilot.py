@@ -155,7 +155,14 @@ class Pilot:
             return Saturation(whole.gain / whole.promised, inf)
         return Saturation.through((some.promised, some.gain), (whole.promised, whole.gain))
 
-    def forecast(self, promised: float, error: float | None = None) -> Forecast | None:
+    def forecast(
+        self,
+        promised: float,
+        error: float | None = None,
+        *,
+        curve: Saturation | None = None,
+        spread: float = SPREAD,
+    ) -> Forecast | None:
         """What a placement will gain, by its gain in the tangent model of the planned run.
 
         Parameters
@@ -164,25 +171,28 @@ class Pilot:
             Nats per completion token.
         error : float, optional
             Its standard error.
+        curve, spread : Saturation and float, optional
+            Of a model other than the tangent model, and what its forecasts are wrong by.
 
         Returns
         -------
         Forecast or None
             ``None`` where the pilot refuses. The interval joins, on the logarithm, what such
-            forecasts were wrong by (``SPREAD``), what fewer steps than planned leave open, the
+            forecasts were wrong by (``spread``), what fewer steps than planned leave open, the
             pilot's own error, and the sampling error of the promise.
         """
-        curve = self.saturation
-        if curve is None:
+        if self.refusal is not None:
             return None
+        curve = curve or self.saturation
+        assert curve is not None
         gain = curve.gain(promised)
         if gain <= 0:
             return Forecast(0.0, 0.0, 0.0)
         slope = curve.gain(promised + (error or 0.0)) - gain
         own = self.whole.gain_error / self.whole.gain
         shorter = SHORTER * log(self.planned_steps / self.protocol.steps)
-        spread = NORMAL_80 * sqrt(SPREAD**2 + shorter**2 + own**2 + (slope / gain) ** 2)
-        return Forecast(gain, gain * exp(-spread), gain * exp(spread))
+        width = NORMAL_80 * sqrt(spread**2 + shorter**2 + own**2 + (slope / gain) ** 2)
+        return Forecast(gain, gain * exp(-width), gain * exp(width))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""

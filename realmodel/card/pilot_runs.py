@@ -1,7 +1,7 @@
 """Short runs of the planned kind, on sequences of the card: what a pilot measures."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from realmodel.card.certified import DEFAULT_SIZE, best_of_size
 from realmodel.card.options import CardOptions
 from realmodel.card.pilot import Pilot, PilotRun
 from realmodel.card.predictor import Predictor
+from realmodel.card.trials import trial_layers
 from realmodel.finetuning.loss import trailing_loss
 from realmodel.finetuning.training import train
 from realmodel.measure.random_subset import random_groups, random_order
@@ -39,8 +40,8 @@ LEAST: Final = 64
 
 def pilot_wanted(options: CardOptions, encoded: Sequence[EncodedExample]) -> bool:
     """Whether a pilot is asked for, or left to whether it can be made."""
-    if options.pilot is not None:
-        return options.pilot
+    if options.trials or options.pilot is not None:
+        return bool(options.trials or options.pilot)
     try:
         held_out(encoded, options.seed)
     except InputError:
@@ -95,31 +96,113 @@ def make_pilot(
     InputError
         Fewer than 64 sequences, or too few prompts.
     """
-    protocol = pilot_protocol(planned, len(encoded))
-    training, heldout = held_out(encoded, protocol.seed)
+    short = ShortRuns.of(checkpoint, encoded, table, planned)
     # Of a model of so few layers that the recommended ones are all, one is left out.
     size = max(1, min(DEFAULT_SIZE, len(table.layers) - 1))
     best = best_of_size(tangent.quadratic, size)
-    pad_id = padding_id(checkpoint.tokenizer)
-    before, counts = group_losses(checkpoint.model, heldout, pad_id)
-    placements = (tuple(range(len(table.layers))), best.layers)
-    model, runs = tangent.within(protocol.steps), list[PilotRun]()
-    for number, positions in enumerate(placements):
-        layers = tuple(table.layers[position] for position in positions)
+    placements = [tuple(range(len(table.layers))), best.layers]
+    runs = short.of_placements(placements, tangent, progress)
+    held, trained = len(short.heldout), len(short.training)
+    return Pilot(short.protocol, planned.steps, trained, held, short.loss, *runs)
 
-        def step(done: int, base: int = number * protocol.steps) -> None:
-            progress(base + done, len(placements) * protocol.steps)
 
-        with adapted(checkpoint.model, target_modules(table, layers=layers), protocol) as peft:
+def make_trials(
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedExample],
+    table: ModuleTable,
+    tangent: Predictor,
+    planned: FinetuneOptions,
+    count: int,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[PilotRun, ...]:
+    """Train single layers, spread evenly over the depth, as the pilot trains.
+
+    Parameters
+    ----------
+    checkpoint, encoded, table, tangent, planned, progress
+        As for :func:`make_pilot`, and refused where it refuses.
+    count : int
+        Layers; all where there are no more.
+    """
+    short = ShortRuns.of(checkpoint, encoded, table, planned)
+    tried = trial_layers(range(len(table.layers)), count)
+    return short.of_placements([(position,) for position in tried], tangent, progress)
+
+
+@dataclass(frozen=True)
+class ShortRuns:
+    """What runs of the planned kind share that can be compared.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint
+    table : ModuleTable
+    protocol : FinetuneOptions
+    training, heldout : tuple of EncodedExample
+    before, counts : array of shape (groups,)
+        Summed loss before any run and completion tokens of each group of the held-out sequences.
+    """
+
+    checkpoint: Checkpoint
+    table: ModuleTable
+    protocol: FinetuneOptions
+    training: tuple[EncodedExample, ...]
+    heldout: tuple[EncodedExample, ...]
+    before: Float64[Array, " groups"]
+    counts: Float64[Array, " groups"]
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: Checkpoint,
+        encoded: Sequence[EncodedExample],
+        table: ModuleTable,
+        planned: FinetuneOptions,
+    ) -> "ShortRuns":
+        """Split the sequences, and measure the loss of those held out."""
+        protocol = pilot_protocol(planned, len(encoded))
+        training, heldout = held_out(encoded, protocol.seed)
+        losses = group_losses(checkpoint.model, heldout, padding_id(checkpoint.tokenizer))
+        return cls(checkpoint, table, protocol, training, heldout, *losses)
+
+    @property
+    def loss(self) -> float:
+        """Before, nats per completion token."""
+        return float(self.before.sum() / self.counts.sum())
+
+    def of_placements(
+        self,
+        placements: Sequence[tuple[int, ...]],
+        tangent: Predictor,
+        progress: Callable[[int, int], None],
+    ) -> tuple[PilotRun, ...]:
+        """One run of each set of positions, all from the same batches."""
+        model, steps = tangent.within(self.protocol.steps), self.protocol.steps
+        runs: list[PilotRun] = []
+        for number, positions in enumerate(placements):
+
+            def step(done: int, base: int = number * steps) -> None:
+                progress(base + done, len(placements) * steps)
+
+            after = self._losses_after(positions, step)
+            step(steps)
+            layers = tuple(self.table.layers[position] for position in positions)
+            runs.append(_run(layers, model.gain(positions), self.before, after, self.counts))
+        return tuple(runs)
+
+    def _losses_after(
+        self, positions: tuple[int, ...], on_step: Callable[[int], None]
+    ) -> Float64[Array, " groups"]:
+        layers = tuple(self.table.layers[position] for position in positions)
+        modules = target_modules(self.table, layers=layers)
+        pad_id = padding_id(self.checkpoint.tokenizer)
+        with adapted(self.checkpoint.model, modules, self.protocol) as peft:
             try:
-                train(peft, training, protocol, pad_id=pad_id, on_step=step)
-                after, _ = group_losses(peft, heldout, pad_id)
+                train(peft, self.training, self.protocol, pad_id=pad_id, on_step=on_step)
+                return group_losses(peft, self.heldout, pad_id)[0]
             except InputError:  # a loss that is not finite: what a pilot is there to find
-                after = np.full_like(before, np.inf)
-        step(protocol.steps)
-        runs.append(_run(layers, model.gain(positions), before, after, counts))
-    loss = float(before.sum() / counts.sum())
-    return Pilot(protocol, planned.steps, len(training), len(heldout), loss, *runs)
+                return np.full_like(self.before, np.inf)
 
 
 def _run(

@@ -11,7 +11,7 @@ from realmodel.measure.replicates import Replicates
 from theory import BlockQuadratic, InputError, budget_coupling
 from theory.additivity_bounds.budget_coupling import BudgetCoupling
 
-PredictorName = Literal["tangent", "gauss-newton"]
+PredictorName = Literal["tangent", "gauss-newton", "trials"]
 
 MOST_STEPS = 1 << 20
 """More than any run takes."""
@@ -23,8 +23,9 @@ class Predictor:
 
     Attributes
     ----------
-    name : {"tangent", "gauss-newton"}
-        What a budget of optimiser steps reaches, or the limit without one.
+    name : {"tangent", "gauss-newton", "trials"}
+        What a budget of optimiser steps reaches, the limit without one, or the first corrected by
+        runs of single layers (:mod:`realmodel.card.trials`).
     quadratic : theory.BlockQuadratic
     replicates : Replicates or None
         Jackknife replicates of ``quadratic``, in a file of their own beside the card.
@@ -43,6 +44,8 @@ class Predictor:
         """What the gain means, in words."""
         if self.name == "gauss-newton":
             return "Gauss-Newton model, without a limit on steps"
+        if self.name == "trials":
+            return "tangent model corrected by runs of single layers"
         protocol = self.protocol
         return (
             f"tangent model of {protocol['steps']:.0f} Adam steps at learning rate "
@@ -167,4 +170,12 @@ def no_tangent() -> InputError:
     return InputError(
         "this card holds no tangent model: it was measured by an older layercard without one. "
         "Measure it again, or choose the predictor 'gauss-newton'"
+    )
+
+
+def no_trials() -> InputError:
+    """The error of a card without usable runs of single layers."""
+    return InputError(
+        "this card holds no runs of single layers to go by: choose the predictor 'tangent', or "
+        "measure the card with trials"
     )

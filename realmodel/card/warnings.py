@@ -34,7 +34,7 @@ def check_ranked(card: LayerCard, *, force: bool) -> None:
 def boasting(card: LayerCard, predictor: PredictorName | None = None) -> str | None:
     """What is wrong with a model that promises more than the whole loss, or ``None``."""
     model, loss = card.predictor(predictor), card.data["loss"]
-    if is_forecast(card, predictor) or (card.pilot is not None and model.name == "tangent"):
+    if is_forecast(card, predictor) or (card.pilot is not None and model.name != "gauss-newton"):
         return None
     few = f"{model.protocol['sequences']:.0f} sequences are" if model.protocol else "they are"
     return (

@@ -37,6 +37,9 @@ from realmodel.runs.console import (
 )
 from theory import InputError
 
+MOST_TRIALS = 9999
+"""More layers than any model has."""
+
 if TYPE_CHECKING:
     from realmodel.card import CardOptions, LayerCard
     from realmodel.datasets import Example
@@ -120,6 +123,15 @@ def card(
             "overshoots.",
         ),
     ] = None,
+    trials: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_TRIALS,
+            help="Also train this many single layers, spread over the depth, as the pilot does: "
+            "10 order placements of a deep model best.",
+        ),
+    ] = 0,
     exact_curvature: Annotated[
         bool,
         typer.Option(
@@ -175,6 +187,13 @@ def card(
         Checkpointing,
         typer.Option(help="What the planned run uses: its costs are measured with it."),
     ] = Checkpointing.none,
+    packing: Annotated[
+        int | None,
+        typer.Option(
+            show_default="padded",
+            help="Tokens of a row where the planned run packs its sequences: as above.",
+        ),
+    ] = None,
     resume_dir: Annotated[
         Path | None,
         typer.Option(help="Keep running sums here; a killed run continues from them."),
@@ -234,6 +253,7 @@ def card(
             tangent_samples=tangent_samples,
             draws=draws,
             pilot=pilot,
+            trials=trials,
             exact_curvature=exact_curvature,
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             interval_products=interval_products,
@@ -241,9 +261,12 @@ def card(
             partitions=partitions,
             offload=offload.value,
             gradient_checkpointing=gradient_checkpointing.value,
+            packing=packing,
             calibrate=calibrate,
             seed=seed,
         )
+        if trials and pilot is False:
+            raise InputError(f"--trials {trials} needs the pilot: leave out --no-pilot")
         source = Source(
             str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading
         )

@@ -27,6 +27,7 @@ class Model(StrEnum):
 
     tangent = "tangent"
     gauss_newton = "gauss-newton"
+    trials = "trials"
 
 
 class Engine(StrEnum):
@@ -34,6 +35,7 @@ class Engine(StrEnum):
 
     hf = "hf"
     vllm = "vllm"
+    vllm_targeted = "vllm-targeted"
     sglang = "sglang"
     merged = "merged"
 
@@ -112,7 +114,8 @@ def place(
     predictor: Annotated[
         Model | None,
         typer.Option(
-            help="Gains within the card's training steps (default), or without a limit on steps."
+            help="Gains within the card's training steps, corrected by its trials (default where "
+            "it has them) or not, or without a limit on steps."
         ),
     ] = None,
     model: Annotated[
@@ -127,7 +130,7 @@ def place(
     ] = None,
     engine: Annotated[
         Engine,
-        typer.Option(help="Whose serving cost: hf is measured, vllm and sglang are counted."),
+        typer.Option(help="Whose serving cost: hf is measured, the others are counted."),
     ] = Engine.hf,
     calibrate: Annotated[
         bool,
@@ -137,6 +140,14 @@ def place(
         Checkpointing | None,
         typer.Option(
             show_default="the card's", help="What the planned run uses; with --calibrate."
+        ),
+    ] = None,
+    packing: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default="the card's",
+            help="Tokens of a row where the planned run packs its sequences; with --calibrate.",
         ),
     ] = None,
     trust_remote_code: Annotated[
@@ -176,14 +187,20 @@ def place(
                 "--shape": shape != "any",
                 "--rule": rule != "exact",
                 "--rank-allocation": rank_allocation,
-                "--calibrate": calibrate or kind is not None,
-                "--predictor": len(read) == 1 and predictor is Model.gauss_newton,
+                "--calibrate": calibrate or kind is not None or packing is not None,
+                "--predictor": len(read) == 1 and predictor in (Model.gauss_newton, Model.trials),
             },
         )
     if len(read) == 1 and combine is not None:
         raise InputError("combine is of several cards: name more than one")
     if calibrate:
-        measured = _calibrated(measured, model, seed, kind, trust_remote_code)
+        measured = _calibrated(measured, model, seed, kind, packing, trust_remote_code)
+    elif packing not in (None, measured.costs.packing):
+        own = measured.costs.packing
+        raise InputError(
+            f"the card's costs are of {'padded' if own is None else f'{own}-token packed'} rows, "
+            f"not of packed ones of {packing} tokens: add --calibrate"
+        )
     elif kind not in (None, measured.costs.gradient_checkpointing):
         raise InputError(
             f"the card's costs are of a run with gradient checkpointing "
@@ -201,6 +218,7 @@ def place(
             layers=among,
             combine=Combine.worst.value if combine is None else combine.value,
             predictor=asked,
+            engine=engine.value,
             force=force,
         )
         chosen, record, warnings = shared.layers, shared.to_dict(), shared.warnings
@@ -212,6 +230,7 @@ def place(
             objective=objective.value,
             budget=budget,
             layers=among,
+            engine=engine.value,
             force=force,
         )
         chosen, record, warnings = parts.best.layers, parts.to_dict(), parts.warnings
@@ -303,7 +322,7 @@ def _written(
         model=skeleton,
         source=str(model or card.model["source"]),
         dtype=str(card.model["dtype"]),
-        run=record["protocol"],
+        run=(record["protocol"] or {}) | card.costs.packed_run,
     )
     if export is None:
         formats = list(formats_for(placement))
@@ -321,6 +340,7 @@ def _calibrated(
     model: str | None,
     seed: int,
     gradient_checkpointing: str | None,
+    packing: int | None,
     trust_remote_code: bool,
 ) -> "LayerCard":
     from dataclasses import replace
@@ -347,6 +367,10 @@ def _calibrated(
         for row in card.modules
     ]
     rows, length = card.costs.batch or (max(1, card.costs.tokens // 64), 64)
+    if packing is None:
+        packing = card.costs.packing
+    else:
+        rows, length = -(-card.costs.tokens // packing), packing
     batch = random_batch(checkpoint.model, rows, length, seed=seed)
     costs = calibrated_costs(
         checkpoint.model,
@@ -356,6 +380,7 @@ def _calibrated(
         gradient_checkpointing=checkpointing_kind(
             gradient_checkpointing or card.costs.gradient_checkpointing
         ),
+        packing=packing,
     )
     return replace(card, costs=costs)
 

@@ -24,6 +24,20 @@ class Shaped(Protocol):
         ...
 
 
+class Placed(Shaped, Protocol):
+    """A linear map of a layer."""
+
+    @property
+    def name(self) -> str:
+        """Full name."""
+        ...
+
+    @property
+    def layer(self) -> int:
+        """Block index."""
+        ...
+
+
 ADAPTER_BYTES = 4
 """peft keeps adapters, and what they read, in float32 whatever the base model's type."""
 

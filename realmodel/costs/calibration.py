@@ -2,20 +2,21 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig
 from scipy.optimize import nnls
 
-from realmodel.costs.checkpointing import Checkpointing, checkpointed
+from realmodel.costs.adapter_cost import adapter_cost
+from realmodel.costs.checkpointing import Checkpointing
 from realmodel.costs.counted import OPTIMISER_BYTES, by_layer, counted_costs
 from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.live_steps import in_rounds, live_steps
 from realmodel.costs.peak_bytes import peak_bytes
 from realmodel.measure.attention import attention
-from realmodel.model.batches import Batch, completion_loss
+from realmodel.model.batches import Batch
 from realmodel.model.forward import window_of
 from realmodel.model.lora_config import lora_config_arguments
 from realmodel.model.modules import AdaptedModule
@@ -24,10 +25,10 @@ from realmodel.runs.stopwatch import Clock, fastest
 from theory import InputError
 from theory.choice.cost_model import CostModel
 
-ROUNDS = 2
-"""Times that every placement is visited: a machine's slow minutes then hit none of them alone."""
+ROUNDS = 3
+"""Rounds in any case."""
 
-PLACEMENTS = 5
+PLACEMENTS = 6
 
 
 def calibrated_costs(
@@ -37,16 +38,20 @@ def calibrated_costs(
     *,
     rank: int,
     gradient_checkpointing: Checkpointing = "none",
+    packing: int | None = None,
     seconds: float = 5.0,
     clock: Clock = time.perf_counter,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> DeviceCosts:
     """Fit ``base + per_depth (L - min S) + sum c_l`` to measured training steps.
 
-    Five placements are run through peft: the highest layer, the lowest, a middle one, the upper
-    half and all. Time is the fastest of several steps (forward, backward, AdamW), in two rounds;
-    memory is the peak of one step beyond the model, plus the adapters and AdamW's state; serving
-    is the slowdown of a one-token forward pass with unmerged adapters. Fits are non-negative.
+    Six placements are run through peft: the highest layer, the lowest, a middle one, the upper
+    half, all, and the larger half of every layer's modules, which tells what goes by their number
+    from what goes by their size. Time is forward, backward and AdamW: the placements take turns,
+    and each counts by the median over the rounds of its share of all layers' step, whose fastest
+    sets the level. Memory is the peak of one step beyond the model, plus the adapters and AdamW's
+    state; serving is the slowdown of a one-token forward pass with unmerged adapters. Fits are
+    non-negative.
 
     Parameters
     ----------
@@ -54,12 +59,14 @@ def calibrated_costs(
         Given back unchanged.
     modules : sequence of AdaptedModule
     batch : Batch
-        One training step's data, padded as the planned run pads it.
+        One training step's data, padded or packed as in the planned run.
     rank : int
     gradient_checkpointing : {"none", "reentrant", "non-reentrant"}
         As :func:`realmodel.costs.checkpointing.checkpointed`.
+    packing : int, optional
+        Tokens of a row where the batch is packed (:func:`realmodel.costs.packing.packed`).
     seconds : float
-        Stop repeating a placement after about this share of the whole.
+        No further round is begun after so many.
     clock : callable
         Seconds; ``time.process_time`` measures processor time, for a machine that is shared.
     progress : callable
@@ -77,54 +84,74 @@ def calibrated_costs(
     chosen = sorted(
         {(depth - 1,), (0,), (depth // 2,), tuple(range(depth // 2, depth)), tuple(range(depth))}
     )
+    inside = [[module for at in own for module in table[layers[at]]] for own in chosen]
+    of_layers, every = slice(len(chosen)), chosen.index(tuple(range(depth)))
+    if larger := [module for own in table.values() for module in _larger(own)]:
+        chosen, inside = [*chosen, chosen[every]], [*inside, larger]
     counted = counted_costs(model, modules, rank=rank, tokens=int(batch.attention_mask.sum()))
-    weights = np.asarray(counted.parameters.per_layer)
-    weights = weights / weights.mean()
+    sizes = [adapter_cost(own, rank).parameters * depth for own in inside]
+    by_size = np.array(sizes) / sum(counted.parameters.per_layer)
+    by_number = np.array([len(own) for own in inside]) * depth / len(modules)
     device = next(model.parameters()).device
     batch = batch.to(device)
-    times, kept = np.full(len(chosen), np.inf), np.zeros(len(chosen))
-    share, total = seconds / (2 * ROUNDS * len(chosen)), ROUNDS * len(chosen) + 1
-    with attention(model, "sdpa"):
-        try:
-            for turn in range(ROUNDS):
-                for at, positions in enumerate(chosen):
-                    own = [layers[i] for i in positions]
-                    with (
-                        adapters(model, modules, own, rank) as adapted,
-                        checkpointed(model, gradient_checkpointing),
-                    ):
-                        step = training_step(adapted, batch)
-                        if turn == 0:
-                            step()  # AdamW makes its state, which is counted apart
-                            kept[at] = peak_bytes(step, device)
-                        times[at] = min(times[at], fastest(step, device, share, clock=clock))
-                    progress(turn * len(chosen) + at + 1, total)
+    kept = np.zeros(len(chosen))
+    total = len(chosen) + ROUNDS + 1
+    try:
+        with live_steps(model, inside, batch, rank=rank, kind=gradient_checkpointing) as steps:
+            for at, step in enumerate(steps):
+                step()  # AdamW makes its state, which is counted apart
+                kept[at] = peak_bytes(step, device)
+                progress(at + 1, total)
+            rounds = in_rounds(
+                steps,
+                device,
+                clock,
+                seconds=seconds,
+                at_least=ROUNDS,
+                finished=lambda done: progress(len(chosen) + min(done, ROUNDS), total),
+            )
+        with attention(model, "sdpa"):
             added = _serving(model, modules, layers, batch, rank, seconds / 4, clock)
-            progress(total, total)
-        except torch.OutOfMemoryError as error:
-            raise InputError(
-                "the device's memory does not hold a training step of "
-                f"{tuple(batch.input_ids.shape)} tokens: take smaller batches, or count costs "
-                "instead of measuring them"
-            ) from error
-    design = np.asarray([[1.0, depth - at[0], weights[list(at)].sum()] for at in chosen])
-    seconds_fit, memory_fit = _fit(design, times), _fit(design, kept)
-    counts = np.array([len(own) for own in table.values()]) / len(modules)
+        progress(total, total)
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            "the device's memory does not hold a training step of "
+            f"{tuple(batch.input_ids.shape)} tokens: take smaller batches, or count costs "
+            "instead of measuring them"
+        ) from error
+    times = np.median(rounds / rounds[:, [every]], axis=0) * rounds[:, every].min()
+    reach = [depth - own[0] for own in chosen]
+    design = np.column_stack([np.ones(len(chosen)), reach, by_number, by_size])
+    seconds_fit = _fit(design, times)
+    plain, kept = design[of_layers][:, [0, 1, 3]], kept[of_layers]
+    memory_fit = _fit(plain, kept)
+    counts = np.array([len(own) for own in table.values()]) * depth / len(modules)
+    weights = np.asarray(counted.parameters.per_layer)
+    weights = weights / weights.mean()
     state = OPTIMISER_BYTES * np.asarray(counted.parameters.per_layer)
+    fixed, grows = seconds_fit[2:]
     return DeviceCosts(
-        time=_cost(seconds_fit, seconds_fit[2] * weights),
+        time=_cost(seconds_fit, fixed * counts + grows * weights),
         memory=_cost(memory_fit, memory_fit[2] * weights + state),
-        serving=CostModel(tuple((added * counts).tolist())),
+        serving=CostModel(tuple((added * counts / depth).tolist())),
         parameters=counted.parameters,
         rank=rank,
         tokens=int(batch.attention_mask.sum()),
         calibrated=True,
         device=_name(device),
         residual=_worst(design @ seconds_fit, times),
-        memory_residual=_worst(design @ memory_fit, kept),
+        memory_residual=_worst(plain @ memory_fit, kept),
         gradient_checkpointing=gradient_checkpointing,
         batch=(batch.input_ids.shape[0], batch.input_ids.shape[1]),
+        fixed_share=float(fixed / (fixed + grows)) if fixed + grows > 0 else 1.0,
+        packing=packing,
     )
+
+
+def _larger(modules: Sequence[AdaptedModule]) -> list[AdaptedModule]:
+    """The larger half of a layer's modules."""
+    by_size = sorted(modules, key=lambda module: module.in_features + module.out_features)
+    return by_size[len(by_size) - len(by_size) // 2 :]
 
 
 def random_batch(model: Any, rows: int, length: int, *, seed: int = 0) -> Batch:
@@ -150,27 +177,6 @@ def _worst(fitted: np.ndarray, values: np.ndarray) -> float:
     return float(np.abs(fitted / values - 1).max())
 
 
-def adapters(
-    model: Any, modules: Sequence[AdaptedModule], layers: Sequence[int], rank: int
-) -> AbstractContextManager[PeftModel]:
-    """The model with peft's adapters on the layers."""
-    return peft_adapters(model, LoraConfig(**lora_config_arguments(layers, modules, rank)))
-
-
-def training_step(adapted: Any, batch: Batch) -> Callable[[], None]:
-    """Forward, backward and AdamW on one batch, at learning rate zero."""
-    trainable = [p for p in adapted.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trainable, lr=0.0)
-
-    def step() -> None:
-        loss, count = completion_loss(adapted, batch)
-        (loss / max(count, 1)).backward()
-        optimiser.step()
-        optimiser.zero_grad()
-
-    return step
-
-
 def _serving(
     model: Any,
     modules: Sequence[AdaptedModule],
@@ -192,7 +198,8 @@ def _serving(
         return run
 
     plain = fastest(decode(model), device, seconds, clock=clock)
-    with adapters(model, modules, layers, rank) as adapted:
+    config = LoraConfig(**lora_config_arguments(layers, modules, rank))
+    with peft_adapters(model, config) as adapted:
         slowed = fastest(decode(adapted), device, seconds, clock=clock)
     plain = min(plain, fastest(decode(model), device, seconds, clock=clock))
     return max(slowed - plain, 0.0)

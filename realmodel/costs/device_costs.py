@@ -1,7 +1,7 @@
 """Costs of any placement on one device: time, memory, serving latency, parameters."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from realmodel.costs.checkpointing import Checkpointing
@@ -43,6 +43,11 @@ class DeviceCosts:
         Sequences of the training step and their padded length; ``None`` where it was not run.
     engine : str
         Whose serving cost it is (:mod:`realmodel.costs.serving`).
+    fixed_share : float
+        Part of an adapted layer's time that goes by the number of its modules; the rest goes by
+        their parameters (:mod:`realmodel.costs.module_costs`).
+    packing : int or None
+        Tokens of a row into which the run packs its sequences; ``None``: each is padded.
     """
 
     time: CostModel
@@ -58,6 +63,8 @@ class DeviceCosts:
     gradient_checkpointing: Checkpointing = "none"
     batch: tuple[int, int] | None = None
     engine: str = "hf"
+    fixed_share: float = 0.0
+    packing: int | None = None
 
     KINDS: ClassVar[tuple[str, ...]] = ("time", "memory", "serving", "parameters")
 
@@ -68,6 +75,8 @@ class DeviceCosts:
             raise InputError(f"the costs speak of different numbers of layers: {depths}")
         if self.rank < 1 or self.tokens < 1:
             raise InputError(f"rank {self.rank} and tokens {self.tokens} must be at least 1")
+        if not 0 <= self.fixed_share <= 1:
+            raise InputError(f"fixed_share must lie between 0 and 1, not {self.fixed_share}")
 
     def of(self, kind: str) -> CostModel:
         """One of the costs by name."""
@@ -88,11 +97,20 @@ class DeviceCosts:
     def step_title(self) -> str:
         """The training step in words."""
         shape = f"{self.tokens} tokens"
-        if self.batch is not None:
+        if self.packing is not None:
+            shape += f", packed into rows of {self.packing}"
+        elif self.batch is not None:
             shape = f"{self.batch[0]} sequences padded to {self.batch[1]} tokens"
         if self.gradient_checkpointing == "none":
             return f"{shape}, no gradient checkpointing"
         return f"{shape}, {self.gradient_checkpointing} gradient checkpointing"
+
+    @property
+    def packed_run(self) -> dict[str, int]:
+        """What a trainer is told of packing: tokens of a row and rows of a step; else nothing."""
+        if self.packing is None or self.batch is None:
+            return {}
+        return {"packing": self.packing, "packed_rows": self.batch[0]}
 
     def everything(self, kind: str) -> float:
         """Cost of adapting every layer."""
@@ -101,19 +119,27 @@ class DeviceCosts:
     def record(self, positions: Sequence[int]) -> dict[str, float]:
         """All four costs of a placement, and each as a share of adapting every layer."""
         costs = {kind: self.of(kind).of(positions) for kind in self.KINDS}
-        shares = {
+        return costs | self.shares(costs)
+
+    def shares(self, costs: Mapping[str, float]) -> dict[str, float]:
+        """Costs by name as shares of adapting every layer."""
+        return {
             f"{kind}_share": value / whole if (whole := self.everything(kind)) > 0 else 1.0
             for kind, value in costs.items()
         }
-        return costs | shares
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
-        return {
-            kind: asdict(self.of(kind))
-            | {"per_layer": list(self.of(kind).per_layer), "unit": self.unit(kind)}
-            for kind in self.KINDS
-        } | {
+        costs = {
+            kind: {
+                "per_layer": list(cost.per_layer),
+                "base": cost.base,
+                "per_depth": cost.per_depth,
+                "unit": self.unit(kind),
+            }
+            for kind, cost in ((kind, self.of(kind)) for kind in self.KINDS)
+        }
+        return costs | {
             "rank": self.rank,
             "tokens": self.tokens,
             "calibrated": self.calibrated,
@@ -123,6 +149,8 @@ class DeviceCosts:
             "gradient_checkpointing": self.gradient_checkpointing,
             "batch": None if self.batch is None else list(self.batch),
             "engine": self.engine,
+            "fixed_share": self.fixed_share,
+            "packing": self.packing,
         }
 
     @classmethod
@@ -150,4 +178,6 @@ class DeviceCosts:
             gradient_checkpointing=record.get("gradient_checkpointing", "none"),
             batch=None if (shape := record.get("batch")) is None else (shape[0], shape[1]),
             engine=record.get("engine", "hf"),
+            fixed_share=record.get("fixed_share", float(record["calibrated"])),
+            packing=record.get("packing"),
         )

@@ -75,8 +75,11 @@ class Budget:
             raise InputError(f"budget {text[:40]!r} is not an amount: try 4, 60%, 80ms or 1.5GB")
         if objective == "gain":
             return cls._count(text, value, read[2], unit, count or len(costs.time.per_layer))
-        if objective == "serving" and not any(costs.serving.per_layer):
-            raise no_choice(costs)
+        by_kind = (
+            costs.engine == "sglang" and unit != "layer"
+        )  # it wraps the kinds that are adapted
+        if objective == "serving" and not (any(costs.serving.per_layer) or by_kind):
+            raise no_choice(costs, unit)
         return cls._cost(objective, text, value, read[2], costs)
 
     @classmethod
@@ -127,7 +130,7 @@ class Budget:
         return cls(objective, value, words + (beyond if share > 1 else "") + ")")
 
 
-def no_choice(costs: DeviceCosts) -> InputError:
+def no_choice(costs: DeviceCosts, unit: str = "layer") -> InputError:
     """Why a serving budget cannot choose between placements."""
     if costs.engine in ("vllm", "sglang"):
         whole = amount(costs.everything("serving"), costs.unit("serving"))
@@ -140,6 +143,6 @@ def no_choice(costs: DeviceCosts) -> InputError:
     else:
         reason = "no slowdown by adapters was measured"
     return InputError(
-        f"objective serving cannot choose layers here: {reason}; choose gain, parameters, time or "
+        f"objective serving cannot choose {unit}s here: {reason}; choose gain, parameters, time or "
         "memory"
     )

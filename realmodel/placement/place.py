@@ -141,10 +141,11 @@ def place(
         Block indices to choose from; all by default.
     allocate_ranks : bool
         Move rank between the chosen modules at the same number of parameters.
-    predictor : {"tangent", "gauss-newton"}, optional
-        What predicts the gains: within the card's training steps, or without a limit. By default
-        the first, where the card has it: it orders placements better (docs/evidence.md).
-    engine : {"hf", "vllm", "sglang", "merged"}
+    predictor : {"trials", "tangent", "gauss-newton"}, optional
+        What predicts the gains: within the card's training steps, corrected by runs of single
+        layers or not, or without a limit. By default the first of these that the card has: it
+        orders placements best (docs/evidence.md).
+    engine : {"hf", "vllm", "vllm-targeted", "sglang", "merged"}
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
     shape : {"any", "suffix", "contiguous", "prefix-free"}
         Which sets of layers are allowed: ``suffix`` is the last layers, ``contiguous`` one run,

@@ -1,22 +1,25 @@
 """Which kinds of module or which single modules to adapt, by the card's model of its modules."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 from realmodel.card.certified import SECONDS
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.module_model import Groups, ModuleModel
 from realmodel.card.pilot import Forecast
-from realmodel.card.profile import ModuleProfile
 from realmodel.card.warnings import caveats, check_ranked
-from realmodel.costs.adapter_cost import adapter_cost
-from realmodel.placement.budget import OBJECTIVES, Budget
+from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.module_costs import ModuleCosts, module_costs, module_record
+from realmodel.costs.serving import served_by
+from realmodel.placement.budget import Budget
+from realmodel.runs.numbers import amount
 from theory import InputError
 from theory.choice.budget_search import search_within_budget
-from theory.choice.cost_model import CostModel
 from theory.choice.exact_search import exact_search
+from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
+from theory.choice.underpriced_search import search_underpriced
 
 Unit = Literal["kind", "module"]
 UNITS: Final[tuple[Unit, ...]] = get_args(Unit)
@@ -34,14 +37,19 @@ class ModuleSet:
         Block indices that hold one of them.
     gain : float
         Nats per completion token, by the model of modules.
-    parameters : int
-        Trainable, at the card's rank.
+    costs : dict
+        Time, memory, serving and parameters, and each as a share of adapting every layer.
     """
 
     modules: tuple[str, ...]
     layers: tuple[int, ...]
     gain: float
-    parameters: int
+    costs: dict[str, float]
+
+    @property
+    def parameters(self) -> int:
+        """Trainable, at the card's rank."""
+        return int(self.costs["parameters"])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
@@ -50,6 +58,7 @@ class ModuleSet:
             "modules": list(self.modules),
             "gain": self.gain,
             "parameters": self.parameters,
+            "costs": self.costs,
         }
 
 
@@ -74,12 +83,15 @@ class ModuleChoice:
     statement : str
         Which result stands behind that bound.
     whole_layers : ModuleSet or None
-        The best whole layers with at most as many parameters; ``None`` where not one fits.
+        The best whole layers within the budget, or of a number of units with at most as many
+        parameters; ``None`` where not one fits.
     lead_error : float or None
         Paired jackknife standard error of the lead over them.
     everything : ModuleSet
         All candidates.
     predictor_title : str
+    device_costs : DeviceCosts
+        That the budget and the costs speak of, with the engine's serving cost.
     warnings : tuple of str
     """
 
@@ -95,6 +107,7 @@ class ModuleChoice:
     lead_error: float | None
     everything: ModuleSet
     predictor_title: str
+    device_costs: DeviceCosts
     warnings: tuple[str, ...]
 
     @property
@@ -126,6 +139,8 @@ class ModuleChoice:
             "whole_layers": None if layers is None else layers.to_dict(),
             "lead_error": self.lead_error,
             "whole": self.everything.to_dict(),
+            "engine": self.device_costs.engine,
+            "gradient_checkpointing": self.device_costs.gradient_checkpointing,
             "warnings": list(self.warnings),
         }
 
@@ -137,6 +152,7 @@ def place_modules(
     budget: str,
     objective: str = "parameters",
     layers: Sequence[int] | None = None,
+    engine: str = "hf",
     force: bool = False,
 ) -> ModuleChoice:
     """Choose the kinds of module, or the modules, with the largest joint gain within a budget.
@@ -147,12 +163,14 @@ def place_modules(
     unit : {"kind", "module"}
         Every kind (``self_attn.q_proj`` in all layers) is taken or left as one, or every module.
     budget : str
-        ``1.2M`` parameters, ``40%`` of those of all layers, or for the objective ``gain`` a number
-        of units.
-    objective : {"parameters", "gain"}
-        Time, memory and latency are measured by whole layers.
+        ``1.2M`` parameters, ``40%`` of what adapting every layer costs, an amount such as ``80ms``,
+        or for the objective ``gain`` a number of units.
+    objective : {"parameters", "gain", "time", "memory", "serving"}
+        Costs of modules are those of layers, divided (:mod:`realmodel.costs.module_costs`).
     layers : sequence of int, optional
         Block indices to choose from; all by default.
+    engine : {"hf", "vllm", "vllm-targeted", "sglang", "merged"}
+        Whose serving cost is meant (:mod:`realmodel.costs.serving`).
     force : bool
         Rank although the card's pilot refuses to.
 
@@ -165,12 +183,9 @@ def place_modules(
     if unit not in UNITS:
         raise InputError(f"unknown unit {unit!r}: choose layer, {', '.join(UNITS)}")
     own: Unit = "kind" if unit == "kind" else "module"
-    if objective not in ("parameters", "gain"):
-        known = objective in OBJECTIVES
-        problem = "is measured by whole layers" if known else "is unknown"
-        raise InputError(f"objective {objective!r} {problem}: by {unit} choose parameters or gain")
     check_ranked(card, force=force)
     model = module_model(card)
+    card = replace(card, costs=served_by(card.costs, engine, card.modules))
     wanted = set(card.indices if layers is None else layers)
     card.positions(tuple(sorted(wanted)))
     candidates = [at for at, module in enumerate(card.modules) if module.layer in wanted]
@@ -180,15 +195,29 @@ def place_modules(
     names = tuple(dict.fromkeys(labels))
     units = _grouped(candidates, labels)
     limit = Budget.parse(objective, budget, card.costs, unit=own, count=len(units))
-    placement = _best(card, model, units, limit)
-    chosen = sorted(at for position in placement.layers for at in units[position])
+    whole: list[int] | None = None
+    if limit.objective == "gain":
+        placement = exact_search(model.quadratic(units), int(limit.value), time_limit=SECONDS)
+        chosen = _union(units, placement.layers)
+    else:
+        cost = module_costs(card.costs, card.modules, limit.objective)
+        cheapest = min(map(cost.of, units))
+        if not limit.value * (1 + TOLERANCE) >= cheapest:
+            least = amount(cheapest, card.costs.unit(objective))
+            raise InputError(f"budget {budget!r} admits no {own}: the cheapest costs {least}")
+        whole = _whole_layers(card, model, candidates, limit.objective, limit.value)
+        chosen, placement = _within(model, units, cost, limit.value, whole or ())
     best = _module_set(card, model, chosen)
     error = model.gain_error(chosen)
-    whole = _whole_layers(card, model, candidates, best.parameters)
+    if limit.objective in ("gain", "parameters"):
+        whole = _whole_layers(card, model, candidates, "parameters", best.parameters)
+    held = set(chosen)
     return ModuleChoice(
         unit=own,
         budget=limit,
-        units=tuple(names[position] for position in placement.layers),
+        units=tuple(
+            name for name, own_modules in zip(names, units, strict=True) if held >= set(own_modules)
+        ),
         best=best,
         gain_error=error,
         forecast=None if card.pilot is None else card.pilot.forecast(best.gain, error),
@@ -198,6 +227,7 @@ def place_modules(
         lead_error=None if whole is None else model.gain_error(chosen, whole),
         everything=_module_set(card, model, candidates),
         predictor_title=card.predictor("tangent").title,
+        device_costs=card.costs,
         warnings=caveats(card, "tangent"),
     )
 
@@ -225,26 +255,46 @@ def _grouped(positions: Sequence[int], labels: Sequence[Any]) -> list[list[int]]
     return list(found.values())
 
 
-def _best(card: LayerCard, model: ModuleModel, units: Groups, limit: Budget) -> Placement:
-    quadratic = model.quadratic(units)
-    if limit.objective == "gain":
-        return exact_search(quadratic, int(limit.value), time_limit=SECONDS)
-    cost = CostModel(tuple(float(_parameters(card, unit)) for unit in units))
-    return search_within_budget(quadratic, limit.value, cost, time_limit=SECONDS)
+def _union(units: Groups, positions: Sequence[int]) -> list[int]:
+    """The modules of some units."""
+    return sorted(at for position in positions for at in units[position])
+
+
+def _within(
+    model: ModuleModel,
+    units: Groups,
+    cost: ModuleCosts,
+    budget: float,
+    known: Sequence[int] = (),
+) -> tuple[list[int], Placement]:
+    """The modules of the best units within a cost, from modules known to be good within it."""
+    if cost.shared_alone:  # whoever pays for one of them has paid for the others
+        alike = [frozenset(cost.groups[at] for at in unit) for unit in units]
+        units = [_union(units, together) for together in _grouped(range(len(units)), alike)]
+    quadratic, held = model.quadratic(units), set(known)
+    start = tuple(at for at, unit in enumerate(units) if held >= set(unit))
+
+    found = search_underpriced(
+        lambda priced: search_within_budget(
+            quadratic, budget, priced, start=start, time_limit=SECONDS
+        ),
+        quadratic.gain,
+        budget,
+        cost.of_units(units),
+        start=start,
+    )
+    return _union(units, found.layers), found
 
 
 def _whole_layers(
-    card: LayerCard, model: ModuleModel, candidates: Sequence[int], parameters: int
+    card: LayerCard, model: ModuleModel, candidates: Sequence[int], kind: str, budget: float
 ) -> list[int] | None:
-    """The modules of the best layers within so many parameters."""
+    """The modules of the best whole layers within a cost."""
     layers = _grouped(candidates, [card.modules[at].layer for at in candidates])
-    cost = CostModel(tuple(float(_parameters(card, layer)) for layer in layers))
-    if min(cost.per_layer) > parameters:
+    cost = module_costs(card.costs, card.modules, kind)
+    if min(map(cost.of, layers)) > budget * (1 + TOLERANCE):
         return None
-    found = search_within_budget(
-        model.quadratic(layers), float(parameters), cost, time_limit=SECONDS
-    )
-    return sorted(at for position in found.layers for at in layers[position])
+    return _within(model, layers, cost, budget)[0]
 
 
 def _module_set(card: LayerCard, model: ModuleModel, positions: Sequence[int]) -> ModuleSet:
@@ -253,10 +303,5 @@ def _module_set(card: LayerCard, model: ModuleModel, positions: Sequence[int]) -
         tuple(row.name for row in rows),
         tuple(sorted({row.layer for row in rows})),
         model.gain(positions),
-        _parameters(card, positions),
+        module_record(card.costs, card.modules, positions),
     )
-
-
-def _parameters(card: LayerCard, positions: Sequence[int]) -> int:
-    rows: list[ModuleProfile] = [card.modules[at] for at in positions]
-    return adapter_cost(rows, card.costs.rank).parameters

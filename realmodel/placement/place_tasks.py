@@ -1,17 +1,25 @@
 """One placement for several cards: the same model, measured on several tasks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from realmodel.card.certified import SECONDS
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import PredictorName
 from realmodel.card.warnings import caveats, check_ranked
-from realmodel.placement.budget import OBJECTIVES, Budget
+from realmodel.costs.serving import served_by
+from realmodel.placement.budget import Budget
 from theory import InputError
+from theory.arrays import Array
+from theory.choice.certificate import Quadratic
+from theory.choice.cost_model import CostModel
+from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
-from theory.choice.shared_placement import shared_placement
+from theory.choice.shared_placement import SharedPlacement, shared_placement
+from theory.choice.underpriced_search import UnderpricedCost, search_underpriced
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,15 @@ class TaskShare:
         Of the layers, and of all layers; nats per completion token.
     gain_error : float or None
         Jackknife standard error of the gain.
+    costs : dict
+        Of :meth:`realmodel.card.DeviceCosts.record`, on this task's training step.
     """
 
     source: str
     gain: float
     whole: float
     gain_error: float | None
+    costs: dict[str, float]
 
     @property
     def share(self) -> float:
@@ -117,6 +128,7 @@ def place_tasks(
     layers: Sequence[int] | None = None,
     combine: str = "worst",
     predictor: PredictorName | None = None,
+    engine: str = "hf",
     force: bool = False,
 ) -> SharedChoice:
     """Choose the layers that serve every task: the largest worst share of the gain, or mean share.
@@ -128,15 +140,17 @@ def place_tasks(
     ----------
     cards : sequence of LayerCard
         Of one model and one planned run, each on a task of its own.
-    objective : {"gain", "parameters"}
-        What the budget limits: time, memory and latency are each task's own.
+    objective : {"gain", "parameters", "time", "memory", "serving"}
+        What the budget limits. Time and memory are of each task's own training step.
     budget : str
-        As :func:`realmodel.place`.
+        As :func:`realmodel.place`; the layers keep within it on every task.
     layers : sequence of int, optional
         Block indices to choose from; all by default.
     combine : {"worst", "mean"}
-    predictor : {"tangent", "gauss-newton"}, optional
+    predictor : {"trials", "tangent", "gauss-newton"}, optional
         Of the gains, on every card; as :func:`realmodel.place`.
+    engine : str
+        Whose serving cost is meant (:mod:`realmodel.costs.serving`).
     force : bool
         Rank although the pilot of a card refuses to.
 
@@ -149,28 +163,36 @@ def place_tasks(
     _check_alike(cards)
     for card in cards:
         check_ranked(card, force=force)
-    if objective not in ("gain", "parameters"):
-        problem = "is each task's own" if objective in OBJECTIVES else "is unknown"
-        raise InputError(f"objective {objective!r} {problem}: of tasks choose gain or parameters")
+    cards = [replace(card, costs=served_by(card.costs, engine, card.modules)) for card in cards]
     first = cards[0]
-    limit = Budget.parse(objective, budget, first.costs)
+    limits = [Budget.parse(objective, budget, card.costs) for card in cards]
     models = [card.predictor(predictor) for card in cards]
     free = layers if layers is None else first.positions(tuple(sorted(set(layers))))
     if free is not None and not free:
         raise InputError("no layer to choose from: name at least one")
-    counted = objective == "gain"
-    found = shared_placement(
-        [model.quadratic for model in models],
-        int(limit.value) if counted else limit.value,
-        None if counted else first.costs.parameters,
-        combine=combine,
-        candidates=free,
-        time_limit=SECONDS,
-    )
+    quadratics = [model.quadratic for model in models]
+
+    def shared(limit: float, cost: CostModel | None) -> SharedPlacement:
+        return shared_placement(
+            quadratics, limit, cost, combine=combine, candidates=free, time_limit=SECONDS
+        )
+
+    if objective == "gain":
+        found = shared(int(limits[0].value), None)
+    else:
+        _check_costs_alike(cards, objective)
+        cost = _on_every_task([card.costs.of(objective) for card in cards], limits)
+        least = min(cost.of((at,)) for at in (range(len(first.layers)) if free is None else free))
+        if not least <= 1 + TOLERANCE:
+            raise InputError(
+                f"budget {budget!r} admits no layer on every task: the cheapest takes {least:.3g} "
+                "times as much"
+            )
+        found = _within(shared, quadratics, cost, combine, free)
     chosen = found.placement.layers
     return SharedChoice(
         combine=combine,
-        budget=limit,
+        budget=_of_all(limits),
         layers=tuple(first.indices[at] for at in chosen),
         tasks=tuple(
             TaskShare(
@@ -178,6 +200,7 @@ def place_tasks(
                 model.quadratic.gain(chosen),
                 model.quadratic.gain(),
                 model.gain_error(chosen),
+                card.costs.record(chosen),
             )
             for card, model in zip(cards, models, strict=True)
         ),
@@ -191,6 +214,67 @@ def place_tasks(
             for caveat in caveats(card, model.name)
         ),
     )
+
+
+def _of_all(limits: Sequence[Budget]) -> Budget:
+    """Of budgets that say the same of each task's own cost."""
+    texts = tuple(dict.fromkeys(limit.text for limit in limits))
+    return replace(limits[0], text=" and ".join(texts))
+
+
+def _on_every_task(costs: Sequence[CostModel], limits: Sequence[Budget]) -> UnderpricedCost:
+    """The largest share of its task's budget that a placement uses: never below their mean."""
+    parts = [
+        np.array([cost.base, cost.per_depth, *cost.per_layer]) / limit.value
+        for cost, limit in zip(costs, limits, strict=True)
+    ]
+    base, per_depth, *per_layer = np.mean(parts, axis=0).tolist()
+    return UnderpricedCost(
+        lambda chosen: max(
+            cost.of(chosen) / limit.value for cost, limit in zip(costs, limits, strict=True)
+        ),
+        CostModel(tuple(per_layer), base, per_depth),
+    )
+
+
+def _within(
+    shared: Callable[[float, CostModel | None], SharedPlacement],
+    quadratics: Sequence[Quadratic],
+    cost: UnderpricedCost,
+    combine: str,
+    free: Sequence[int] | None,
+) -> SharedPlacement:
+    """The layers of the largest combined share that fit on every task."""
+    wholes = np.array([quadratic.gain(range(quadratic.layers)) for quadratic in quadratics])
+    proofs: list[SharedPlacement] = []
+
+    def shares(layers: Sequence[int]) -> Array:
+        return np.array([quadratic.gain(layers) for quadratic in quadratics]) / wholes
+
+    def gain(layers: Sequence[int]) -> float:
+        own = shares(layers)
+        return float(own.mean() if combine == "mean" else own.min())
+
+    def search(priced: CostModel) -> Placement:
+        proofs.append(shared(1.0, priced))
+        return proofs[-1].placement
+
+    placement = search_underpriced(search, gain, 1.0, cost, candidates=free, tried=0)
+    return SharedPlacement(placement, shares(placement.layers), proofs[0].weights)
+
+
+def _check_costs_alike(cards: Sequence[LayerCard], objective: str) -> None:
+    first = cards[0].costs
+    for at, card in enumerate(cards[1:], 2):
+        for what, own, other in (
+            ("unit", first.unit(objective), card.costs.unit(objective)),
+            ("checkpointing", first.gradient_checkpointing, card.costs.gradient_checkpointing),
+        ):
+            if own != other:
+                raise InputError(
+                    f"the {objective} of cards 1 and {at} cannot share a budget: {what} {own!r} "
+                    f"and {other!r}; measure the costs alike, or budget parameters"
+                )
 
 
 def _check_alike(cards: Sequence[LayerCard]) -> None:
@@ -209,6 +293,11 @@ def _check_alike(cards: Sequence[LayerCard]) -> None:
                 f"cards 1 and {at} measured other modules ({len(first.modules)} in "
                 f"{len(first.layers)} layers, {len(card.modules)} in {len(card.layers)}): measure "
                 "the same ones"
+            )
+        if first.costs.packing != card.costs.packing:
+            raise InputError(
+                f"cards 1 and {at} plan different runs (rows packed to {first.costs.packing} and "
+                f"{card.costs.packing} tokens): measure them alike"
             )
         if (first.protocol is None) != (card.protocol is None):
             raise InputError(f"only one of cards 1 and {at} says which run it plans: measure anew")

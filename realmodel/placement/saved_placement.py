@@ -119,7 +119,7 @@ class SavedPlacement:
         """
         if self.tasks > 1:
             return f"it was chosen for {self.tasks} tasks"
-        if self.predictor != "tangent":
+        if self.predictor == "gauss-newton":
             return "it is predicted without a limit on steps"
         if digest != self.digest:
             return "it is predicted for another checkpoint"

@@ -29,8 +29,7 @@ class Level:
     @classmethod
     def of(cls, card: "LayerCard", predictor: PredictorName, promised: float) -> "Level":
         """The scale of a choice that was made on a card by one of its models."""
-        pilot = card.pilot if predictor == "tangent" else None
-        return cls(None if pilot is None else pilot.saturation, promised)
+        return cls(card.saturation(predictor), promised)
 
     def gain(self, promised: float) -> float:
         """Expected of a set that the model promises this."""

@@ -31,7 +31,7 @@ def module_verdict(card: "LayerCard", choice: "ModuleChoice") -> Verdict:
         (
             "cost",
             f"{parameters} parameters, {share(best.parameters, whole.parameters)} of all modules'; "
-            f"backward runs down to layer {best.layers[0]}",
+            f"{_costs(choice)}; backward runs down to layer {best.layers[0]}",
         ),
         ("certified", _certified(choice, level)),
         ("layers", _whole_layers(choice, level)),
@@ -82,14 +82,25 @@ def _certified(choice: "ModuleChoice", level: Level) -> str:
     return f"within {behind} of the best possible {units} in this model"
 
 
+def _costs(choice: "ModuleChoice") -> str:
+    """Each as a share of adapting every layer, as the budget counts."""
+    costs, engine = choice.best.costs, choice.device_costs.engine
+    shares = {kind: share(costs[f"{kind}_share"], 1.0) for kind in ("time", "memory", "serving")}
+    return (
+        f"{shares['time']} of every layer's time and {shares['memory']} of its memory a step, "
+        f"{shares['serving']} of what {engine} adds to a token"
+    )
+
+
 def _whole_layers(choice: "ModuleChoice", level: Level) -> str:
-    layers = choice.whole_layers
+    layers, counted = choice.whole_layers, choice.budget.objective in ("gain", "parameters")
     if layers is None:
-        return "no whole layer fits in as many parameters"
+        return "no whole layer fits" + (" in as many parameters" if counted else " the budget")
     lead, own = choice.best.gain - layers.gain, level.gain(choice.best.gain)
+    within = "with as many parameters at most" if counted else "within the budget"
     difference = abs(own - level.gain(layers.gain))
     text = (
-        f"the best whole layers with as many parameters at most are {joined(layers.layers)}: "
+        f"the best whole layers {within} are {joined(layers.layers)}: "
         f"{share(difference, own)} {'less' if lead >= 0 else 'more'} gain"
     )
     if choice.lead_error is None:

@@ -10,6 +10,7 @@ from realmodel.runs.numbers import number
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
     from realmodel.card.pilot import Pilot
+    from realmodel.card.trials import Trials
 
 MOST_REASONS = 4
 """The card's JSON holds all of them."""
@@ -55,7 +56,7 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
             )
         )
     found.extend(_left_out(card))
-    if card.predictor().protocol:
+    if card.stepped.protocol:
         found.append(_regime(card))
     if record["signed_upper"] is not None and record["signed_upper"] <= WIDE * gain:
         found.append(
@@ -144,7 +145,7 @@ def _left_out(card: "LayerCard") -> list[Note]:
 def _level(card: "LayerCard") -> Note:
     """Whether the promised gain of all layers can be a forecast."""
     if card.pilot is not None:
-        return _pilot(card.pilot)
+        return _pilot(card.pilot, card.trials)
     boast = boasting(card)
     if boast is not None:
         return Note(boast, void=True)
@@ -153,8 +154,8 @@ def _level(card: "LayerCard") -> Note:
     )
 
 
-def _pilot(pilot: "Pilot") -> Note:
-    """What two short runs say of the level."""
+def _pilot(pilot: "Pilot", trials: "Trials | None") -> Note:
+    """What short runs say of the level."""
     if pilot.refusal is not None:
         return Note(f"The pilot refuses to rank: {pilot.refusal}.", void=True)
     runs = " and ".join(
@@ -164,15 +165,23 @@ def _pilot(pilot: "Pilot") -> Note:
             (pilot.chosen, f"layers {', '.join(map(str, pilot.chosen.layers))}"),
         )
     )
+    tried = ""
+    if trials is not None:
+        tried = (
+            f" Runs of {len(trials.runs)} single layers gained "
+            f"{number(min(run.gain for run in trials.runs))} to "
+            f"{number(max(run.gain for run in trials.runs))}: layers' gains are corrected by them."
+        )
     return Note(
         f"A pilot of {pilot.protocol.steps} steps gained {runs}, on {pilot.heldout} sequences held "
-        "out. Forecasts are calibrated by it; bounds, prices and gains alone are the model's own."
+        f"out.{tried} Forecasts are calibrated by it; bounds, prices and gains alone are the "
+        "model's own."
     )
 
 
 def _regime(card: "LayerCard") -> Note:
     """Up to how many steps layers add up as the paper has it."""
-    steps, model = card.additive_steps, card.predictor()
+    steps, model = card.additive_steps, card.stepped
     if steps is None:
         return Note("Layers stay additive, in the paper's sense, however long the run.")
     planned, budget = int(model.protocol["steps"]), model.budget

@@ -33,5 +33,6 @@ def _task(task: "TaskShare") -> str:
     spread = "" if task.gain_error is None else f" ± {share(1.96 * task.gain_error, task.whole)}"
     return (
         f"{share(task.gain, task.whole)}{spread} of {number(task.whole)} nats per token that all "
-        f"layers gain on {task.source}"
+        f"layers gain on {task.source}; {share(task.costs['time_share'], 1.0)} of their time and "
+        f"{share(task.costs['memory_share'], 1.0)} of their memory a step"
     )

@@ -222,7 +222,7 @@ def _prices(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
 
 
 def _valid(card: "LayerCard", choice: "Choice") -> str:
-    if choice.predictor != "tangent":
+    if choice.predictor == "gauss-newton":
         return "training without a limit on steps, which short runs do not reach"
     if card.protocol is None:
         return f"the run of the {choice.predictor_title}, on data like {card.data['source']}"

@@ -78,3 +78,21 @@ def test_what_is_there_is_not_said(
 ) -> None:
     built("layer_profiles")
     assert list(announced(select(["layer_profiles"]), small, folder)) == []
+
+
+def test_saved_comparisons_of_both_versions_are_drawn(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "docs/evidence"
+    saved = tuple(str(folder / f"{name}.json") for name in ("smollm2-e2e", "demo-qwen3-demo"))
+    preset = replace(PRESETS["demo"], compared=saved)
+    (built,) = build(select(["predicted_gain"]), preset, tmp_path)
+    assert built.refused is None
+    data = json.loads((tmp_path / "figures/predicted_gain.json").read_text())["data"]
+    # The first has no exact curvature, several sizes and so their common correlation.
+    assert [(p["model"], p["score"]) for p in data["panels"]] == [
+        ("smollm2", "Tangent quadratic at the start"),
+        ("qwen3", "Tangent quadratic at the start"),
+        ("qwen3", "Joint gain"),
+    ]
+    sizes = {len(point["layers"]) for point in data["panels"][0]["points"]}
+    assert sizes == {2, 5, 10}
+    assert data["panels"][0]["agreement"]["spearman"] > 0.9

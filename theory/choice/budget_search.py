@@ -15,6 +15,8 @@ from theory.choice.greedy import TIE
 from theory.choice.kernel_quadratic import KernelQuadratic
 from theory.choice.knapsack import TOLERANCE, fractional_knapsack
 from theory.choice.placement import Guarantee, Placement
+from theory.choice.selection import checked_layers
+from theory.errors import InputError
 from theory.quadratic.block_quadratic import BlockQuadratic
 from theory.quadratic.conditional_system import ConditionalSystem
 from theory.whole_numbers import whole_number
@@ -28,6 +30,7 @@ def search_within_budget(
     cost: CostModel,
     *,
     candidates: Sequence[int] | None = None,
+    start: Sequence[int] = (),
     node_limit: int = 20_000,
     time_limit: float | int = 30.0,
 ) -> Placement:
@@ -48,6 +51,8 @@ def search_within_budget(
     cost : CostModel
     candidates : sequence of int, optional
         Layers to choose from; all by default.
+    start : sequence of int, optional
+        A set within the budget that is known to be good: the search is the faster for it.
     node_limit : int
         Relaxations to solve at most, after those of the certificate.
     time_limit : float
@@ -62,7 +67,8 @@ def search_within_budget(
     Raises
     ------
     InputError
-        As in :func:`additive_within_budget`, or a limit that is not above 0.
+        As in :func:`additive_within_budget`, a start beyond the budget, or a limit that is not
+        above 0.
 
     Notes
     -----
@@ -78,16 +84,14 @@ def search_within_budget(
     chosen_from = affordable(quadratic, budget, cost, candidates)
     whole_number(node_limit, "node_limit", 1)
     clock = Clock(time_limit)
-    start: tuple[int, ...] = ()
-    if isinstance(quadratic, BlockQuadratic):
-        start = additive_layers(quadratic, budget, cost, chosen_from)
+    known = _known(quadratic, start, budget, cost, chosen_from)
     few = len(chosen_from) <= ENUMERATED and 2 ** len(chosen_from) <= max(node_limit, 2)
     if isinstance(quadratic, BlockQuadratic) and few:
         search = _Search(
             cost,
             1.0 + quadratic.coupling_range[0],
-            quadratic.gain(start) * (1 - 1e-9) - 1e-300,
-            start,
+            quadratic.gain(known) * (1 - 1e-9) - 1e-300,
+            known,
         )
         search.visit(ConditionalSystem.of(quadratic, chosen_from), (), 0.0, float(budget))
         gain = quadratic.gain(search.layers)
@@ -95,9 +99,32 @@ def search_within_budget(
         guarantee = Guarantee(1.0, 1.0, gain, statement)
         return Placement(search.layers, gain, cost.of(search.layers), guarantee)
     found = certificate(
-        quadratic, budget, costs=cost, candidates=chosen_from, time_limit=clock.left
+        quadratic,
+        budget,
+        costs=cost,
+        candidates=chosen_from,
+        start=start,
+        time_limit=clock.left,
     )
-    return searched(found, start, node_limit, clock, cost)
+    return searched(found, known, node_limit, clock, cost)
+
+
+def _known(
+    quadratic: BlockQuadratic | KernelQuadratic,
+    start: Sequence[int],
+    budget: float | int,
+    cost: CostModel,
+    candidates: tuple[int, ...],
+) -> tuple[int, ...]:
+    """The better of the set that is given and the one of the largest sum of single gains."""
+    sets = []
+    if len(start):
+        sets.append(checked_layers(quadratic.layers, start))
+        if not set(sets[0]) <= set(candidates) or not cost.of(sets[0]) <= budget * (1 + TOLERANCE):
+            raise InputError(f"start {sets[0]} is no set of the candidates within the budget")
+    if isinstance(quadratic, BlockQuadratic):
+        sets.append(additive_layers(quadratic, budget, cost, candidates))
+    return max(sets, key=quadratic.gain, default=())
 
 
 @dataclass

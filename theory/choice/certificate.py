@@ -105,6 +105,7 @@ def certificate(
     costs: CostModel | None = None,
     *,
     candidates: Sequence[int] | None = None,
+    start: Sequence[int] = (),
     tolerance: float = 1e-4,
     time_limit: float | int = float("inf"),
 ) -> Certificate:
@@ -127,6 +128,8 @@ def certificate(
         With costs of depth, every lowest layer is a relaxation of its own.
     candidates : sequence of int, optional
         Layers to choose from; all by default.
+    start : sequence of int, optional
+        A set that is known to be good: what cannot be better is then left early.
     tolerance : float
         Relative distance to the optimum of the relaxation at which to stop.
     time_limit : float
@@ -164,7 +167,7 @@ def certificate(
     splits, clock = splits_of(quadratic, floor), Clock(time_limit)
     best: Certificate | None = None
     for split in splits:
-        found = certify(split, allowed, chosen_from, costs, tolerance, clock)
+        found = certify(split, allowed, chosen_from, costs, tolerance, clock, tuple(start))
         if best is None or found.upper < best.upper:
             best = found
     assert best is not None
@@ -191,10 +194,13 @@ def certify(
     costs: CostModel | None,
     tolerance: float,
     clock: Clock,
+    start: tuple[int, ...] = (),
 ) -> Certificate:
     """Relax every family, and search where the bound leaves room."""
     layers: tuple[int, ...] = ()
     gain, upper = -1.0, 0.0
+    if start and any(choice.admits(start) for choice in allowed):
+        layers, gain = tuple(sorted(start)), split.gain(start)
     widest: Relaxation | None = None
     for choice in allowed:
         found = relax(split, choice, tolerance=tolerance, cutoff=gain)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -115,7 +116,7 @@ class Choices:
         inside = (
             not (self.forced & ~chosen).any() and not (chosen & ~self.forced & ~self.free).any()
         )
-        return inside and float(self.costs[chosen & self.free].sum()) <= self.limit
+        return bool(inside and self.costs[chosen & self.free].sum() <= self.limit)
 
     def force(self, layer: int) -> "Choices":
         """Those that hold one more layer."""
@@ -136,7 +137,7 @@ def choices(
     costs: CostModel | None,
     candidates: Sequence[int],
 ) -> tuple[Choices, ...]:
-    """All sets within a limit; where depth costs, one family for each lowest layer.
+    """All sets within a limit; where depth costs, one family for each height.
 
     Parameters
     ----------
@@ -170,11 +171,21 @@ def choices(
     if costs.per_depth == 0:
         return (Choices(none, free, own, float(limit) - costs.base),)
     found: list[Choices] = []
-    for lowest in candidates:
-        left = float(limit) - costs.first(lowest)
-        if left >= -TOLERANCE * limit:
-            forced, above = none.copy(), free.copy()
-            forced[lowest] = True
-            above[: lowest + 1] = False
-            found.append(Choices(forced, above, own, max(left, 0.0)))
+    for height, level in groupby(candidates, costs.height):
+        lowest = list(level)
+        paid = costs.base + costs.per_depth * height
+        if len(lowest) == 1:  # it is in every set of the family
+            paid += costs.per_layer[lowest[0]]
+        left = float(limit) - paid
+        if left < -TOLERANCE * limit or not any(_fits(costs, at, limit) for at in lowest):
+            continue
+        forced, above = none.copy(), free.copy()
+        above[: lowest[0]] = False
+        if len(lowest) == 1:
+            forced[lowest], above[lowest] = True, False
+        found.append(Choices(forced, above, own, max(left, 0.0)))
     return tuple(found)
+
+
+def _fits(costs: CostModel, layer: int, limit: float | int) -> bool:
+    return costs.first(layer) <= limit * (1 + TOLERANCE)

@@ -1,53 +1,66 @@
-"""Ours: the tangent model at the start, its level set by a pilot of two short runs."""
+"""Ours: the tangent model at the start, its level set by a pilot, its order by single layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from realmodel.card.pilot import Pilot
-from realmodel.card.pilot_runs import make_pilot
+from realmodel.card.pilot import SPREAD, Forecast, Pilot
+from realmodel.card.pilot_runs import make_pilot, make_trials
 from realmodel.card.predictor import Predictor
+from realmodel.card.saturation import Saturation
 from realmodel.card.tangent_model import tangent_model
+from realmodel.card.trials import SPREAD as TRIED_SPREAD
+from realmodel.card.trials import Trials
 from realmodel.evidence.baselines.context import Context
 from realmodel.evidence.baselines.score import Baseline, JointGain
 from realmodel.measure.attention import attention
+from realmodel.measure.tangent.alignment import kernel_alignment
 from realmodel.model.modules import ModuleTable
+
+TRIALS = 10
+"""Single layers that are trained, spread over the depth."""
 
 
 @dataclass(frozen=True)
 class Piloted:
-    """The card's forecast: it orders as the tangent model does.
+    """The card's forecast: it orders as its model does.
 
     Parameters
     ----------
-    tangent : Predictor
+    model : Predictor
     pilot : Pilot
         One that refuses forecasts nothing, of every placement.
     layers : tuple of int
-        Of the tangent model's blocks.
+        Of the model's blocks.
+    curve : Saturation, optional
+        Of a model other than the tangent model.
+    spread : float
+        What its forecasts are wrong by.
     """
 
-    tangent: Predictor
+    model: Predictor
     pilot: Pilot
     layers: tuple[int, ...]
+    curve: Saturation | None = None
+    spread: float = SPREAD
 
     def value(self, layers: Sequence[int]) -> float:
         """Nats per completion token."""
-        found = self.pilot.forecast(self.tangent.quadratic.gain(self._positions(layers)))
+        found = self._forecast(layers)
         return 0.0 if found is None else found.gain
 
     def interval(self, layers: Sequence[int]) -> tuple[float, float]:
         """The forecast's 80% interval."""
-        at = self._positions(layers)
-        promised, error = self.tangent.quadratic.gain(at), self.tangent.gain_error(at)
-        found = self.pilot.forecast(promised, error)
+        found = self._forecast(layers)
         return (0.0, 0.0) if found is None else (found.low, found.high)
 
     def pick(self, size: int) -> tuple[int, ...]:
-        """As the tangent model's: a larger promise is a larger forecast."""
-        return JointGain(self.tangent.quadratic, self.layers, "exact").pick(size)
+        """As the model's: a larger promise is a larger forecast."""
+        return JointGain(self.model.quadratic, self.layers, "exact").pick(size)
 
-    def _positions(self, layers: Sequence[int]) -> tuple[int, ...]:
-        return tuple(self.layers.index(layer) for layer in layers)
+    def _forecast(self, layers: Sequence[int]) -> Forecast | None:
+        at = tuple(self.layers.index(layer) for layer in layers)
+        promised, error = self.model.quadratic.gain(at), self.model.gain_error(at)
+        return self.pilot.forecast(promised, error, curve=self.curve, spread=self.spread)
 
 
 def score(context: Context) -> Piloted:
@@ -60,6 +73,22 @@ def score(context: Context) -> Piloted:
     return Piloted(tangent, pilot, context.layers)
 
 
+def tried(context: Context) -> Piloted:
+    """The same with runs of single layers besides, as of a card with trials."""
+    piloted = score(context)
+    if piloted.pilot.refusal is not None:
+        return piloted
+    checkpoint, table = context.trained or context.checkpoint, ModuleTable(context.modules)
+    with attention(checkpoint.model, "sdpa"):
+        runs = make_trials(
+            checkpoint, context.encoded, table, piloted.model, context.protocol, TRIALS
+        )
+    measured = context.statistics.tangent()
+    alignment = kernel_alignment(measured.kernels, len(measured.tokens))
+    trials = Trials(runs, piloted.pilot.whole, piloted.model, alignment)
+    return Piloted(trials.predictor, piloted.pilot, context.layers, trials.saturation, TRIED_SPREAD)
+
+
 BASELINES = (
     Baseline(
         "pilot",
@@ -67,6 +96,14 @@ BASELINES = (
         "this project: the forecast of a card (docs/forecast.md)",
         "statistics",
         score,
+        predicts_gain=True,
+    ),
+    Baseline(
+        "trials",
+        "Tangent at the start, with a pilot and ten single layers (ours)",
+        "this project: the forecast of a card with trials (docs/forecast.md)",
+        "statistics",
+        tried,
         predicts_gain=True,
     ),
 )

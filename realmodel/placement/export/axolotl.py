@@ -33,6 +33,7 @@ def _render(placement: ExportedPlacement) -> Files:
         for ours, theirs in KEYS.items()
         if placement.arguments[ours] != {}
     }
+    fragment |= placement.packed("sample_packing", "sequence_len", "micro_batch_size")
     return {"axolotl.yaml": yaml_text(COMMENTS, fragment)}
 
 

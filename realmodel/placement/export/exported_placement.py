@@ -42,7 +42,9 @@ class ExportedPlacement:
     modules : mapping of str to (int, str)
         Block index and path inside the block, by full name, of the adapted modules.
     run : mapping
-        The planned run (``learning_rate``, ``steps``, ``batch_size``); empty where it is not known.
+        The planned run (``learning_rate``, ``steps``, ``batch_size``), and where its sequences are
+        packed ``packing`` (tokens of a row) and ``packed_rows`` (of a step); empty where it is not
+        known.
     """
 
     arguments: Mapping[str, Any]
@@ -78,6 +80,12 @@ class ExportedPlacement:
         name, (layer, kind) = next(iter(chosen.items()))
         depth = len(model.get_submodule(name.removesuffix(f".{layer}.{kind}")))
         return cls(arguments, source, dtype, depth, chosen, dict(run or {}))
+
+    def packed(self, switch: str, length: str, rows: str) -> dict[str, Any]:
+        """A tool's own names for packed rows, their length and their number in a step."""
+        if "packing" not in self.run:
+            return {}
+        return {switch: True, length: self.run["packing"], rows: self.run["packed_rows"]}
 
     @property
     def layers(self) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ def _render(placement: ExportedPlacement) -> Files:
     }
     fragment |= {theirs: placement.arguments[ours] for ours, theirs in KEYS.items()}
     fragment["lora_target"] = ",".join(names)
+    fragment |= placement.packed("packing", "cutoff_len", "per_device_train_batch_size")
     return {"llamafactory.yaml": yaml_text(COMMENTS, fragment)}
 
 

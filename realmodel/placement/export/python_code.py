@@ -112,6 +112,7 @@ def _trl(placement: ExportedPlacement) -> Files:
         }.items()
         if ours in run
     }
+    settings |= placement.packed("packing", "max_length", "per_device_train_batch_size")
     settings |= {
         "gradient_checkpointing": True,
         "gradient_checkpointing_kwargs": {"use_reentrant": False},

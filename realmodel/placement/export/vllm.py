@@ -2,19 +2,10 @@
 
 from typing import Final
 
-from realmodel.costs.serving import vllm_rank
+from realmodel.costs.serving import packed_name, vllm_rank
 from realmodel.placement.export.exported_placement import ExportedPlacement
 from realmodel.placement.export.format import ExportFormat, Files
 from realmodel.placement.export.yaml_text import yaml_text
-
-PACKED: Final = {
-    "q_proj": "qkv_proj",
-    "k_proj": "qkv_proj",
-    "v_proj": "qkv_proj",
-    "gate_proj": "gate_up_proj",
-    "up_proj": "gate_up_proj",
-}
-"""What vLLM merges the modules of Llama-like models into (their ``packed_modules_mapping``)."""
 
 COMMENTS: Final = (
     "vllm serve --config vllm.yaml --lora-modules layercard=FOLDER_OF_THE_TRAINED_ADAPTER",
@@ -26,13 +17,8 @@ COMMENTS: Final = (
 
 def served_modules(placement: ExportedPlacement) -> list[str]:
     """Names of the adapted modules, and of what vLLM merges them into."""
-    found: dict[str, None] = {}
-    for name in placement.modules:
-        parent, _, leaf = name.rpartition(".")
-        found[name] = None
-        if leaf in PACKED:
-            found[f"{parent}.{PACKED[leaf]}"] = None
-    return list(found)
+    names = ((name, packed_name(name)) for name in placement.modules)
+    return list(dict.fromkeys(name for pair in names for name in pair))
 
 
 def _render(placement: ExportedPlacement) -> Files:

@@ -4,24 +4,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
+from peft import LoraConfig
 
 from realmodel.bench.costs import compare_costs, largest_error
-from realmodel.costs.calibration import (
-    PLACEMENTS,
-    ROUNDS,
-    adapters,
-    calibrated_costs,
-    random_batch,
-    training_step,
-)
+from realmodel.costs.calibration import PLACEMENTS, ROUNDS, calibrated_costs, random_batch
 from realmodel.costs.checkpointing import Checkpointing, checkpointed
 from realmodel.costs.counted import GRADIENT_BYTES, OPTIMISER_BYTES, counted_costs
 from realmodel.costs.device_costs import DeviceCosts
+from realmodel.costs.live_steps import in_rounds, live_steps, median_interval, training_step
 from realmodel.costs.peak_bytes import peak_bytes
 from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.lora_config import lora_config_arguments
 from realmodel.model.modules import find_modules
+from realmodel.model.peft_adapters import peft_adapters
 
 CPU = torch.device("cpu")
 KINDS = get_args(Checkpointing)
@@ -48,8 +46,10 @@ def test_calibration(gpt2_folder: Path, kind: Any) -> None:
     )
     assert costs.calibrated
     assert (costs.tokens, costs.batch, costs.gradient_checkpointing) == (64, (2, 32), kind)
-    total = ROUNDS * PLACEMENTS + 1
-    assert ticks == [(done, total) for done in range(1, total + 1)]
+    total = PLACEMENTS + ROUNDS + 1
+    assert sorted(set(ticks)) == [(done, total) for done in range(1, total + 1)]
+    assert ticks == sorted(ticks)
+    assert 0 <= costs.fixed_share <= 1
     assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
     assert flags == [parameter.requires_grad for parameter in model.parameters()]
     assert hooks == len(model.get_input_embeddings()._forward_hooks)
@@ -72,11 +72,56 @@ def test_bytes_of_other_placements(gpt2_folder: Path) -> None:
     """The peak is affine in depth and in the number of layers: no share is off by ten points."""
     model = load_checkpoint(gpt2_folder).model
     rows = compare_costs(
-        model, random_batch(model, 4, 32), top=1, rank=2, seconds=0.1, rounds=1, kinds=KINDS
+        model, random_batch(model, 4, 32), top=1, rank=2, seconds=0.1, rounds=2, kinds=KINDS
     )
     assert len(rows) == 4 * len(KINDS)
     assert {row.checkpointing for row in rows} == set(largest_error(rows)) == set(KINDS)
     assert all(abs(row.memory_predicted - row.memory_measured) < 0.1 for row in rows)
+    assert all(row.time_low <= row.time_measured <= row.time_high for row in rows)
+
+
+def test_a_slow_minute_does_not_change_the_shares() -> None:
+    """Steps of 1, 2 and 4 seconds on a clock that runs at another rate in every round."""
+    now, rates = [0.0], iter([1.0, 5.0, 1.0, 0.3, 2.0])
+    ran: list[int] = []
+
+    def step(at: int) -> None:
+        if len(ran) % 3 == 0:
+            rate[0] = next(rates)
+        ran.append(at)
+        now[0] += rate[0] * 2**at
+
+    rate = [1.0]
+    steps = [lambda at=at: step(at) for at in range(3)]
+    done: list[int] = []
+    times = in_rounds(steps, CPU, lambda: now[0], seconds=0.0, at_least=5, finished=done.append)
+    assert done == [1, 2, 3, 4, 5]
+    assert times.shape == (5, 3)
+    np.testing.assert_allclose(times / times[:, [2]], [[0.25, 0.5, 1.0]] * 5)
+    assert len({tuple(ran[at : at + 3]) for at in range(0, 15, 3)}) > 1  # in changing order
+    assert median_interval(times[:, 0]) == (times[:, 0].min(), times[:, 0].max())
+
+
+def test_steps_share_the_weights(gpt2_folder: Path) -> None:
+    model = load_checkpoint(gpt2_folder).model
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    modules = find_modules(model).modules
+    seen: list[int] = []
+    hook = model.register_forward_hook(lambda *call: seen.append(1))
+    batch = random_batch(model, 2, 8)
+    with live_steps(model, [modules[:1], modules], batch, rank=2, kind="none") as steps:
+        for step in (*steps, *steps):
+            step()
+    hook.remove()
+    assert not seen or len(seen) == 4  # the copies ran, if with the model's own hooks
+    assert not any(hasattr(m, "lora_A") for m in model.modules())
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def adapters_on(model: Any, layers: list[int]) -> LoraConfig:
+    return LoraConfig(**lora_config_arguments(layers, find_modules(model).modules, 2))
 
 
 def operations(model: Any, kind: Any, layers: list[int], *, gradients: bool = False) -> int:
@@ -84,7 +129,7 @@ def operations(model: Any, kind: Any, layers: list[int], *, gradients: bool = Fa
     from torch.utils.flop_counter import FlopCounterMode
 
     with (
-        adapters(model, find_modules(model).modules, layers, 2) as adapted,
+        peft_adapters(model, adapters_on(model, layers)) as adapted,
         checkpointed(model, kind),
     ):
         if gradients:
@@ -112,7 +157,7 @@ def test_checkpointing_changes_no_gradient(gpt2_folder: Path) -> None:
     batch = random_batch(model, 2, 32)
     found = []
     for kind in KINDS:
-        with adapters(model, find_modules(model).modules, [2], 2) as adapted:
+        with peft_adapters(model, adapters_on(model, [2])) as adapted:
             with torch.no_grad():
                 for name, parameter in adapted.named_parameters():
                     if parameter.requires_grad:

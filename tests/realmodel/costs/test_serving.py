@@ -18,6 +18,9 @@ def test_engines(card: LayerCard) -> None:
         for layers in ([0], [3, 11], range(12)):  # whichever layers are adapted
             assert found[engine].serving.of(list(layers)) == 8 * whole
     assert found["merged"].serving.of([0, 5]) == 0
+    targeted = found["vllm-targeted"]  # what the placement touches
+    assert targeted.serving.of([0, 5]) == pytest.approx(8 * whole * 2 / 12)
+    assert targeted.unit("serving") == "operations per token"
     assert found["vllm"].unit("time") == "seconds per step"
     assert found["vllm"].time == card.costs.time
 
@@ -46,3 +49,5 @@ def test_a_serving_budget_needs_a_choice(card: LayerCard, engine: str, why: str)
     assert choice.to_dict()["engine"] == engine
     assert choice.best.costs["serving_share"] == 1.0
     assert place(card, objective="serving", budget="50%").costs.engine == "hf"
+    targeted = place(card, objective="serving", budget="50%", engine="vllm-targeted")
+    assert len(targeted.best.layers) == 6

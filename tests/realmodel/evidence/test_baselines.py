@@ -1,5 +1,6 @@
 """Each baseline against its formula, written naively from the definition."""
 
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,17 +10,23 @@ from peft.helpers import find_kappa_target_modules
 
 from realmodel.card.pilot import Pilot, PilotRun
 from realmodel.card.predictor import Predictor
+from realmodel.card.saturation import Saturation
+from realmodel.datasets import read_examples
 from realmodel.evidence.baselines import BASELINES, Context, Forecast, JointGain, LayerScores
 from realmodel.evidence.baselines.condition_number import condition_number
 from realmodel.evidence.baselines.feature_norm import feature_norms
-from realmodel.evidence.baselines.pilot import Piloted
+from realmodel.evidence.baselines.pilot import Piloted, tried
 from realmodel.evidence.baselines.position import UniformSpread
 from realmodel.evidence.baselines.residual_norm import RIDGE
 from realmodel.evidence.baselines.signal_to_noise import signal_to_noise
+from realmodel.evidence.baselines.spread_gain import SpreadGain
 from realmodel.finetuning import FinetuneOptions
-from realmodel.model.batches import completion_loss
+from realmodel.measure.one_pass import one_pass
+from realmodel.model.batches import completion_loss, encode
+from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.modules import find_modules
 from realmodel.placement.structured import structured_placements
+from tests.realmodel.handmade_card import save_task
 from theory import BlockQuadratic, InputError
 
 LAYERS = (0, 1, 2)
@@ -200,7 +207,7 @@ def test_every_baseline_has_a_source_and_picks_layers_that_exist(context):
     for name, baseline in BASELINES.items():
         assert baseline.name == name
         assert len(baseline.source) > 20
-        if baseline.need != "quadratic" and name != "pilot":  # which needs more sequences
+        if baseline.need != "quadratic" and name not in ("pilot", "trials"):  # need more sequences
             assert set(baseline.score(context).pick(2)) <= names
 
 
@@ -228,3 +235,43 @@ def test_a_pilot_that_refuses_forecasts_nothing():
     score = Piloted(tangent, pilot_of((1.0, -0.5), (0.5, -0.2)), (4, 7, 9))
     assert score.pilot.refusal
     assert (score.value((4,)), score.interval((4,))) == (0.0, (0.0, 0.0))
+
+
+def test_spread_gain_prefers_layers_that_differ():
+    alike = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    gain = JointGain(
+        BlockQuadratic(np.array([1.0, 0.98, 0.9]), np.eye(3), (1, 1, 1)), LAYERS, "exact"
+    )
+    assert gain.pick(2) == LAYERS[:2]
+    spread = SpreadGain(gain, alike)
+    assert spread.pick(2) == (LAYERS[0], LAYERS[2])
+    assert SpreadGain(gain, np.eye(3)).pick(2) == gain.pick(2)
+    values = {pair: spread.value(pair) for pair in combinations(LAYERS, 2)}
+    assert max(values, key=values.__getitem__) == spread.pick(2)
+    assert spread.value(LAYERS[:1]) == gain.value(LAYERS[:1])
+
+
+def test_another_models_forecast_has_its_own_curve_and_spread():
+    whole = quadratic().gain()
+    pilot = pilot_of((whole, 0.4 * whole), (0.5 * whole, 0.3 * whole))
+    model, curve = Predictor("trials", quadratic()), Saturation(1.0, whole)
+    score = Piloted(model, pilot, (4, 7, 9), curve, 0.01)
+    assert score.value((4, 7, 9)) == pytest.approx(whole / 2)
+    wide = Piloted(model, pilot, (4, 7, 9), curve, 0.5)
+    assert wide.value((4, 7)) == score.value((4, 7))
+    assert wide.interval((4, 7))[1] > score.interval((4, 7))[1]
+
+
+def test_ten_single_layers_are_trained_where_there_are_sequences(gpt2_folder, tmp_path):
+    checkpoint = load_checkpoint(gpt2_folder)
+    task = save_task(tmp_path / "task.jsonl", count=80)
+    encoded = encode(read_examples(task), checkpoint.tokenizer, max_length=32)
+    protocol = FinetuneOptions(rank=2, steps=2, batch_size=4, learning_rate=3e-3)
+    table = find_modules(checkpoint.model)
+    measured = one_pass(checkpoint, encoded, table, protocol=protocol)
+    found = tried(Context(checkpoint, measured, encoded=encoded, protocol=protocol))
+    assert found.model.name == "trials"
+    assert found.model.quadratic.sizes == (1,) * len(table.layers)
+    low, high = found.interval(table.layers[:2])
+    assert low < found.value(table.layers[:2]) < high
+    assert set(found.pick(2)) <= set(table.layers)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from realmodel import report
 from realmodel.card import LayerCard
 from realmodel.cli import app
+from realmodel.costs.module_costs import module_costs, module_record
+from realmodel.costs.serving import served_by
 from realmodel.placement import place_modules
 from realmodel.placement.saved_placement import SavedPlacement
 from theory import InputError
@@ -69,6 +71,64 @@ def test_the_best_of_all_sets_within_the_parameters(
         assert choice.whole_layers is None
 
 
+@pytest.mark.parametrize(("unit", "layers"), [("kind", (0, 1, 2, 3)), ("module", (1, 2))])
+@pytest.mark.parametrize(
+    ("objective", "engine", "share"),
+    [
+        ("time", "hf", 0.0),
+        ("time", "hf", 0.5),
+        ("memory", "hf", 0.2),
+        ("memory", "hf", 0.6),
+        ("serving", "hf", 0.3),
+        ("serving", "sglang", 0.4),
+        ("serving", "vllm-targeted", 0.3),
+    ],
+)
+def test_the_best_of_all_sets_within_a_cost(
+    measured: LayerCard,
+    unit: str,
+    layers: tuple[int, ...],
+    objective: str,
+    engine: str,
+    share: float,
+) -> None:
+    model = measured.module_model
+    assert model is not None
+    costs = served_by(measured.costs, engine, measured.modules)
+    cost = module_costs(costs, measured.modules, objective)
+    sets = list(subsets(grouped(measured, unit, layers)))
+    least, most = min(map(cost.of, sets)), max(map(cost.of, sets))
+    limit = least + share * (most - least)
+    percent = 100 * limit / costs.everything(objective)
+    choice = place_modules(
+        measured,
+        unit=unit,
+        objective=objective,
+        budget=f"{percent:.12f}%",
+        layers=layers,
+        engine=engine,
+    )
+    best = max(model.gain(s) for s in sets if cost.of(s) <= limit * (1 + 1e-9))
+    assert choice.best.gain == pytest.approx(best, rel=1e-9)
+    assert choice.gap == pytest.approx(0.0, abs=1e-9)
+    assert choice.best.costs[objective] <= limit * (1 + 1e-9)
+    assert 100 * choice.best.costs[f"{objective}_share"] <= percent * (1 + 1e-9)
+    names = [row.name for row in measured.modules]
+    chosen = tuple(names.index(name) for name in choice.best.modules)
+    assert choice.best.costs == module_record(costs, measured.modules, chosen)
+    whole = [
+        s for s in subsets(grouped(measured, "layer", layers)) if cost.of(s) <= limit * (1 + 1e-9)
+    ]
+    if whole:
+        assert choice.whole_layers is not None
+        assert choice.whole_layers.gain == pytest.approx(max(map(model.gain, whole)), rel=1e-9)
+    else:
+        assert choice.whole_layers is None
+    record = choice.to_dict()
+    assert record["engine"] == engine
+    assert record["placement"]["costs"] == choice.best.costs
+
+
 def test_a_number_of_units(measured: LayerCard) -> None:
     two = place_modules(measured, unit="kind", objective="gain", budget="2")
     kinds = {row.name: row.kind for row in measured.modules}
@@ -86,9 +146,20 @@ def test_a_number_of_units(measured: LayerCard) -> None:
         ({"unit": "head", "budget": "4"}, "unknown unit 'head': choose layer, kind, module"),
         ({"unit": "kind", "budget": "5", "objective": "gain"}, "5 kinds: choose between 1 and 4"),
         ({"unit": "kind", "budget": "2layers", "objective": "gain"}, "is a number of kinds"),
-        ({"unit": "module", "budget": "50%", "objective": "time"}, "is measured by whole layers"),
-        ({"unit": "module", "budget": "50%", "objective": "joy"}, "is unknown: by module choose"),
-        ({"unit": "module", "budget": "3"}, "admits no layer|admits no"),
+        (
+            {"unit": "module", "budget": "1%", "objective": "time"},
+            "admits no module: the cheapest costs",
+        ),
+        ({"unit": "module", "budget": "50%", "objective": "joy"}, "unknown objective 'joy'"),
+        (
+            {"unit": "module", "budget": "50%", "objective": "serving", "engine": "vllm"},
+            "cannot choose modules here: vllm computes every wrapped module of every layer",
+        ),
+        (
+            {"unit": "kind", "budget": "50%", "objective": "serving", "engine": "merged"},
+            "cannot choose kinds here: merged adapters cost nothing",
+        ),
+        ({"unit": "module", "budget": "3"}, "admits no module"),
         ({"unit": "module", "budget": "0.5"}, "has no unit: write 50%"),
         ({"unit": "module", "budget": "2GB"}, "units are k, M, B, or %"),
         ({"unit": "module", "budget": "1k", "layers": [9]}, r"layers \[9\] are not on the card"),

@@ -16,7 +16,7 @@ from realmodel.card import LayerCard
 from realmodel.cli import app
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.placement import place_tasks
-from theory import InputError
+from theory import CostModel, InputError
 
 LAYERS = 6
 
@@ -52,6 +52,53 @@ def test_the_best_of_all_sets(
         assert task.gain_error == card.predictor().gain_error(found.layers)
 
 
+@pytest.mark.parametrize("combine", ["worst", "mean"])
+@pytest.mark.parametrize("budget", ["75%", "85%", "95%"])
+@pytest.mark.parametrize("alike", [True, False], ids=["one cost", "three costs"])
+def test_a_cost_that_is_each_tasks_own(
+    cards: list[LayerCard], combine: Any, budget: str, alike: bool
+) -> None:
+    """The layers keep within it on every task, and the bound is of all that do."""
+    rng = np.random.default_rng(0)
+    priced = cards
+    if not alike:
+        priced = [
+            replace(
+                card,
+                costs=replace(
+                    card.costs,
+                    memory=CostModel(tuple(rng.uniform(1, 4, LAYERS)), *rng.uniform(0, 3, 2)),
+                ),
+            )
+            for card in cards
+        ]
+    limit = float(budget.rstrip("%")) / 100
+
+    def fits(layers: tuple[int, ...]) -> bool:
+        return all(
+            card.costs.memory.of(layers) <= limit * card.costs.everything("memory") * (1 + 1e-9)
+            for card in priced
+        )
+
+    combined = {"worst": np.min, "mean": np.mean}[combine]
+    best = max(
+        combined([card.quadratic.gain(s) / card.quadratic.gain() for card in cards])
+        for n in range(1, LAYERS + 1)
+        for s in combinations(range(LAYERS), n)
+        if fits(s)
+    )
+    found = place_tasks(priced, objective="memory", budget=budget, combine=combine)
+    assert fits(found.layers)
+    assert found.placement.gain <= best * (1 + 1e-9)
+    assert found.share_at_most >= best * (1 - 1e-9)
+    assert found.placement.gain >= (1 - found.gap) * best * (1 - 1e-9)
+    if alike:
+        assert found.placement.gain == pytest.approx(best)
+    for card, task in zip(priced, found.tasks, strict=True):
+        assert task.costs == card.costs.record(found.layers)
+        assert task.costs["memory_share"] <= limit * (1 + 1e-9)
+
+
 def test_the_words(cards: list[LayerCard]) -> None:
     worst = report.tasks_verdict(place_tasks(cards, budget="2"))
     assert worst.headline.endswith("of the gain of all layers or more on every task.")
@@ -75,9 +122,19 @@ def test_cards_that_do_not_belong_together(cards: list[LayerCard]) -> None:
     ):
         with pytest.raises(InputError, match=message):
             place_tasks(pair)
-    for objective, message in (("time", "is each task's own"), ("joy", "is unknown")):
+    counted = replace(two, costs=replace(two.costs, calibrated=False))
+    again = replace(two, costs=replace(two.costs, gradient_checkpointing="reentrant"))
+    for pair, budget, message in (
+        ([one, counted], "50%", "cannot share a budget: unit 'seconds per step' and 'operations"),
+        ([one, again], "50%", "checkpointing 'none' and 'reentrant'"),
+        ([one, two], "1%", "budget '1%' admits no layer on every task: the cheapest takes"),
+    ):
         with pytest.raises(InputError, match=message):
-            place_tasks(cards, objective=objective, budget="50%")
+            place_tasks(pair, objective="time", budget=budget)
+    with pytest.raises(InputError, match="unknown objective 'joy'"):
+        place_tasks(cards, objective="joy", budget="50%")
+    with pytest.raises(InputError, match="serving cannot choose layers here: merged"):
+        place_tasks(cards, objective="serving", budget="50%", engine="merged")
 
 
 def test_other_modules_are_refused(make_card: Callable[..., LayerCard]) -> None:
