@@ -2,16 +2,17 @@
 
 import hashlib
 import json
+import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
@@ -19,6 +20,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     AutoTokenizer,
+    PreTrainedConfig,
 )
 from transformers.utils import logging
 
@@ -33,12 +35,15 @@ DTYPES = {
     "float64": torch.float64,
 }
 
+FLOATS = ("F16", "BF16", "F32", "F64")
+"""How safetensors names the numbers that weights are measured in."""
+
+LAYERS, EXPERTS = 2000, 10_000
 MOST = {
-    "num_hidden_layers": 2000,
-    "num_experts": 10_000,
-    "num_local_experts": 10_000,
-    "n_routed_experts": 10_000,
+    **dict.fromkeys(("num_hidden_layers", "num_layers", "n_layer", "n_layers"), LAYERS),
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts"), EXPERTS),
 }
+"""Of each of these a module is made, or an entry of a list as soon as the configuration is read."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ def load_checkpoint(
     if not more:
         more = {"use_safetensors": True}
     try:
+        _refuse_other_numbers(source)
         model, report = _model_class(config).from_pretrained(
             place,
             config=config,
@@ -132,11 +138,13 @@ def load_checkpoint(
             output_loading_info=True,
             **more,
         )
+    except InputError:
+        raise
     except Exception as error:  # safetensors, tokenizers and hub errors share no base class
         raise InputError(f"checkpoint {source!r} cannot be loaded: {_one_line(error)}") from error
     finally:
         logging.set_verbosity(verbosity)
-    _refuse_incomplete(source, str(config.model_type), report)
+    _refuse_incomplete(source, str(config.model_type), report, model.state_dict())
     if device != "auto":
         model = model.to(device)
     model.eval()
@@ -178,10 +186,11 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
             f"checkpoint {source!r} is not a folder; give a folder, a .gguf file or a hub id"
         )
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
         # A field may hold anything: what these trip over is damage.
+        if not more:
+            _refuse_endless(source, PreTrainedConfig.get_config_dict(place)[0])
+        config = AutoConfig.from_pretrained(place, trust_remote_code=trust_remote_code, **more)
         _refuse_kinds(source, config)
-        _refuse_endless(source, config)
     except InputError:
         raise
     except Exception as error:
@@ -288,25 +297,52 @@ def _refuse_kinds(source: str, config: Any) -> None:
         )
 
 
-def _refuse_endless(source: str, config: Any) -> None:
-    """Refuse what would take hours to build: one module is made for each of these."""
-    parts = (config, *(getattr(config, name, None) for name in config.sub_configs))
-    for part, (name, most) in product(parts, MOST.items()):
-        given = getattr(part, name, None)
-        if isinstance(given, int) and given > most:
+def _refuse_endless(source: str, record: Any) -> None:
+    """Refuse what would take hours to build, or all memory."""
+    for name, given in record.items():
+        if isinstance(given, dict):
+            _refuse_endless(source, given)
+        elif isinstance(given, int | float) and given > MOST.get(name, given):
             raise InputError(
                 f"checkpoint {source!r}: its config.json says {name} = {number(given)}, "
-                f"and at most {most:,} can be measured"
+                f"and at most {MOST[name]:,} can be measured"
             )
 
 
-def _refuse_incomplete(source: str, kind: str, report: Mapping[str, Any]) -> None:
+def _any_layer(name: str) -> str:
+    return re.sub(r"\.\d+\.", ".#.", name)
+
+
+def _refuse_other_numbers(source: str) -> None:
+    """Refuse integers and 8-bit floats, which mean nothing without the scales of a quantiser."""
+    for path in sorted(Path(source).glob("*.safetensors")):
+        with safe_open(path, "pt") as stored:
+            for name in stored.keys():  # noqa: SIM118  # no mapping
+                part = stored.get_slice(name)
+                if len(part.get_shape()) > 1 and part.get_dtype() not in FLOATS:
+                    raise InputError(
+                        f"checkpoint {source!r} stores {name} as {part.get_dtype()} and its "
+                        "config.json names no quantisation: measure the 16-bit checkpoint that it "
+                        "was made from"
+                    )
+
+
+def _refuse_incomplete(
+    source: str, kind: str, report: Mapping[str, Any], names: Iterable[str]
+) -> None:
     differing = sorted(report["mismatched_keys"], key=str)
     if differing:
         name, stored, wanted = differing[0]
         raise InputError(
             f"checkpoint {source!r} does not fit its config.json: {name} is stored as "
             f"{tuple(stored)} and {kind} needs {tuple(wanted)} ({len(differing)} weights differ)"
+        )
+    known = {_any_layer(name) for name in names}
+    further = sorted(name for name in report["unexpected_keys"] if _any_layer(name) in known)
+    if further:
+        raise InputError(
+            f"checkpoint {source!r} holds weights of more layers than its config.json gives, such "
+            f"as {further[0]}: it would be measured in part"
         )
     missing = sorted(report["missing_keys"])
     if missing:
@@ -340,6 +376,11 @@ def _stored_types(path: Path) -> str:
 
 
 def _check_folder(folder: Path) -> None:
+    if (folder / "adapter_config.json").is_file():
+        raise InputError(
+            f"checkpoint {str(folder)!r} is an adapter: give the model that it was trained on, or "
+            "merge it into that model and save the result in another folder"
+        )
     if not (folder / "config.json").is_file():
         raise InputError(f"checkpoint {str(folder)!r} has no config.json")
     weights = sorted(folder.glob("*.safetensors"))

@@ -90,6 +90,12 @@ def _drop_weight(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def _stored_as(dtype: torch.dtype, folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights = {name: weight.to(dtype) for name, weight in weights.items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def _remote(folder: Path) -> None:
     _config(
         folder,
@@ -135,6 +141,17 @@ def _remote(folder: Path) -> None:
             lambda f: _config(f, architectures=["BertForMaskedLM"], model_type="bert"),
             "was saved as BertForMaskedLM, which reads in both directions",
         ),
+        (lambda f: (f / "adapter_config.json").write_text("{}"), "is an adapter: give the model"),
+        (
+            lambda f: _config(f, num_hidden_layers=10**9, layer_types=None),
+            r"num_hidden_layers = 1.0e\+09, and at",
+        ),
+        (
+            lambda f: _config(f, num_hidden_layers=1, layer_types=None),
+            r"more layers than its config.json gives, such as model.layers.1.input_layernorm",
+        ),
+        (lambda f: _stored_as(torch.int8, f), "stores .* as I8 and its config.json names no quant"),
+        (lambda f: _stored_as(torch.float8_e4m3fn, f), "as F8_E4M3 and its config.json names no"),
         (lambda f: T5Config().save_pretrained(f), "'t5' has an encoder and a decoder"),
         (lambda f: _remote(f), "brings model code of its own"),
     ],
