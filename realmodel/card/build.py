@@ -24,7 +24,7 @@ from realmodel.card.trials import DIGITS, Trials
 from realmodel.costs.calibration import calibrated_costs
 from realmodel.costs.counted import counted_costs
 from realmodel.costs.device_costs import DeviceCosts
-from realmodel.costs.packing import check_rows, packed
+from realmodel.costs.packing import check_rows, check_window, packed
 from realmodel.datasets import Example
 from realmodel.measure.coverage import left_out
 from realmodel.measure.gauss_newton.tangents import check_forward_mode
@@ -128,6 +128,7 @@ def card_of_sequences(
     table = find_modules(model, options.modules)
     check_intervals(options.intervals, table.layers)
     if options.packing is not None:
+        check_window(options.packing, window_of(model))
         check_rows(encoded, options.packing)
     if options.pilot or options.trials:
         held_out(encoded, options.seed)  # refuses before the pass

@@ -63,6 +63,8 @@ class Trials:
     def saturation(self) -> Saturation:
         """From the quadratic's gain to what comes true: a small gain as it is, and a ceiling."""
         top = self.whole.gain
+        if top <= 0 or not self.tangent.quadratic.gradient.any():  # the pilot refuses: no forecast
+            return Saturation(1.0, inf)
 
         def excess(inverse: float) -> float:
             ceiling = 1 / inverse if inverse else inf

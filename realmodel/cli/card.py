@@ -37,6 +37,9 @@ from realmodel.runs.console import (
 )
 from theory import InputError
 
+WITH_CARD = frozenset({"saved", "finetuned", "verbose", "output_dir", "seed", "as_json"})
+"""Parameters that mean something where a card is only read."""
+
 MOST_TRIALS = 9999
 """More layers than any model has."""
 
@@ -76,6 +79,7 @@ Task = Annotated[
 @reads_data
 def card(
     reading: ReadOptions,
+    context: typer.Context,
     model: Model = None,
     data: Task = None,
     saved: Annotated[
@@ -219,6 +223,8 @@ def card(
 
     if (saved is None) == (model is None or data is None):
         raise InputError("pass --model and --data to measure a card, or --card to read one")
+    if saved is not None:
+        _refuse_measuring(context)
     if offload is Offload.disk and resume_dir is None:
         raise InputError("--offload disk needs a folder: pass --resume-dir")
     folder = output_dir or Path("out/card")
@@ -295,6 +301,25 @@ def card(
         typer.echo(f"\nnext:\n{commands}")
     for path in written:
         say(f"wrote {path}")
+
+
+def _refuse_measuring(context: typer.Context) -> None:
+    """Refuse options that would measure, beside a card that is only read.
+
+    Raises
+    ------
+    InputError
+        Naming the first.
+    """
+    for option in context.command.params:
+        name = str(option.name)
+        source = context.get_parameter_source(name)
+        if name in WITH_CARD or source is None or source.name != "COMMANDLINE":
+            continue
+        raise InputError(
+            f"{option.opts[0]} has no meaning with --card, which measures nothing: leave it out, "
+            "or measure with --model and --data"
+        )
 
 
 @dataclass(frozen=True)

@@ -348,7 +348,9 @@ def _calibrated(
 
     from realmodel.costs.calibration import calibrated_costs, random_batch
     from realmodel.costs.checkpointing import checkpointing_kind
+    from realmodel.costs.packing import check_window
     from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.model.forward import window_of
     from realmodel.model.modules import AdaptedModule
     from realmodel.placement.card_model import check_digest, check_model
 
@@ -371,6 +373,7 @@ def _calibrated(
     if packing is None:
         packing = card.costs.packing
     else:
+        check_window(packing, window_of(checkpoint.model))
         rows, length = -(-card.costs.tokens // packing), packing
     batch = random_batch(checkpoint.model, rows, length, seed=seed)
     costs = calibrated_costs(

@@ -24,6 +24,21 @@ def check_rows(examples: Sequence[EncodedExample], length: int) -> None:
         )
 
 
+def check_window(length: int, window: int) -> None:
+    """Refuse rows that the model's window does not hold: their positions run on.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    if length > window:
+        raise InputError(
+            f"a packed row of {length} tokens exceeds the model's window of {window}: take "
+            "shorter rows"
+        )
+
+
 def packed(examples: Sequence[EncodedExample], length: int, *, pad_id: int) -> Batch:
     """The sequences in as few rows of ``length`` tokens as best-fit decreasing finds.
 

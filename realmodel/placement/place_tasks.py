@@ -8,6 +8,7 @@ import numpy as np
 
 from realmodel.card.certified import SECONDS
 from realmodel.card.layer_card import LayerCard
+from realmodel.card.pilot import Forecast
 from realmodel.card.predictor import PredictorName
 from realmodel.card.warnings import caveats, check_ranked
 from realmodel.costs.serving import served_by
@@ -31,9 +32,11 @@ class TaskShare:
     source : str
         The card's data.
     gain, whole : float
-        Of the layers, and of all layers; nats per completion token.
+        Of the layers, and of all layers, in the model; nats per completion token.
     gain_error : float or None
         Jackknife standard error of the gain.
+    forecast, whole_forecast : Forecast or None
+        Both gains calibrated by the card's pilot, with an 80% interval; ``None`` without one.
     costs : dict
         Of :meth:`realmodel.card.DeviceCosts.record`, on this task's training step.
     """
@@ -42,16 +45,35 @@ class TaskShare:
     gain: float
     whole: float
     gain_error: float | None
+    forecast: Forecast | None
+    whole_forecast: Forecast | None
     costs: dict[str, float]
 
     @property
     def share(self) -> float:
-        """Of the gain of all layers."""
+        """Of the gain of all layers, in the model."""
         return self.gain / self.whole
+
+    @property
+    def expected_whole(self) -> float:
+        """What all layers are expected to gain, on the pilot's level where there is one."""
+        return self.whole if self.whole_forecast is None else self.whole_forecast.gain
+
+    @property
+    def expected_share(self) -> float:
+        """Of that, what the layers are expected to gain."""
+        return (self.gain if self.forecast is None else self.forecast.gain) / self.expected_whole
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
-        return vars(self) | {"share": self.share}
+        found = {
+            name: None if forecast is None else forecast.to_dict()
+            for name, forecast in (
+                ("forecast", self.forecast),
+                ("whole_forecast", self.whole_forecast),
+            )
+        }
+        return vars(self) | found | {"share": self.share, "expected_share": self.expected_share}
 
 
 @dataclass(frozen=True)
@@ -91,12 +113,21 @@ class SharedChoice:
         return max(self.placement.guarantee.best_gain_at_most, self.placement.gain)
 
     @property
+    def expected_share(self) -> float:
+        """The combined share on the level of the cards' pilots."""
+        shares = [task.expected_share for task in self.tasks]
+        return sum(shares) / len(shares) if self.combine == "mean" else min(shares)
+
+    @property
     def gap(self) -> float:
         """Largest part of the best combined share that the choice may miss."""
         return 1.0 - self.placement.gain / self.share_at_most if self.share_at_most > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
+        forecasts = [task.forecast for task in self.tasks if task.forecast is not None]
+        least = min(forecasts, key=lambda found: found.gain, default=None)
+        known = least is not None and len(forecasts) == len(self.tasks)
         return {
             "combine": self.combine,
             "objective": self.budget.objective,
@@ -107,7 +138,9 @@ class SharedChoice:
             "placement": {
                 "layers": list(self.layers),
                 "share": self.placement.gain,
+                "expected_share": self.expected_share,
                 "gain": min(task.gain for task in self.tasks),
+                "forecast": least.to_dict() if known else None,
             },
             "tasks": [task.to_dict() for task in self.tasks],
             "certificate": {
@@ -148,7 +181,7 @@ def place_tasks(
         Block indices to choose from; all by default.
     combine : {"worst", "mean"}
     predictor : {"trials", "tangent", "gauss-newton"}, optional
-        Of the gains, on every card; as :func:`realmodel.place`.
+        Of the gains, the same on every card: by default the first of these that all have.
     engine : str
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
     force : bool
@@ -167,6 +200,8 @@ def place_tasks(
     first = cards[0]
     limits = [Budget.parse(objective, budget, card.costs) for card in cards]
     models = [card.predictor(predictor) for card in cards]
+    if len({model.name for model in models}) > 1:  # shares of one model alone can be compared
+        models = [card.predictor("tangent") for card in cards]
     free = layers if layers is None else first.positions(tuple(sorted(set(layers))))
     if free is not None and not free:
         raise InputError("no layer to choose from: name at least one")
@@ -200,6 +235,8 @@ def place_tasks(
                 model.quadratic.gain(chosen),
                 model.quadratic.gain(),
                 model.gain_error(chosen),
+                card.forecast(model, chosen),
+                card.forecast(model, tuple(range(len(card.layers)))),
                 card.costs.record(chosen),
             )
             for card, model in zip(cards, models, strict=True)

@@ -64,7 +64,7 @@ def _gain(card: "LayerCard", choice: "ModuleChoice") -> str:
         low, high = choice.forecast.low, choice.forecast.high
         return (
             f"{number(choice.forecast.gain)} ({number(low)} to {number(high)}) nats per token "
-            "expected, calibrated by the card's pilot"
+            f"expected; by the {choice.predictor_title}, its level calibrated by the card's pilot"
         )
     spread = "" if choice.gain_error is None else f" ± {number(1.96 * choice.gain_error)}"
     return (

@@ -1,6 +1,7 @@
 """What the coupling guarantees on this card, in sentences."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from realmodel.card.warnings import EDITED, boasting
@@ -165,8 +166,10 @@ def _pilot(pilot: "Pilot", trials: "Trials | None") -> Note:
             (pilot.chosen, f"layers {', '.join(map(str, pilot.chosen.layers))}"),
         )
     )
-    tried = ""
+    tried = saturating = ""
     if trials is not None:
+        if trials.saturation.ceiling < inf:
+            saturating = ", before joint gains saturate"
         tried = (
             f" Runs of {len(trials.runs)} single layers gained "
             f"{number(min(run.gain for run in trials.runs))} to "
@@ -175,7 +178,7 @@ def _pilot(pilot: "Pilot", trials: "Trials | None") -> Note:
     return Note(
         f"A pilot of {pilot.protocol.steps} steps gained {runs}, on {pilot.heldout} sequences held "
         f"out.{tried} Forecasts are calibrated by it; bounds, prices and gains alone are the "
-        "model's own."
+        f"model's own{saturating}."
     )
 
 

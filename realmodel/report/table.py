@@ -1,5 +1,6 @@
 """The card on a terminal."""
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -39,9 +40,10 @@ def table(card: "LayerCard", *, width: int = 80, verbose: bool = False) -> Rende
         title=Text(printable(f"{card.model['source']} on {card.data['source']}")),
         caption=(
             f"gain and price in nats per completion token (loss before: "
-            f"{number(card.data['loss'])}), of the {card.predictor().title}; ± one standard error. "
-            f"Price beside {named(card.certificate.layers)} (*): dropping one of them costs at "
-            "least, adding another gains at most that much"
+            f"{number(card.data['loss'])}), of the {card.predictor().title}"
+            f"{_unsaturated(card)}; ± one standard error. Price beside "
+            f"{named(card.certificate.layers)} (*): dropping one of them costs at least, adding "
+            "another gains at most that much"
         ),
     )
     rows.add_column("layer", justify="right", no_wrap=True)
@@ -63,6 +65,16 @@ def table(card: "LayerCard", *, width: int = 80, verbose: bool = False) -> Rende
         return rows
     lines = [Text(f"• {note.text}", style="yellow" if note.void else "") for note in notes(card)]
     return Group(rows, Padding(Group(*lines), (1, 0, 0, 0)))
+
+
+def _unsaturated(card: "LayerCard") -> str:
+    """Where gains of the model are more than ever come true: what they saturate at."""
+    model = card.predictor()
+    curve = card.saturation(model.name) if model.name == "trials" else None
+    if curve is None or curve.ceiling == inf:
+        return ""
+    everything = curve.gain(model.quadratic.gain())
+    return f", before they saturate: all layers together gain {number(everything)}"
 
 
 def _bar(share: float, width: int = 6) -> str:

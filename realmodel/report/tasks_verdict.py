@@ -11,8 +11,12 @@ if TYPE_CHECKING:
 
 
 def tasks_verdict(choice: "SharedChoice") -> Verdict:
-    """Put a choice for several tasks into words; shares are of the gain of all layers."""
-    combined = share(choice.placement.gain, 1.0)
+    """Put a choice for several tasks into words; shares are of the gain of all layers.
+
+    They are on the level of the cards' pilots, where there are any; what is certified is the
+    model's own.
+    """
+    combined = share(choice.expected_share, 1.0)
     each = "on average" if choice.combine == "mean" else "or more on every task"
     word = "mean share" if choice.combine == "mean" else "worst share"
     certified = (
@@ -31,8 +35,16 @@ def tasks_verdict(choice: "SharedChoice") -> Verdict:
 
 def _task(task: "TaskShare") -> str:
     spread = "" if task.gain_error is None else f" ± {share(1.96 * task.gain_error, task.whole)}"
+    level = ""
+    if (found := task.forecast) is not None:
+        spread = ""
+        level = (
+            f", so {number(found.gain)} ({number(found.low)} to {number(found.high)} in four cases "
+            "of five)"
+        )
     return (
-        f"{share(task.gain, task.whole)}{spread} of {number(task.whole)} nats per token that all "
-        f"layers gain on {task.source}; {share(task.costs['time_share'], 1.0)} of their time and "
+        f"{share(task.expected_share, 1.0)}{spread} of {number(task.expected_whole)} nats per "
+        f"token that all layers gain on {task.source}{level}; "
+        f"{share(task.costs['time_share'], 1.0)} of their time and "
         f"{share(task.costs['memory_share'], 1.0)} of their memory a step"
     )

@@ -1,5 +1,6 @@
 """Runs of single layers: what they correct, and what the corrected model promises."""
 
+import io
 import json
 from dataclasses import replace
 from itertools import combinations
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
+from realmodel import report
 from realmodel.card import CardOptions, LayerCard, measure_card
 from realmodel.card.consistency import contradictions
 from realmodel.card.pilot import PilotRun
@@ -27,8 +30,9 @@ from realmodel.model.batches import encode
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
-from realmodel.placement import place
+from realmodel.placement import place, place_tasks
 from realmodel.placement.saved_placement import SavedPlacement
+from realmodel.runs.numbers import number
 from tests.realmodel.handmade_card import save_task
 from theory import BlockQuadratic, InputError
 
@@ -188,6 +192,71 @@ def test_a_refusing_pilot_leaves_the_trials_aside(tried: LayerCard) -> None:
     assert refusing.predictor().name == "tangent"
     with pytest.raises(InputError, match="no runs of single layers to go by"):
         refusing.predictor("trials")
+
+
+@pytest.mark.parametrize("gain", [-1.0, 0.0])
+def test_a_diverging_pilot_is_written_and_read_again(
+    tried: LayerCard, tmp_path: Path, gain: float
+) -> None:
+    assert tried.pilot is not None
+    assert tried.trials is not None
+    whole = replace(tried.pilot.whole, gain=gain)
+    pilot = replace(tried.pilot, whole=whole)
+    card = replace(tried, pilot=pilot, trials=replace(tried.trials, whole=whole))
+    assert card.refusal is not None
+    card.save(tmp_path / "card.json")
+    again = LayerCard.load(tmp_path / "card.json")
+    assert again.trials is not None
+    assert again.trials.runs == tried.trials.runs
+    assert again.to_dict()["trials"]["ceiling"] is None
+
+
+def saturating(card: LayerCard, *, trials: bool = True) -> LayerCard:
+    """The same with runs of single layers that gain nearly what all layers gain."""
+    assert card.trials is not None
+    assert card.pilot is not None
+    runs = tuple(replace(run, gain=0.9 * card.pilot.whole.gain) for run in card.trials.runs)
+    return replace(card, trials=replace(card.trials, runs=runs) if trials else None)
+
+
+def test_several_tasks_are_on_the_level_of_one(tried: LayerCard, tmp_path: Path) -> None:
+    """A share of the gain of all layers is of what comes true, not of what has not saturated."""
+    cards = [saturating(tried), replace(saturating(tried), data={**tried.data, "source": "other"})]
+    shared = place_tasks(cards, budget="2")
+    alone = place(cards[0], objective="gain", budget="2")
+    assert shared.layers == alone.best.layers
+    assert alone.best.forecast is not None
+    assert alone.whole.forecast is not None
+    for task in shared.tasks:
+        assert task.forecast == alone.best.forecast
+        assert task.whole_forecast == alone.whole.forecast
+    expected = alone.best.forecast.gain / alone.whole.forecast.gain
+    assert shared.expected_share == pytest.approx(expected)
+    assert shared.expected_share > 1.05 * shared.placement.gain
+    words = report.tasks_verdict(shared).headline, report.verdict(cards[0], alone).headline
+    assert all(f"for {expected:.0%} of the gain" in told for told in words)
+    record = shared.to_dict()
+    assert record["placement"]["forecast"] == alone.best.forecast.to_dict()
+    assert json.loads(json.dumps(record)) == record
+
+
+def test_several_tasks_are_by_the_model_that_all_cards_have(tried: LayerCard) -> None:
+    cards = [saturating(tried), saturating(tried, trials=False)]
+    for pair in (cards, cards[::-1]):
+        shared = place_tasks(pair, budget="2")
+        assert shared.predictor == "tangent"
+        assert shared.tasks[0].share == pytest.approx(shared.tasks[1].share)
+        with pytest.raises(InputError, match="no runs of single layers to go by"):
+            place_tasks(pair, budget="2", predictor="trials")
+
+
+def test_the_table_says_that_gains_saturate(tried: LayerCard) -> None:
+    card = saturating(tried)
+    console = Console(width=200, file=io.StringIO())
+    console.print(report.table(card, width=200))
+    told = " ".join(console.file.getvalue().split())
+    assert card.pilot is not None
+    assert f"all layers together gain {number(card.pilot.whole.gain)}" in told
 
 
 def test_a_placement_by_trials_is_of_the_planned_run(tried: LayerCard, tmp_path: Path) -> None:

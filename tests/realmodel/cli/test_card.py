@@ -196,6 +196,10 @@ def test_fine_tuning_results_go_onto_the_card(folder: Path, tmp_path: Path) -> N
     assert row["predicted_gain"] == pytest.approx(card.predictor().quadratic.gain([1, 2]))
     assert "Measured by fine-tuning" in (tmp_path / "card.html").read_text()
     result_file.write_text(json.dumps({"runs": [finetuned(card, "sha256:other", 0, 0.1)]}))
+    idle = run("card", "--card", path, "--trials", "4", "--output-dir", tmp_path / "idle")
+    assert idle.exit_code == 2
+    assert "--trials has no meaning with --card, which measures nothing" in idle.output
+    assert not (tmp_path / "idle").exists()
     again = ("card", "--card", path, "--finetuned", result_file, "--output-dir", tmp_path / "no")
     refused("the card is of", *again)
     result_file.write_text("{}")

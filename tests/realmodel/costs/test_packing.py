@@ -19,6 +19,7 @@ from realmodel.costs.packing import packed
 from realmodel.datasets import read_examples
 from realmodel.model.batches import IGNORED, EncodedExample
 from realmodel.model.checkpoint import load_checkpoint
+from realmodel.model.forward import window_of
 from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
 
@@ -78,6 +79,9 @@ def test_a_card_of_a_packed_run(gpt2_folder: Path, task_file: Path) -> None:
     assert card.options["packing"] == 64
     with pytest.raises(InputError, match="tokens, more than a packed row of 2: take longer rows"):
         measure_card(checkpoint, examples, replace(options, packing=2))
+    window = window_of(checkpoint.model)
+    with pytest.raises(InputError, match=f"{window + 1} tokens exceeds the model's window of"):
+        measure_card(checkpoint, examples, replace(options, packing=window + 1))
     with pytest.raises(InputError, match="packing must be at least 1 token, got 0"):
         CardOptions(packing=0)
 
