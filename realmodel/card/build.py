@@ -128,7 +128,8 @@ def card_of_sequences(
     table = find_modules(model, options.modules)
     check_intervals(options.intervals, table.layers)
     if options.packing is not None:
-        check_window(options.packing, window_of(model))
+        if options.calibrate:
+            check_window(options.packing, window_of(model))
         check_rows(encoded, options.packing)
     if options.pilot or options.trials:
         held_out(encoded, options.seed)  # refuses before the pass

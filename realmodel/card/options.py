@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal
+from typing import Final, Literal
 
 from realmodel.costs.checkpointing import Checkpointing, checkpointing_kind
 from realmodel.measure.one_pass import DRAWS, ROWS
 from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
+
+LONGEST_ROW: Final = 1 << 20
+"""Tokens: no trainer packs longer rows."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,9 @@ class CardOptions:
                 problem = "be finite" if getattr(self, name) > 0 else "not be negative"
                 raise InputError(f"{name} must {problem}, got {getattr(self, name)}")
         checkpointing_kind(self.gradient_checkpointing)
-        if self.packing is not None and self.packing < 1:
-            raise InputError(f"packing must be at least 1 token, got {self.packing}")
+        if self.packing is not None and not 1 <= self.packing <= LONGEST_ROW:
+            bound = "at least 1 token" if self.packing < 1 else f"at most {LONGEST_ROW} tokens"
+            raise InputError(f"packing must be {bound}, got {self.packing}")
         if not 0 < self.interval_damping < inf:
             raise InputError(f"interval_damping must be positive, got {self.interval_damping}")
 

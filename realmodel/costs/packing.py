@@ -25,7 +25,7 @@ def check_rows(examples: Sequence[EncodedExample], length: int) -> None:
 
 
 def check_window(length: int, window: int) -> None:
-    """Refuse rows that the model's window does not hold: their positions run on.
+    """Refuse to measure rows beyond the model's window: their positions run on.
 
     Raises
     ------
@@ -34,8 +34,8 @@ def check_window(length: int, window: int) -> None:
     """
     if length > window:
         raise InputError(
-            f"a packed row of {length} tokens exceeds the model's window of {window}: take "
-            "shorter rows"
+            f"a packed row of {length} tokens exceeds the model's window of {window}, so its "
+            "costs cannot be measured: take shorter rows, or count the costs"
         )
 
 

@@ -76,8 +76,8 @@ class ModuleChoice:
     best : ModuleSet
     gain_error : float or None
         Jackknife standard error of its gain.
-    forecast : Forecast or None
-        What training it will gain, where the card has a pilot.
+    forecast, whole_forecast : Forecast or None
+        What training it, and all modules, will gain, where the card has a pilot.
     gain_at_most : float
         No choice of such units within the budget gains more (docs/theory.md, 10a).
     statement : str
@@ -88,7 +88,7 @@ class ModuleChoice:
     lead_error : float or None
         Paired jackknife standard error of the lead over them.
     everything : ModuleSet
-        All candidates.
+        All modules of the card, that shares are of.
     predictor_title : str
     device_costs : DeviceCosts
         That the budget and the costs speak of, with the engine's serving cost.
@@ -101,6 +101,7 @@ class ModuleChoice:
     best: ModuleSet
     gain_error: float | None
     forecast: Forecast | None
+    whole_forecast: Forecast | None
     gain_at_most: float
     statement: str
     whole_layers: ModuleSet | None
@@ -138,7 +139,8 @@ class ModuleChoice:
             },
             "whole_layers": None if layers is None else layers.to_dict(),
             "lead_error": self.lead_error,
-            "whole": self.everything.to_dict(),
+            "whole": self.everything.to_dict()
+            | {"forecast": None if self.whole_forecast is None else self.whole_forecast.to_dict()},
             "engine": self.device_costs.engine,
             "gradient_checkpointing": self.device_costs.gradient_checkpointing,
             "warnings": list(self.warnings),
@@ -208,6 +210,7 @@ def place_modules(
         whole = _whole_layers(card, model, candidates, limit.objective, limit.value)
         chosen, placement = _within(model, units, cost, limit.value, whole or ())
     best = _module_set(card, model, chosen)
+    everything = _module_set(card, model, range(len(card.modules)))
     error = model.gain_error(chosen)
     if limit.objective in ("gain", "parameters"):
         whole = _whole_layers(card, model, candidates, "parameters", best.parameters)
@@ -221,11 +224,12 @@ def place_modules(
         best=best,
         gain_error=error,
         forecast=None if card.pilot is None else card.pilot.forecast(best.gain, error),
+        whole_forecast=None if card.pilot is None else card.pilot.forecast(everything.gain),
         gain_at_most=max(placement.guarantee.best_gain_at_most, best.gain),
         statement=placement.guarantee.statement,
         whole_layers=None if whole is None else _module_set(card, model, whole),
         lead_error=None if whole is None else model.gain_error(chosen, whole),
-        everything=_module_set(card, model, candidates),
+        everything=everything,
         predictor_title=card.predictor("tangent").title,
         device_costs=card.costs,
         warnings=caveats(card, "tangent"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def markdown(card: "LayerCard") -> str:
     """Front matter for machines, then bounds, layers, coupling, costs and provenance."""
     record, found = card.to_dict(), verdict(card)
+    expected = card.forecast(card.predictor(), tuple(range(len(card.layers))))
     front = {
         "layercard": record["version"],
         "base_model": record["model"]["source"],
@@ -27,7 +28,9 @@ def markdown(card: "LayerCard") -> str:
         "loss": record["data"]["loss"],
         "rho": record["coupling"]["rho"],
         "coupling_range": record["coupling"]["range"],
+        "predictor": record["predictor"],
         "gain": record["additivity"]["gain"],
+        "forecast": None if expected is None else expected.to_dict(),
         "sum_of_gains": record["additivity"]["sum_of_gains"],
         "model": record["model"],
         "data": record["data"],

@@ -32,6 +32,7 @@ from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
 from realmodel.placement import place, place_tasks
 from realmodel.placement.saved_placement import SavedPlacement
+from realmodel.report.level import share
 from realmodel.runs.numbers import number
 from tests.realmodel.handmade_card import save_task
 from theory import BlockQuadratic, InputError
@@ -248,6 +249,24 @@ def test_several_tasks_are_by_the_model_that_all_cards_have(tried: LayerCard) ->
         assert shared.tasks[0].share == pytest.approx(shared.tasks[1].share)
         with pytest.raises(InputError, match="no runs of single layers to go by"):
             place_tasks(pair, budget="2", predictor="trials")
+
+
+def test_finetune_compares_modules_with_all_layers_on_one_level(
+    tried: LayerCard, tmp_path: Path
+) -> None:
+    tried.save(tmp_path / "card.json")
+    last = str(tried.layers[-1].layer)
+    for more in ((), ("--layers", last)):
+        out = tmp_path / f"place{len(more)}"
+        arguments = ["place", str(tmp_path / "card.json"), "--unit", "module", "--budget", "2"]
+        done = CliRunner().invoke(app, [*arguments, *more, "--output-dir", str(out)])
+        assert done.exit_code == 0, done.output
+        saved = SavedPlacement.load(out / "placement.json")
+        assert tried.pilot is not None
+        assert saved.whole_gain == pytest.approx(tried.pilot.whole.gain)
+        assert saved.whole_gain is not None
+        told = f"for {share(saved.predicted_gain, saved.whole_gain)} of the gain of all of them"
+        assert told in " ".join(done.output.split())
 
 
 def test_the_table_says_that_gains_saturate(tried: LayerCard) -> None:

@@ -81,9 +81,11 @@ def test_a_card_of_a_packed_run(gpt2_folder: Path, task_file: Path) -> None:
         measure_card(checkpoint, examples, replace(options, packing=2))
     window = window_of(checkpoint.model)
     with pytest.raises(InputError, match=f"{window + 1} tokens exceeds the model's window of"):
-        measure_card(checkpoint, examples, replace(options, packing=window + 1))
+        measure_card(checkpoint, examples, replace(options, packing=window + 1, calibrate=True))
     with pytest.raises(InputError, match="packing must be at least 1 token, got 0"):
         CardOptions(packing=0)
+    with pytest.raises(InputError, match="packing must be at most 1048576 tokens, got 10000000000"):
+        CardOptions(packing=10**10)
 
 
 def test_what_the_exports_say(measured: LayerCard, tmp_path: Path) -> None:

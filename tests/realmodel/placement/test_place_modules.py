@@ -136,7 +136,8 @@ def test_a_number_of_units(measured: LayerCard) -> None:
     assert {kinds[name] for name in two.best.modules} == set(two.units)
     assert two.best.layers == (0, 1, 2, 3)
     all_ = place_modules(measured, unit="module", objective="gain", budget="100%", layers=[2])
-    assert all_.best == all_.everything
+    assert all_.best.modules == measured.modules_of((2,))
+    assert all_.everything.modules == measured.modules_of((0, 1, 2, 3))
     assert all_.best.layers == (2,)
 
 
