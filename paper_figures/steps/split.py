@@ -28,5 +28,7 @@ def split_task(checkpoint: Any, task: str, *, samples: int, max_length: int, see
 
     examples, sizes = load_examples(task, samples, seed=seed), split_sizes(samples)
     cut = sizes["training_samples"]
-    options = CompareOptions(**sizes, max_length=max_length)
+    options = CompareOptions(
+        training_samples=cut, heldout_samples=sizes["heldout_samples"], max_length=max_length
+    )
     return Task.from_examples(label(task), checkpoint, examples[:cut], examples[cut:], options)

@@ -54,7 +54,7 @@ def costs(
 ) -> None:
     """Predicted against measured time and memory of placements, by kind of checkpointing."""
     from realmodel.bench.costs import compare_costs, largest_error
-    from realmodel.costs.checkpointing import CHECKPOINTING, checkpointing_kind
+    from realmodel.costs.checkpointing import CHECKPOINTING, Checkpointing, checkpointing_kind
     from realmodel.costs.packing import packed
     from realmodel.datasets import read_examples
     from realmodel.measure.random_subset import random_subset
@@ -63,7 +63,9 @@ def costs(
     from realmodel.model.forward import window_of
 
     try:
-        kinds = tuple(checkpointing_kind(name) for name in checkpointing or CHECKPOINTING)
+        kinds: list[Checkpointing] = [
+            checkpointing_kind(name) for name in checkpointing or CHECKPOINTING
+        ]
         if card is not None:
             top = _top(card)
         checkpoint = load_checkpoint(model, dtype=dtype)

@@ -145,7 +145,7 @@ class ModuleModel:
                 np.asarray(stored["groups"], dtype=np.int64),
             )
 
-        return read_companion(path, digest, ARRAYS, "modules", build)
+        return read_companion(path, digest, ARRAYS, "modules", build, lambda held: held.digest)
 
 
 def _doubles(array: np.ndarray, axes: int) -> Float64[Array, "..."]:

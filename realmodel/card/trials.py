@@ -19,7 +19,7 @@ from theory.arrays import Array, Float64
 COUPLED: Final = 0.5
 """Share of the kernels' alignment that is taken for coupling: docs/forecast.md."""
 
-SPREAD: Final = 0.08
+SPREAD: Final = 0.1
 """Of the logarithm of what came true over such a forecast: docs/forecast.md."""
 
 DIGITS: Final = 6

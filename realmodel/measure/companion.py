@@ -3,24 +3,14 @@
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from theory import InputError
 from theory.read_arrays import read_arrays
 
-
-class Companion(Protocol):
-    """What such a file holds."""
-
-    @property
-    def digest(self) -> str:
-        """Of the numbers."""
-        ...
-
-
-Held = TypeVar("Held", bound=Companion)
+Held = TypeVar("Held")
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -36,6 +26,7 @@ def read_companion(
     names: tuple[str, ...],
     what: str,
     build: Callable[[Mapping[str, np.ndarray]], Held],
+    digest_of: Callable[[Held], str],
 ) -> Held | None:
     """Read the file that a card names; ``None`` where it names none or the file is gone.
 
@@ -46,7 +37,7 @@ def read_companion(
 
     Examples
     --------
-    >>> read_companion(Path("absent.npz"), "a digest", ("x",), "replicates", lambda stored: None)
+    >>> read_companion(Path("absent.npz"), "a digest", ("x",), "replicates", dict, str)
     """
     if digest is None or not path.exists():
         return None
@@ -54,7 +45,7 @@ def read_companion(
         held = build(read_arrays(path, names, f"card's {what}"))
     except (ValueError, TypeError, MemoryError) as error:
         raise InputError(f"corrupt {what} {str(path)!r}: {error}; remove the file") from error
-    if held.digest != digest:
+    if digest_of(held) != digest:
         raise InputError(
             f"{str(path)!r} belongs to another card: keep card.json and {path.name} together"
         )

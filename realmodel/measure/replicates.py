@@ -103,5 +103,10 @@ class Replicates:
             )
 
         return read_companion(
-            path, digest, ("gradients", "curvatures", "sizes"), "replicates", build
+            path,
+            digest,
+            ("gradients", "curvatures", "sizes"),
+            "replicates",
+            build,
+            lambda held: held.digest,
         )
