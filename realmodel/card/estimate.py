@@ -191,7 +191,7 @@ def fewest_partitions(
     >>> data = [EncodedExample((1, 2, 3), (-100, 2, 3), "")] * 8
     >>> given = {"dtype": torch.float32, "host_bytes": PROCESS_BYTES + 4e6}
     >>> fewest_partitions(model, data, CardOptions(), **given)
-    4
+    3
     """
     modules = find_modules(model, options.modules).modules
     for count in range(1, len({module.layer for module in modules}) + 1):

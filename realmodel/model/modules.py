@@ -57,6 +57,17 @@ class ModuleTable:
         """Indices of the blocks that hold at least one module, ascending."""
         return tuple(sorted({module.layer for module in self.modules}))
 
+    def describe(self) -> str:
+        """What was found, for a person: kinds with counts and sizes, then the exclusions."""
+        kinds: dict[tuple[str, int, int], int] = {}
+        for module in self.modules:
+            key = (module.kind, module.out_features, module.in_features)
+            kinds[key] = kinds.get(key, 0) + 1
+        lines = [f"{len(self.modules)} modules in {len(self.layers)} layers ({self.origin})"]
+        lines += [f"  {count} x {kind} ({m} x {d})" for (kind, m, d), count in kinds.items()]
+        lines += [f"  not measured: {text}" for text in summarised(self.excluded)]
+        return "\n".join(lines)
+
 
 def summarised(excluded: Mapping[str, str]) -> tuple[str, ...]:
     """Names and reasons of what is not measured; what is the same in several layers is told once.

@@ -126,8 +126,9 @@ class SharedChoice:
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
         forecasts = [task.forecast for task in self.tasks if task.forecast is not None]
-        least = min(forecasts, key=lambda found: found.gain, default=None)
-        known = least is not None and len(forecasts) == len(self.tasks)
+        least = None
+        if len(forecasts) == len(self.tasks):
+            least = min(forecasts, key=lambda found: found.gain)
         return {
             "combine": self.combine,
             "objective": self.budget.objective,
@@ -140,7 +141,7 @@ class SharedChoice:
                 "share": self.placement.gain,
                 "expected_share": self.expected_share,
                 "gain": min(task.gain for task in self.tasks),
-                "forecast": least.to_dict() if known else None,
+                "forecast": None if least is None else least.to_dict(),
             },
             "tasks": [task.to_dict() for task in self.tasks],
             "certificate": {

@@ -130,7 +130,7 @@ def test_a_card_that_contradicts_itself(
     [
         ("tangent/protocol/steps", -40, "tangent/protocol/steps"),
         ("tangent/protocol/steps", 41, "protocol/steps is 100, of tangent/protocol 41"),
-        ("protocol/batch_size", 9, "protocol/batch_size is 9, of options 8"),
+        ("protocol/batch_size", 9, "protocol/batch_size is 9, of tangent/protocol 8"),
         ("protocol/dropout", 0.1, "at protocol/dropout: 0.0 was expected"),
         ("tangent/curvature/0", [], "tangent/curvature is not square"),
     ],

@@ -193,7 +193,7 @@ def test_a_refusing_card_ranks_nothing_unless_forced(refusing: LayerCard, tmp_pa
 
 
 def test_a_run_that_overshoots_is_found_by_training(gpt2_folder: Path, task: Path) -> None:
-    options = replace(OPTIONS, learning_rate=30.0)
+    options = replace(OPTIONS, protocol=replace(OPTIONS.protocol, learning_rate=30.0))
     card = measure_card(load_checkpoint(gpt2_folder), read_examples(task), options)
     assert card.refusal is not None
     assert "learning rate 30 overshoots" in card.refusal

@@ -321,7 +321,7 @@ def check(
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         # What takes as long as a case, and is the same in each.
         patch.setattr("typer.testing._get_command", lambda _: COMMANDS)
-        patch.setattr(Machine, "measured", lambda *_: Machine(1e10, 1e10))
+        patch.setattr(Machine, "measured", lambda *_: Machine(1e10, 1e10, 1e6))
         yield kept
     if failed:  # Hypothesis ends with the least
         known = CORPUS.read_text().splitlines()
