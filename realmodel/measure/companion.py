@@ -16,7 +16,7 @@ Held = TypeVar("Held")
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
     """An ``.npz`` file (no pickle inside)."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 

@@ -29,7 +29,7 @@ def watched() -> Generator[None]:
     def tell() -> None:
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         try:
-            store = dist.TCPStore(host, port, is_master=False)
+            store = dist.TCPStore(host, port, is_master=False)  # type: ignore[attr-defined]
             while not left.wait(BEAT):
                 store.add(f"layercard/{rank}", 1)
                 for other in range(size):
