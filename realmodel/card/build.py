@@ -186,8 +186,7 @@ def card_of_sequences(
             options.trials,
             progress=lambda done, total: tell("trials", done, total),
         )
-        kernels = measurement.tangent()
-        alignment = kernel_alignment(kernels.kernels, len(kernels.tokens))
+        alignment = kernel_alignment(measurement.tangent())
         trials = Trials(runs, pilot.whole, tangent.predictor, np.round(alignment, DIGITS))
     brackets = intervals(
         checkpoint,

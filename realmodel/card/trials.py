@@ -82,8 +82,8 @@ class Trials:
         ceiling, replicates = self.saturation.ceiling, None
         if self.tangent.replicates is not None:
             found = [
-                self._quadratic(ceiling, Predictor("tangent", model))
-                for model in self.tangent.replicates.quadratics
+                self._quadratic(ceiling, _alone(left))
+                for left in self.tangent.replicates.quadratics
             ]
             replicates = Replicates(
                 np.stack([one.gradient for one in found]),
@@ -92,15 +92,20 @@ class Trials:
             )
         return Predictor("trials", self._quadratic(ceiling), replicates)
 
-    def _quadratic(self, ceiling: float, sampled: Predictor | None = None) -> BlockQuadratic:
-        """With layers' gains of ``sampled``, corrected as those of all sequences are."""
-        layers, top = list(self.whole.layers), self.whole.gain
-        alone = _alone(self.tangent)
+    @cached_property
+    def _gains(self) -> Float64[Array, " L"]:
+        return _alone(self.tangent.quadratic)
+
+    def _quadratic(
+        self, ceiling: float, sampled: Float64[Array, " L"] | None = None
+    ) -> BlockQuadratic:
+        """With gains of single layers of another sample, corrected as those of all sequences."""
+        layers, top, alone = list(self.whole.layers), self.whole.gain, self._gains
         at = [layers.index(run.layers[0]) for run in self.runs]
         came = np.clip([run.gain for run in self.runs], LEAST * top, CLOSEST * top)
         rate = came / (1 - came / ceiling)
         correction = np.interp(np.arange(len(layers)), at, np.log(rate / alone[at]))
-        gains = (alone if sampled is None else _alone(sampled)) * np.exp(correction)
+        gains = (alone if sampled is None else sampled) * np.exp(correction)
         H = COUPLED * self.alignment + (1 - COUPLED) * np.eye(len(layers))
         return BlockQuadratic(np.sqrt(2 * gains), H, (1,) * len(layers))
 
@@ -119,8 +124,8 @@ class Trials:
         return cls(runs, whole, tangent, np.asarray(record["alignment"], dtype=np.float64))
 
 
-def _alone(tangent: Predictor) -> Float64[Array, " L"]:
-    gains = np.array([gain for gain, _ in tangent.single_gains()])
+def _alone(tangent: BlockQuadratic) -> Float64[Array, " L"]:
+    gains = 0.5 * tangent.residual_norms**2
     return np.maximum(gains, LEAST * gains.max())
 
 

@@ -83,8 +83,7 @@ def tried(context: Context) -> Piloted:
         runs = make_trials(
             checkpoint, context.encoded, table, piloted.model, context.protocol, TRIALS
         )
-    measured = context.statistics.tangent()
-    alignment = kernel_alignment(measured.kernels, len(measured.tokens))
+    alignment = kernel_alignment(context.statistics.tangent())
     trials = Trials(runs, piloted.pilot.whole, piloted.model, alignment)
     return Piloted(trials.predictor, piloted.pilot, context.layers, trials.saturation, TRIED_SPREAD)
 

@@ -49,7 +49,7 @@ class SpreadGain:
 def score(context: Context) -> SpreadGain:
     """From the kernels of the card's pass."""
     tangent = context.statistics.tangent()
-    alignment = kernel_alignment(tangent.kernels, len(tangent.tokens))
+    alignment = kernel_alignment(tangent)
     return SpreadGain(JointGain(tangent_quadratic(tangent), context.layers, "exact"), alignment)
 
 

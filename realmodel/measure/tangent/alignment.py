@@ -1,22 +1,22 @@
 """How alike the layers' tangent kernels are, and how many independent layers a set is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from realmodel.measure.tangent.kernel import Kernel
+from realmodel.measure.tangent.gain import TangentGain
 from theory.arrays import Array, Float64
 
 
-def kernel_alignment(kernels: Mapping[int, Kernel], sequences: int) -> Float64[Array, "L L"]:
+def kernel_alignment(tangent: TangentGain) -> Float64[Array, "L L"]:
     """Cosine of every two layers' kernels, ascending in the layer.
+
+    What a sequence has in common with itself is left out: it is positive whatever the layers are.
 
     Parameters
     ----------
-    kernels : mapping of int to Kernel
-    sequences : int
-        Sequences behind them. What a sequence has in common with itself is left out: it is
-        positive whatever the layers are.
+    tangent : TangentGain
+        Its kernels and sequences.
 
     Notes
     -----
@@ -26,15 +26,17 @@ def kernel_alignment(kernels: Mapping[int, Kernel], sequences: int) -> Float64[A
     Examples
     --------
     >>> import numpy as np
+    >>> from realmodel.measure.tangent.kernel import Kernel
     >>> def kernel(off):
     ...     K = np.array([[1.0, *off], [off[0], 1.0, 0.0], [off[1], 0.0, 1.0]])
     ...     return Kernel(K, np.zeros(3), 0.0, K, np.zeros(3))
     >>> layers = {0: kernel([0.5, 0.0]), 1: kernel([0.1, 0.0]), 2: kernel([0.0, 0.2])}
-    >>> kernel_alignment(layers, 3).round(6).tolist()
+    >>> kernel_alignment(TangentGain(layers, np.ones(3), 1.0)).round(6).tolist()
     [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    kernels = tangent.kernels
     rows = len(next(iter(kernels.values())).curvature)
-    of = np.arange(rows) % sequences  # rows stand draw by draw
+    of = np.arange(rows) % len(tangent.tokens)  # rows stand draw by draw
     other = np.not_equal.outer(of, of)
     flat = np.stack([kernels[layer].curvature[other] for layer in sorted(kernels)])
     length = np.linalg.norm(flat, axis=1)

@@ -5,11 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realmodel.measure.tangent.alignment import independent_layers, kernel_alignment
+from realmodel.measure.tangent.alignment import independent_layers
+from realmodel.measure.tangent.alignment import kernel_alignment as alignment_of
+from realmodel.measure.tangent.gain import TangentGain
 from realmodel.measure.tangent.kernel import Kernel
 from theory import spaced_gain
 
 SEQUENCES = 7
+
+
+def kernel_alignment(kernels, sequences):
+    return alignment_of(TangentGain(kernels, np.ones(sequences), 1.0))
 
 
 def kernels(seed, *, draws=1, own=0.0):
