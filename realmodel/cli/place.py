@@ -452,6 +452,8 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
         + f"{choice.predictor_title}; time and peak memory of a training step, "
         f"{choice.costs.step_title}; serving added to one decoded token, by "
         f"{TITLES[choice.costs.engine]}",
+        title_justify="left",
+        caption_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
@@ -464,6 +466,7 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
     front = Table(
         title="Pareto front, costs as shares of all layers'"
         + (f" ({SHOWN} of {len(choice.front)} points)" if len(choice.front) > SHOWN else ""),
+        title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
