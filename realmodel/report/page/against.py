@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Against:
-    """The rows, the unit of their axis, its end in that unit, and the recommended layers' interval."""
+    """The rows, the unit of their axis and its end in it, and the recommended layers' interval."""
 
     rows: tuple[Row, ...]
     unit: str
