@@ -245,7 +245,7 @@ def _of_all_layers(mean: float, predicted: dict[str, Any]) -> str:
         return f" That is {share} of the {all_of_them} that training all layers gained."
     if gain:
         share = f"{predicted['gain'] / gain:.0%}"
-        return f" All layers were not trained; {share} of their gain was predicted."
+        return f" Of the gain of all layers, which were not trained, {share} was predicted."
     return ""
 
 

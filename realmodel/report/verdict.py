@@ -170,10 +170,10 @@ def _confidence(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
     ties = [swap for swap in choice.exchanges if swap.leads is False]
     if clear:
         least = min(swap.loss for swap in choice.exchanges if swap.leads)
-        verb = "leads" if len(clear) == 1 else "lead"
+        verb, them = ("leads", "it") if len(clear) == 1 else ("lead", "any of them")
         yield (
             "clear",
-            f"{named(clear)} {verb} clearly: in place of any of them the next best layer loses "
+            f"{named(clear)} {verb} clearly: in place of {them} the next best layer loses "
             f"{level.change(-least)} of the gain or more, beyond sampling error",
         )
     if ties:
