@@ -32,7 +32,12 @@ SECONDS = {
         "verify": 48,
     },
 }
-"""Of one step, as measured on a 2-core Xeon (docs/figures.md)."""
+"""Of one step on two idle cores of a Xeon.
+
+Those of mini are means of the measured times that docs/figures.md lists, but for ``single``, an
+estimate like all of demo: the steps of demo add up to 277 s without ``single``, and the whole preset
+took 282 s before it had that step. Each record says what its step took (``seconds``).
+"""
 
 
 def announced(selected: Sequence[Artifact], preset: Preset, folder: Path) -> Iterator[str]:

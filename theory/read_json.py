@@ -42,7 +42,9 @@ def read_json(path: str | Path, what: str) -> Any:
             raise InputError(f"cannot read the {what} {str(path)!r}: {why}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot read the {what} {str(path)!r}: {error.strerror or error}") from error
+        raise InputError(
+            f"cannot read the {what} {str(path)!r}: {error.strerror or error}"
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"cannot read the {what} {str(path)!r}: {error}") from error
     return parse_json(text, str(path), what)

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import spearmanr
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
@@ -17,8 +16,7 @@ CAPTION = (
     "Cost of fine-tuning a placement relative to adapting every layer, at equal adapter size (the "
     "rank grows as layers get fewer), over tasks. (a) Training time, mean over seeds with the "
     "range. (b) Memory: bytes kept for backward by the card's calibrated count, gradients and "
-    "optimiser state. In the titles: rank correlation of the share with the lowest adapted layer, "
-    "over tasks and placements, for backward stops there."
+    "optimiser state. What costs is the lowest adapted layer, not the number of layers."
 )
 ORDER = ("first", "middle", "last", "uniform", "random", "residual norm", "ours")
 
@@ -54,21 +52,15 @@ def _point(item: Data, name: str) -> dict[str, Any]:
 def plot(data: Data) -> Figure:
     """Time above, memory below."""
     figure, axes = panels(2, 1, width=COLUMN, height=3.3, sharex=True)
-    titles = {"time": f"training time, {data['model']}", "memory": "memory"}
-    for axis, (quantity, title) in zip(axes[:, 0], titles.items(), strict=True):
+    for axis, quantity in zip(axes[:, 0], ("time", "memory"), strict=True):
         _draw(axis, data, quantity)
-        axis.set_title(f"{title}; with the lowest layer: {_with_lowest(data, quantity):+.2f}")
+    axes[0, 0].set_title(f"training time, {data['model']}")
+    axes[1, 0].set_title("memory")
     axes[1, 0].set_xticks(range(len(ORDER)), [name.replace(" ", "\n") for name in ORDER])
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
     letter(axes.flat)
     return figure
-
-
-def _with_lowest(data: Data, quantity: str) -> float:
-    """Rank correlation of a share with the lowest adapted layer."""
-    pairs = [(point["lowest"], point[quantity][1]) for point in data["points"]]
-    return float(spearmanr(*zip(*pairs, strict=True)).statistic)
 
 
 def _draw(axis: Axes, data: Data, quantity: str) -> None:
