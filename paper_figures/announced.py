@@ -35,8 +35,8 @@ SECONDS = {
 """Of one step on two idle cores of a Xeon.
 
 Those of mini are means of the measured times that docs/figures.md lists, but for ``single``, an
-estimate like all of demo: the steps of demo add up to 277 s without ``single``, and the whole preset
-took 282 s before it had that step. Each record says what its step took (``seconds``).
+estimate like all of demo: the steps of demo add up to 277 s without ``single``, and the whole
+preset took 282 s before it had that step. Each record says what its step took (``seconds``).
 """
 
 
