@@ -21,18 +21,23 @@ KINDS = {
 """First word of a step's name, and what is done."""
 
 SECONDS = {
-    "demo": {"card": 20, "compare": 60, "tuning": 20, "single": 30, "bench": 7, "simulate": 5},
+    "demo": {"card": 20, "compare": 60, "tuning": 20, "single": 31, "bench": 7, "simulate": 5},
     "mini": {
         "card": 136,
         "compare": 441,
         "tuning": 134,
-        "single": 90,
+        "single": 31,
         "bench": 100,
         "simulate": 9,
         "verify": 48,
     },
 }
-"""Of one step, as measured on a 2-core Xeon (docs/figures.md)."""
+"""Of one step on two idle cores of a Xeon.
+
+Those of mini are means of the measured times that docs/figures.md lists, ``single`` was measured on
+gpt2-mini. The others of demo are estimates, which add up to 277 s without ``single``: the whole
+preset took 282 s before it had that step. Each record says what its step took (``seconds``).
+"""
 
 
 def announced(selected: Sequence[Artifact], preset: Preset, folder: Path) -> Iterator[str]:

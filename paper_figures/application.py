@@ -64,6 +64,7 @@ def figures(
             built = _build_all(selected, chosen, folder, compute=not from_data)
         record = {item.name: _entry(item) for item in built}
         emit(record, _summary(built), as_json=as_json)
+        say(f"all of them, with their captions: {folder / 'index.md'}")
         if refused := [item for item in built if item.refused]:
             for item in refused:
                 tell_error(f"{item.name}: {item.refused}")
@@ -107,5 +108,5 @@ def _summary(built: list[Built]) -> Listing:
     summary = Listing("name", "data", "files")
     for item in built:
         state = "refused" if item.refused else "computed" if item.computed else "unchanged"
-        summary.add_row(item.name, state, ", ".join(str(path) for path in item.files))
+        summary.add_row(item.name, state, ", ".join(path.name for path in item.files))
     return summary

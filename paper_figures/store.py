@@ -1,6 +1,7 @@
 """Where records lie; a step whose inputs did not change is read back instead of computed."""
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +70,15 @@ class Store:
         if step.resumes:
             partial.mkdir(parents=True, exist_ok=True)
             data["folder"] = partial
+        started = time.perf_counter()
+        made = step.function(**step.options, **data)
+        seconds = round(time.perf_counter() - started, 1)
         record = Record(
             name=step.name,
             key=step.key,
             inputs=step.inputs,
-            environment=environment(self.seed),
-            data=step.function(**step.options, **data),
+            environment=environment(self.seed) | {"seconds": seconds},
+            data=made,
         )
         record.save(path)
         if step.resumes:

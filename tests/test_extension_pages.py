@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.realmodel.handmade_card import build
-
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("theory", "simulate", "realmodel", "paper_figures")
 PAGES = {
@@ -20,13 +18,25 @@ PAGES = {
     "placement-rule": "realmodel/placement/rules/apart.py",
 }
 
+# One process for both: importing torch is most of the time.
+PLACE = """
+import sys
+from realmodel.cli import app
+from tests.realmodel.handmade_card import build
+
+build(layers=6).save("card.json")
+sys.argv[1:1] = ["place", "card.json"]
+app()
+"""
+
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packages with the files that the pages show, under the names that they give."""
     folder = tmp_path_factory.mktemp("copy")
-    skipped = shutil.ignore_patterns("__pycache__", "checkpoints")
-    for name in (*PACKAGES, "tests/theory"):
+    # What is compiled already is copied with its sources' times, so that nothing is compiled twice.
+    skipped = shutil.ignore_patterns("*.pyc.*", "checkpoints")
+    for name in (*PACKAGES, "tests/theory", "tests/realmodel"):
         shutil.copytree(ROOT / name, folder / name, ignore=skipped)
     for name in ("pyproject.toml", "tests/conftest.py"):
         shutil.copy(ROOT / name, folder / name)
@@ -75,9 +85,7 @@ def test_the_theorem_is_asked_what_the_page_says(copy: Path) -> None:
 
 
 def test_place_takes_the_rule(copy: Path) -> None:
-    build(layers=6).save(copy / "card.json")
-    command = ("-c", "from realmodel.cli import app; app()", "place", "card.json")
-    found = json.loads(run(copy, *command, "--rule", "apart", "--budget", "2", "--json"))
+    found = json.loads(run(copy, "-c", PLACE, "--rule", "apart", "--budget", "2", "--json"))
     layers = found["placement"]["layers"]
     assert len(layers) == 2
     assert all(two - one > 1 for one, two in pairwise(layers))

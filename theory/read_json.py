@@ -36,10 +36,16 @@ def read_json(path: str | Path, what: str) -> Any:
     """
     path = Path(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"cannot read the {what} {str(path)!r}: it is not a regular file")
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind):
+            why = "it is a folder" if stat.S_ISDIR(kind) else "it is not a regular file"
+            raise InputError(f"cannot read the {what} {str(path)!r}: {why}")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(
+            f"cannot read the {what} {str(path)!r}: {error.strerror or error}"
+        ) from error
+    except UnicodeDecodeError as error:
         raise InputError(f"cannot read the {what} {str(path)!r}: {error}") from error
     return parse_json(text, str(path), what)
 

@@ -86,6 +86,7 @@ def plot(data: Data) -> Figure:
     axes[0, 0].set_xticks(range(len(names)), [""] * len(names))
     axes[1, 0].set_xticks(range(len(names)), labels)
     _conclude(axes[2, 0], data)
+    axes[0, 0].plot([], [], color=BLACK, lw=1.1, label="median")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
     letter(axes.flat)

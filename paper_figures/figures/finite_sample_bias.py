@@ -18,8 +18,8 @@ CAPTION = (
     "from finite samples. (a) Truth 1; (b) truth 0, where the plug-in estimate still reports a "
     "residual. Lines are means over worlds, bands the middle 80%; dashed: truth plus the predicted "
     "bias, noise^2 m d / n. (c) Coverage of the 95% intervals of the cross-fitted estimate, with "
-    "binomial standard errors: a jackknife over tokens fails when tokens of a sequence depend on "
-    "each other (correlation 0.5), one over sequences does not."
+    "binomial standard errors: a jackknife over tokens (up to 128 sequences) fails when tokens of "
+    "a sequence depend on each other (correlation 0.5), one over sequences does not."
 )
 
 

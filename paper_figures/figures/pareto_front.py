@@ -15,8 +15,10 @@ from simulate.style import TEXT, letter, panels
 
 CAPTION = (
     "Predicted gain (of a short Adam run: the tangent model) against cost: every placement on the "
-    "Pareto front (line), common placements of equally many layers (markers), and the best of them "
-    "by exact search (ours); of those that are the same layers each is a ring around the last. "
+    "Pareto front (line), common placements of equally many layers (markers; where they "
+    "would hide each other they stand side by side, around their common cost), and the best of "
+    "them by exact search (ours); of those that are the same layers each is a ring around the "
+    "last. "
     "Bars: jackknife standard error over sequences. (a) Time of one training step, measured on the "
     "device or, on a card without costs, counted from shapes: backward stops at the lowest adapted "
     "layer, so that late layers are cheap. (b) Memory of a training step. (c) Added latency of a "
@@ -30,6 +32,8 @@ STYLES = {
     "residual norm": (BLACK, "o"),
     "ours": (GREEN, "o"),
 }
+MARKER = (0.04, 0.05)
+"""Width and height of one, as shares of the axes."""
 COSTS = {"time": "time of a training step", "memory": "memory", "serving": "serving latency"}
 
 
@@ -87,13 +91,14 @@ def _draw(axis: Axes, data: Data, kind: str) -> None:
     axis.fill_between(cost, gain - error, gain + error, step="post", color=BLUE, alpha=0.15, lw=0)
     axis.step(cost, gain, where="post", color=BLUE, label="front")
     axis.plot(cost, gain, ls="", marker=".", ms=3, color=BLUE)
+    beside = _side_by_side(data["placements"][kind], top=float(max(gain)))
     seen: list[list[int]] = []
     for name, (colour, marker) in STYLES.items():
         point = data["placements"][kind][name]
         behind = seen.count(point["layers"])
         seen.append(point["layers"])
         axis.errorbar(
-            point["cost"],
+            point["cost"] + beside[tuple(point["layers"])],
             point["gain"],
             yerr=point["gain_error"] or 0.0,
             ls="",
@@ -107,3 +112,18 @@ def _draw(axis: Axes, data: Data, kind: str) -> None:
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
     axis.set_xlim(0, 1.05)
     axis.set_ylim(0)
+
+
+def _side_by_side(points: dict[str, Data], top: float) -> dict[tuple[int, ...], float]:
+    """How far each marker moves along the axis of the cost, by its layers."""
+    distinct = {tuple(point["layers"]): (point["cost"], point["gain"]) for point in points.values()}
+    moved = dict.fromkeys(distinct, 0.0)
+    cluster: list[tuple[int, ...]] = []
+    for layers, (cost, gain) in sorted(distinct.items(), key=lambda item: item[1]):
+        last = distinct[cluster[-1]] if cluster else (np.inf, np.inf)
+        if abs(cost - last[0]) > MARKER[0] or abs(gain - last[1]) > MARKER[1] * top:
+            cluster = []
+        cluster.append(layers)
+        for at, each in enumerate(cluster):
+            moved[each] = MARKER[0] * (at - (len(cluster) - 1) / 2)
+    return moved

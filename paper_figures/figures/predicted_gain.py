@@ -14,8 +14,8 @@ from simulate.style import TEXT, letter, log_ticks, panels
 
 CAPTION = (
     "Does the prediction come true? One point for each placement that was fine-tuned, all drawn "
-    "before anything was measured; one panel for each quadratic model (columns) of a comparison "
-    "(rows). Horizontal: gain predicted by the joint model (circles; grey bars are its signed "
+    "before anything was measured; one panel for each quadratic model of each comparison. "
+    "Horizontal: gain predicted by the joint model (circles; grey bars are its signed "
     "bounds, cut at the frame) and by its sum of single gains (squares). Vertical: fall of the "
     "held-out loss, with the range over seeds, on the same axis. Dashed: prediction = outcome. The "
     "rank correlation is the joint model's, with its 95% bootstrap interval over placements."
@@ -68,21 +68,17 @@ def _point(row: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def plot(data: Data) -> Figure:
-    """One row for each comparison, one column for each quadratic model."""
+    """Two panels a row: one for each quadratic model of each comparison."""
     found = data["panels"]
-    scores = sorted({panel["score"] for panel in found}, reverse=True)
-    pairs = list(dict.fromkeys((panel["model"], panel["task"]) for panel in found))
-    rows = len(pairs)
-    figure, axes = panels(rows, len(scores), width=TEXT, height=0.35 + 2.9 * rows)
-    drawn: list[Axes] = []
-    for panel in found:
-        at = pairs.index((panel["model"], panel["task"])), scores.index(panel["score"])
-        drawn.append(axes[at])
-        _draw(axes[at], panel)
-    for axis in axes.flat:
-        axis.set_visible(axis in drawn)
-    letter(drawn)
-    handles, labels = drawn[0].get_legend_handles_labels()
+    columns = min(2, len(found))
+    rows = -(-len(found) // columns)
+    figure, axes = panels(rows, columns, width=TEXT, height=0.35 + 2.9 * rows)
+    for axis, panel in zip(axes.flat, found, strict=False):
+        _draw(axis, panel)
+    for axis in axes.flat[len(found) :]:
+        axis.set_visible(False)
+    letter(axes.flat[: len(found)])
+    handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
     return figure
 

@@ -10,7 +10,7 @@ from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
 from paper_figures.steps.single_layers import single_layers
-from simulate.palette import BLACK, CYCLE, MARKERS
+from simulate.palette import BLACK, CYCLE, GREY, MARKERS
 from simulate.style import TEXT, letter, panels
 
 CAPTION = (
@@ -128,6 +128,9 @@ def plot(data: Data) -> Figure:
     axis, other = axes[0]
     for index, curve in enumerate(data["curves"]):
         _draw(axis, curve, index)
+    axis.plot([], [], color=GREY, label="predicted (4c)")
+    axis.plot([], [], color=GREY, ls="--", lw=0.7, label="bound")
+    axis.plot([], [], color=GREY, ls="", marker="o", mfc="none", ms=4, label="trained")
     axis.set(xscale="log", xlabel="steps of the run, T", ylim=(0, 1.3))
     axis.set_xticks(data["curves"][0]["steps"], data["curves"][0]["steps"])
     axis.minorticks_off()
@@ -159,7 +162,7 @@ def _draw(axis: Axes, curve: Data, index: int) -> None:
     whole = curve["trained"][-1]
     if whole > 0:
         share = np.array(curve["trained"]) / whole
-        axis.plot(steps, share, ls="", marker=MARKERS[index], color=colour, ms=4)
+        axis.plot(steps, share, ls="", marker=MARKERS[index], color=colour, ms=4, mfc="none")
     axis.plot(
         steps, np.array(curve["predicted"]) / last, color=colour, label=f"layer {curve['layer']}"
     )

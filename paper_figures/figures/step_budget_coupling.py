@@ -88,6 +88,9 @@ def plot(data: Data) -> Figure:
         _place(axes[0, 1], curve, len(curves) - 1 - index)
     axis = axes[0, 0]
     axis.axhline(1.0, color=BLACK, lw=0.8)
+    for ls, label in (("--", r"bound, $\rho$ measured (11a)"), (":", "bound without it (11b)")):
+        axis.plot([], [], color=GREY, ls=ls, lw=0.8, label=label)
+    axis.plot([], [], color=GREY, ls="", marker="o", mfc="none", ms=5, label="planned run")
     axis.set(xscale="log", yscale="log", xlabel=r"step budget $\tau$ (sum of learning rates)")
     axis.set_ylim(1e-2, 3 * max(max(curve["coupling"]) for curve in curves))
     axis.set_ylabel(r"coupling $\rho$")
@@ -116,7 +119,9 @@ def _draw(axis: Axes, curve: Data, index: int) -> None:
     axis.plot(curve["budget"], curve["coupling"], color=colour, label=label)
     axis.plot(curve["budget"], curve["measured_bound"], color=colour, ls="--", lw=0.7)
     axis.plot(curve["budget"], curve["certain_bound"], color=colour, ls=":", lw=0.8)
-    axis.plot(curve["planned"], curve["coupling"][-1], color=colour, marker=marker, ms=5)
+    axis.plot(
+        curve["planned"], curve["coupling"][-1], color=colour, marker=marker, ms=5, mfc="none"
+    )
 
 
 def _place(axis: Axes, curve: Data, at: int) -> None:

@@ -409,6 +409,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     dtype = getattr(torch, source.dtype or "float32")
     stages = expected_stages(model, encoded, options, device=source.device, dtype=dtype)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
+    rows.title_justify = rows.caption_justify = "left"
     for stage in stages:
         rows.add_row(
             stage.stage, amount(stage.seconds, "seconds"), amount(float(stage.memory), "bytes")

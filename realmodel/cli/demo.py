@@ -1,6 +1,7 @@
 """``layercard demo``: the main job on the embedded checkpoints, without network or data."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +26,7 @@ Layers = Annotated[int, typer.Option(min=1, help="How many layers to choose.")]
 def demo(
     output_dir: OutputDir = Path("out/demo"),
     num_samples: NumSamples = 256,
-    layers: Layers = 3,
+    layers: Layers = 4,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -81,7 +82,10 @@ def demo(
         )
     ]
     emit(record, Group(*shown), as_json=as_json)
-    say(f"written to {folder}: card.json, card.md and card.html per checkpoint, {picture.name}")
+    pages = " and ".join(str(folder / name / "card.html") for name in CHECKPOINTS)
+    say(f"open {pages}; card.json and card.md lie beside them, the picture is {picture}")
+    first = shlex.quote(str(folder / next(iter(CHECKPOINTS)) / "card.json"))
+    say(f"next: layercard place {first} --budget {layers} --output-dir out/place")
 
 
 def placements(card: "LayerCard", choice: "Choice", size: int) -> dict[str, Any]:

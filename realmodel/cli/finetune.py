@@ -27,7 +27,7 @@ from realmodel.cli.protocol import (
 )
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
-from realmodel.runs.numbers import number
+from realmodel.runs.numbers import joined, number
 from realmodel.runs.printable import printable
 from theory import InputError
 
@@ -245,7 +245,7 @@ def _of_all_layers(mean: float, predicted: dict[str, Any]) -> str:
         return f" That is {share} of the {all_of_them} that training all layers gained."
     if gain:
         share = f"{predicted['gain'] / gain:.0%}"
-        return f" All layers were not trained; {share} of their gain was predicted."
+        return f" Of the gain of all layers, which were not trained, {share} was predicted."
     return ""
 
 
@@ -256,8 +256,9 @@ def advanced(bar: Progress, line: TaskID, done: int) -> None:
 
 def table(results: list[dict[str, Any]], predicted: dict[str, Any] | None = None) -> Table:
     """One row per seed, and below them what was predicted."""
-    title = f"{results[0]['model']}: layers {results[0]['layers']}"
-    rows = Table(title=Text(printable(title)))
+    layers = joined(results[0]["layers"])
+    title = Text(printable(f"{results[0]['model']}: layers {layers}"))
+    rows = Table(title=title, title_justify="left", caption_justify="left")
     if predicted is not None:
         reason = predicted["not_comparable"]
         level = "of this run" if reason is None else f"not comparable: {reason}"

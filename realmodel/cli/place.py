@@ -452,18 +452,25 @@ def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "Re
         + f"{choice.predictor_title}; time and peak memory of a training step, "
         f"{choice.costs.step_title}; serving added to one decoded token, by "
         f"{TITLES[choice.costs.engine]}",
+        title_justify="left",
+        caption_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
     heads = ("layers", "gain", "time", "memory", "serving", "weights")
-    for head in ("", *heads):
-        chosen.add_column(head)
-    chosen.add_row("placement", *row(choice.best, shares=False), style="bold")
+    rivals = {"placement": choice.best}
     if choice.runner_up is not None:
-        chosen.add_row("runner-up", *row(choice.runner_up, shares=False))
+        rivals["runner-up"] = choice.runner_up
+    chosen.add_column("", no_wrap=True)
+    for head in rivals:
+        chosen.add_column(head, style="bold" if head == "placement" else "")
+    columns = [row(point, shares=False) for point in rivals.values()]
+    for head, *values in zip(heads, *columns, strict=True):
+        chosen.add_row(head, *values)
     front = Table(
         title="Pareto front, costs as shares of all layers'"
         + (f" ({SHOWN} of {len(choice.front)} points)" if len(choice.front) > SHOWN else ""),
+        title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
     )

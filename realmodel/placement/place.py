@@ -18,9 +18,11 @@ from realmodel.placement.rank_plan import RankPlan, rank_plan
 from realmodel.placement.rules import DEFAULT, Rule
 from realmodel.placement.rules import rule as named_rule
 from realmodel.placement.shape import Sets, Shape, ShapePrice, admitted, best_of
+from realmodel.runs.numbers import amount, number
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
 from theory.choice.greedy import greedy
+from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
 from theory.choice.top_k import top_k
 
@@ -179,6 +181,8 @@ def place(
         raise InputError("no layer to choose from: name at least one")
     if not candidates:
         raise InputError(f"shape {shape!r} leaves none of the layers to choose from")
+    if not _admits(card, limit, candidates):
+        raise _too_little(card, limit, budget, candidates)
     sets = form.sets(candidates, len(card.layers))
     if sets is None:
         best = _best(card, model, limit, candidates, by)
@@ -229,10 +233,6 @@ def _best(
     card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...], by: Rule
 ) -> Placement:
     if limit.objective == "gain":
-        if limit.value > len(candidates):
-            raise InputError(
-                f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers"
-            )
         return by.choose(model.quadratic, limit.value, None, candidates)
     return by.choose(model.quadratic, limit.value, card.costs.of(limit.objective), candidates)
 
@@ -270,8 +270,26 @@ def _next_of(
 def _admits(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> bool:
     if limit.objective == "gain":
         return limit.value <= len(candidates)
+    return _cheapest(card, limit, candidates) <= limit.value * (1 + TOLERANCE)
+
+
+def _cheapest(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> float:
     cost = card.costs.of(limit.objective)
-    return min(cost.first(layer) for layer in candidates) <= limit.value
+    return min(cost.first(layer) for layer in candidates)
+
+
+def _too_little(
+    card: LayerCard, limit: Budget, text: str, candidates: tuple[int, ...]
+) -> InputError:
+    """What the least would be."""
+    if limit.objective == "gain":
+        return InputError(f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers")
+    least, whole = _cheapest(card, limit, candidates), card.costs.everything(limit.objective)
+    return InputError(
+        f"budget {text!r} admits no layer: the cheapest takes "
+        f"{amount(least, card.costs.unit(limit.objective))}, {number(100 * least / whole)}% of "
+        "adapting every layer"
+    )
 
 
 def _guarantee(

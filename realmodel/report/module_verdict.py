@@ -66,7 +66,7 @@ def _gain(card: "LayerCard", choice: "ModuleChoice") -> str:
             f"{number(choice.forecast.gain)} ({number(low)} to {number(high)}) nats per token "
             f"expected; by the {choice.predictor_title}, its level calibrated by the card's pilot"
         )
-    spread = "" if choice.gain_error is None else f" ± {number(1.96 * choice.gain_error)}"
+    spread = "" if choice.gain_error is None else f" ± {number(1.96 * choice.gain_error)} (95%)"
     return (
         f"{number(choice.best.gain)}{spread} nats per token predicted; by the "
         f"{choice.predictor_title}, module by module"

@@ -95,7 +95,7 @@ def notes(card: "LayerCard") -> tuple[Note, ...]:
     if card.protocol is not None:
         found.append(
             Note(
-                f"The planned run is {card.protocol.title} falling linearly to zero, alpha "
+                f"The planned run is {card.protocol.title}, falling linearly to zero, alpha "
                 f"{card.protocol.alpha:g}: gains in budget are of this run and of no other."
             )
         )
@@ -199,8 +199,7 @@ def _regime(card: "LayerCard") -> Note:
     else:
         text = (
             "Layers are not additive, in the paper's sense (rho < 1), from the first step of this "
-            f"run: that takes learning rates that add up to less than "
-            f"{number(budget.additive_budget)}, of which this run's are "
-            f"{number(budget.budget)} (extension, 11)"
+            f"run: for that its learning rates may add up to {number(budget.additive_budget)}, and "
+            f"they add up to {number(budget.budget)} (extension, 11)"
         )
     return Note(f"{text}; {planned} steps are planned.", void=steps < planned)

@@ -37,6 +37,8 @@ def table(card: "LayerCard", *, width: int = 80, verbose: bool = False) -> Rende
     rows = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
+        title_justify="left",
+        caption_justify="left",
         title=Text(printable(f"{card.model['source']} on {card.data['source']}")),
         caption=(
             f"gain and price in nats per completion token (loss before: "

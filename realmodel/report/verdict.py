@@ -119,10 +119,10 @@ def _gain(card: "LayerCard", choice: "Choice") -> str:
             f"{number(best.forecast.gain)} ({low} to {high} in four cases of five) {of}; by the "
             f"{choice.predictor_title}, its level calibrated by {card.pilot.title}"
         )
-    spread = "" if best.gain_error is None else f" ± {number(1.96 * best.gain_error)}"
+    spread = "" if best.gain_error is None else f" ± {number(1.96 * best.gain_error)} (95%)"
     text = f"{number(best.gain)}{spread} {of}; by the {choice.predictor_title}"
     if choice.predictor == "tangent":
-        text += ", its level not calibrated by a pilot: a lower guess for few layers"
+        text += ", its level not calibrated by a pilot: mostly too low for few layers"
     return text
 
 
@@ -170,10 +170,10 @@ def _confidence(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
     ties = [swap for swap in choice.exchanges if swap.leads is False]
     if clear:
         least = min(swap.loss for swap in choice.exchanges if swap.leads)
-        verb = "leads" if len(clear) == 1 else "lead"
+        verb, them = ("leads", "it") if len(clear) == 1 else ("lead", "any of them")
         yield (
             "clear",
-            f"{named(clear)} {verb} clearly: in place of any of them the next best layer loses "
+            f"{named(clear)} {verb} clearly: in place of {them} the next best layer loses "
             f"{level.change(-least)} of the gain or more, beyond sampling error",
         )
     if ties:
@@ -189,7 +189,7 @@ def _confidence(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
     text = f"{named(choice.runner_up.layers)}: less by {level.change(-choice.margin)}"
     if choice.margin_error is not None:
         sure = choice.margin > 1.96 * choice.margin_error
-        text += f" ± {level.change(1.96 * choice.margin_error)}, " + (
+        text += f" ± {level.change(1.96 * choice.margin_error)} (95%), " + (
             "more than chance on this sample" if sure else "not distinguishable on this sample"
         )
     yield "runner-up", text
@@ -215,10 +215,14 @@ def _prices(choice: "Choice", level: Level) -> Iterator[tuple[str, str]]:
         rows = [row for row in priced if (row[0] in choice.best.layers) == taken]
         if not rows:
             continue
-        told = ", ".join(f"{layer} {level.change(sign * price)}" for layer, price in rows[:LISTED])
+        (first, most), *others = rows[:LISTED]
+        told = f"{sentence} {level.change(sign * most)} of this gain for layer {first}"
+        told += "".join(f", {level.change(sign * price)} for {layer}" for layer, price in others)
         if len(rows) > LISTED:
-            told += f"; of {len(rows) - LISTED} more {level.change(sign * rows[LISTED][1])} or less"
-        yield word, f"{sentence}, of this gain: {told}"
+            told += (
+                f"; {level.change(sign * rows[LISTED][1])} or less for {len(rows) - LISTED} more"
+            )
+        yield word, told
 
 
 def _valid(card: "LayerCard", choice: "Choice") -> str:

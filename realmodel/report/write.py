@@ -16,7 +16,8 @@ def write_card(card: LayerCard, folder: Path) -> tuple[Path, ...]:
     InputError
         If the folder cannot be written.
     """
-    texts = {"card.md": markdown(card), "card.html": html(card)}
-    written = [card.save(folder / "card.json")]
+    path = folder / "card.json"
+    texts = {"card.md": markdown(card), "card.html": html(card, str(path))}
+    written = [card.save(path)]
     written += [write_whole(folder / name, text) for name, text in texts.items()]
     return tuple(written)

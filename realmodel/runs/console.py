@@ -85,7 +85,7 @@ class Stages(Progress):
         stage = self._tasks[task]
         if stage.total is not None and stage.description not in self._told:
             self._told.add(stage.description)
-            say(f"{stage.description} ({stage.total:.0f})")
+            say(stage.description)
 
 
 def progress() -> Progress:

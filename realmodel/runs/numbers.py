@@ -60,7 +60,13 @@ def joined(layers: Iterable[int]) -> str:
 
 
 def cell(value: Any) -> str:
-    """Any JSON value in a table cell."""
+    """Any JSON value in a table cell, a dash where it is empty.
+
+    >>> cell({"rank": 8, "gain": 0.51234}), cell([1, 2]), cell([]), cell(True)
+    ('rank: 8, gain: 0.512', '1, 2', '—', 'true')
+    """
+    if value in ("", [], {}, ()):
+        return "—"
     if isinstance(value, bool) or value is None:
         return "—" if value is None else str(value).lower()
     if isinstance(value, int | float):
@@ -68,5 +74,5 @@ def cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(cell(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {cell(item)}" for name, item in value.items())
+        return ", ".join(f"{name}: {cell(item)}" for name, item in value.items())
     return str(value)

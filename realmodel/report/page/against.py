@@ -48,13 +48,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Against:
-    """The rows, the unit of their axis, and its end in that unit."""
+    """The rows, the unit of their axis and its end in it, and the recommended layers' interval."""
 
     rows: tuple[Row, ...]
     unit: str
     end: float
     forecast: bool
     reference: float
+    interval: tuple[float, float]
 
     @property
     def trained(self) -> bool:
@@ -113,7 +114,8 @@ def against(card: "LayerCard", choice: "Choice") -> Against:
         for rival in found
     )
     unit = "nats per token" if forecast else "as a share of the recommended layers' gain"
-    return Against(rows, unit, end, forecast, reference)
+    interval = (recommended.low, recommended.high)
+    return Against(rows, unit, end, forecast, reference, interval)
 
 
 def _trained(card: "LayerCard", choice: "Choice", layers: tuple[int, ...]) -> Rival:

@@ -5,7 +5,8 @@ const layers = card.layers.map((row) => row.layer);
 const dense = layers.length > 16;
 let kind = card.kinds[0].name;
 let at = 0;
-let own = null; // positions of the reader's own set; null: a point of the front
+const advised = card.certificate.layers.map((layer) => layers.indexOf(layer));
+let own = advised; // positions of the reader's own set; null: a point of the front
 
 /* ---------- words ---------- */
 function number(x) {
@@ -15,6 +16,7 @@ function number(x) {
   return String(Number(x.toPrecision(3)));
 }
 function amount(x, unit) {
+  if (x === 0) return "0";
   const scaled = (steps) => {
     for (const [size, name] of steps) if (Math.abs(x) >= size) return `${number(x / size)} ${name}`;
     return `${number(x / steps.at(-1)[0])} ${steps.at(-1)[1]}`;
@@ -103,6 +105,14 @@ const points = () => card.fronts[kind];
 /* A level that cannot come true is shown as a share. */
 const level = (gain) => card.forecast ? number(gain) : percent(gain / card.whole.gain);
 const half = (point) => point.gain_error === null ? null : 1.96 * point.gain_error;
+const recommended = () => own !== null && own.length === advised.length && own.every((l, i) => l === advised[i]);
+/* Where its sampling interval ends: of a front's point and of the recommended layers. */
+function ends(point) {
+  const spread = half(point);
+  if (spread !== null) return [Math.max(point.gain - spread, 0), point.gain + spread];
+  const { interval: [low, high] } = card.recommended;
+  return recommended() && low < high ? [low, high] : null;
+}
 function chosen() {
   if (own === null) return points()[at];
   const costs = Object.fromEntries(card.tiles.map((item) => [item.name, costOf(own, item.name)]));
@@ -159,7 +169,7 @@ function frontChart() {
   else {
     const mine = chosen(), cx = x(mine.costs[kind]), cy = y(mine.gain);
     const mark = draw(svg, "path", { d: `M${cx},${cy - 9}l9,9l-9,9l-9,-9z`, class: "point on", id: "own-point" });
-    draw(mark, "title", {}, `your own: ${told(mine)}`);
+    draw(mark, "title", {}, `${recommended() ? "recommended" : "your own"}: ${told(mine)}`);
   }
   by("front-label").textContent = `Pareto front of gain against ${unit.axis}: ${front.length} placements, ` +
     `gain from ${level(front[0].gain)} to ${level(front.at(-1).gain)}${card.forecast ? " nats per token" : " of that of all layers"}`;
@@ -184,14 +194,13 @@ function show() {
   by("gain").textContent = level(point.gain);
   by("gain").dataset.exact = point.gain;
   by("gain-unit").textContent = card.forecast ? "nats per token, predicted gain" : "of the gain of all layers";
-  const spread = half(point);
-  const interval = spread === null
-    ? (own === null ? "No interval: the card holds no replicates. " : "A set of your own; layercard place tells its interval. ")
-    : `95% sampling interval ${level(Math.max(point.gain - spread, 0))} to ${level(point.gain + spread)}. `;
+  const reach = ends(point);
+  const interval = reach !== null ? `95% sampling interval ${level(reach[0])} to ${level(reach[1])}. ` :
+    own === null || recommended() ? "No interval: the card holds no replicates. " : "No interval for a set of your own. ";
   by("interval").textContent = interval + (card.forecast
     ? `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.`
     : "The order is meant: the level is no forecast.");
-  const words = `${own === null ? "Adapt" : "Your own:"} ${list(point.layers)}.`;
+  const words = `${own === null ? "Adapt" : recommended() ? "Recommended:" : "Your own:"} ${list(point.layers)}.`;
   by("chosen").textContent = words;
   slider.setAttribute("aria-valuetext", `${budget}. ${words} Predicted gain ${level(point.gain)}${card.forecast ? " nats per token" : " of that of all layers"}`);
   by("strip").querySelectorAll("button").forEach((button, i) => {
@@ -217,8 +226,8 @@ function show() {
 }
 function beside(point) {
   const row = by("own");
-  row.hidden = own === null;
-  if (own === null) return;
+  row.hidden = own === null || recommended();
+  if (row.hidden) return;
   const { end, reference } = card.axis, [held, track, predicted, difference] = row.querySelectorAll("td");
   held.textContent = point.layers.join(", ");
   track.firstChild.style.width = `${100 * Math.min(point.gain / (card.forecast ? 1 : reference) / end, 1)}%`;
@@ -229,10 +238,9 @@ function beside(point) {
 function choose(i) { at = i; own = null; show(); }
 
 /* The smallest budget with at least the gain of the recommended layers. */
-function start() {
-  const front = points();
-  const found = front.findIndex((p) => p.gain >= card.recommended * (1 - 1e-9));
-  choose(found < 0 ? front.length - 1 : found);
+function nearest() {
+  const found = points().findIndex((p) => p.gain >= card.recommended.gain * (1 - 1e-9));
+  return found < 0 ? points().length - 1 : found;
 }
 
 /* ---------- profiles ---------- */
@@ -386,7 +394,8 @@ function profiles() {
 }
 profiles();
 heat();
-start();
+at = nearest();
+show();
 let width = innerWidth;
 addEventListener("resize", () => {
   if (innerWidth === width) return; // a phone's bars come and go
@@ -399,8 +408,8 @@ by("budget").addEventListener("input", (event) => choose(Number(event.target.val
 document.querySelectorAll("input[name=kind]").forEach((input) =>
   input.addEventListener("change", () => {
     kind = input.value;
-    if (own === null) start();
-    else { at = Math.min(at, points().length - 1); show(); }
+    at = nearest();
+    show();
   }));
 document.querySelectorAll("input[name=matrix]").forEach((input) =>
   input.addEventListener("change", () => { heat(); show(); }));

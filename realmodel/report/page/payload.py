@@ -56,7 +56,7 @@ def payload(card: "LayerCard", record: dict[str, Any], beside: "Against") -> str
     data = {
         "layers": record["layers"],
         "certificate": record["certificate"],
-        "recommended": level.chosen,
+        "recommended": {"gain": level.chosen, "interval": beside.interval},
         "level": _curve(level),
         "forecast": is_forecast(card),
         "coupling": {name: record["coupling"][name] for name in ("matrix", "signed_matrix")},

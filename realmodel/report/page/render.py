@@ -24,8 +24,15 @@ if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
 
 
-def html(card: "LayerCard") -> str:
-    """One HTML page that needs no network, no server and no other file."""
+def html(card: "LayerCard", path: str = "card.json") -> str:
+    """One HTML page that needs no network, no server and no other file.
+
+    Parameters
+    ----------
+    card : LayerCard
+    path : str
+        Of ``card.json`` in the commands that can be copied.
+    """
     environment = Environment(
         loader=PackageLoader("realmodel.report", "page"),
         autoescape=True,
@@ -57,7 +64,7 @@ def html(card: "LayerCard") -> str:
         results=named,
         verdict=verdict(card, choice),
         against=beside,
-        commands=next_commands(card, None, "card.json", "out/place"),
+        commands=next_commands(card, None, path, "out/place"),
         trainers=_trainers(card, choice.best.layers),
         measured_columns=measured,
         cost=_cost_words(card),
@@ -117,5 +124,6 @@ def _provenance(record: dict[str, Any]) -> list[tuple[str, str]]:
         ]
     costs = record["costs"]
     rows.append(("Costs", f"{costs['device']}, {costs['tokens']} tokens a step"))
-    rows.append(("Versions", cell(record["versions"])))
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    rows.append(("Versions", versions))
     return rows

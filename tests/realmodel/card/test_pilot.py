@@ -113,7 +113,7 @@ def test_forecasts_pass_the_pilots_own_runs(piloted: LayerCard) -> None:
         dict(report.verdict(card).rows)["gain"] for card in (piloted, replace(piloted, pilot=None))
     )
     assert calibrated.endswith("its level calibrated by a pilot of 6 steps")
-    assert plain.endswith("its level not calibrated by a pilot: a lower guess for few layers")
+    assert plain.endswith("its level not calibrated by a pilot: mostly too low for few layers")
 
 
 def test_a_forecast_changes_no_choice(piloted: LayerCard) -> None:
