@@ -57,6 +57,7 @@ def run(
     from realmodel.evidence.comparison import compare
     from realmodel.evidence.options import CompareOptions
     from realmodel.finetuning import FinetuneOptions
+    from realmodel.measure.gauss_newton import CurvatureOptions
     from realmodel.model.modules import find_modules
 
     checkpoint = load_model(model, dtype=dtype, device=device)
@@ -68,8 +69,7 @@ def run(
         **split_sizes(samples),
         max_length=256,
         exact_curvature=True,  # the figures hold it against the tangent model
-        directions=directions,
-        curvature_samples=curvature_samples,
+        curvature=CurvatureOptions(directions, 0.1, curvature_samples),
         finetune=FinetuneOptions(rank=4, alpha=8.0, learning_rate=1e-2, steps=steps, batch_size=6),
         seed=seed,
     )

@@ -147,10 +147,16 @@ def card(
 ) -> None:
     """The whole card over one plain forward and backward pass of the same sequences."""
     from realmodel.bench.card import CardTiming, time_card
+    from realmodel.measure.pass_options import PassOptions
 
     measured: list[CardTiming] = []
     record: dict[str, Any] = {}
     try:
+        passing = PassOptions(
+            batch_size,
+            partitions=partitions,
+            offload=offload,  # type: ignore[arg-type]  # refused if unknown
+        )
         for name in models or ["gpt2-mini"]:
             stderr.print(f"{name} ...", highlight=False)
             measured.append(
@@ -160,9 +166,7 @@ def card(
                     num_samples=num_samples,
                     length=length,
                     device=device,
-                    batch_size=batch_size,
-                    partitions=partitions,
-                    offload=offload,
+                    passing=passing,
                     calibrate=calibrate,
                     rounds=rounds,
                 )

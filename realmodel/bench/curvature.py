@@ -12,6 +12,7 @@ from realmodel.measure.attention import attention
 from realmodel.measure.gauss_newton import Directions, gauss_newton
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 from realmodel.measure.random_subset import random_order
 from realmodel.measure.tangent.adam import inverse_root, second_moment
 from realmodel.measure.tangent.factors import LoraFactors
@@ -74,10 +75,9 @@ def compare_curvatures(
             checkpoint,
             sample,
             modules,
+            PassOptions(tangent_samples=count, draws=max(draws)),
             protocol=protocol,
             groups=0,
-            rows=count,
-            draws=max(draws),
             shard=(0, 1),  # a single shard keeps its rows
             seed=seed,
         )

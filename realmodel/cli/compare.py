@@ -107,6 +107,7 @@ def compare(
     from realmodel.evidence import compare as run
     from realmodel.evidence.examples import other_text, task_examples
     from realmodel.finetuning import FinetuneOptions
+    from realmodel.measure.gauss_newton import CurvatureOptions
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
     from theory.whole_file import write_json, write_whole
@@ -132,9 +133,7 @@ def compare(
         heldout_samples=heldout_samples,
         max_length=max_length,
         exact_curvature=exact_curvature,
-        directions=directions,
-        curvature_samples=curvature_samples,
-        damping=damping,
+        curvature=CurvatureOptions(directions, damping, curvature_samples),
         finetune=protocol,
         seed=seed,
     )

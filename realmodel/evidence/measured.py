@@ -10,8 +10,7 @@ from realmodel.evidence.baselines import Context, Need
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.run_store import read_object
 from realmodel.evidence.task import Task
-from realmodel.measure.attention import attention
-from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.measure.gauss_newton import GaussNewton, residual_gauss_newton
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 from realmodel.model.checkpoint import Checkpoint
@@ -104,19 +103,12 @@ class Measured:
         else:
             clock = clock_of(self.checkpoint.model.device)
             start = clock()
-            with attention(self.checkpoint.model, "eager"):
-                found = gauss_newton(
-                    self.checkpoint,
-                    self.task.training,
-                    self.table,
-                    select_directions(self.statistics, k=options.directions),
-                    curvature_sequences=min(
-                        options.curvature_samples, len(self.task.training) // 2
-                    ),
-                )
+            found = residual_gauss_newton(
+                self.checkpoint, self.task.training, self.statistics, options.curvature
+            )
             self._keep(self._quadratic_name, clock() - start)
             found.save(path)
-        return found.damped(options.damping).by_layer()
+        return found.damped(options.curvature.damping).by_layer()
 
     def seconds(self, need: Need) -> float:
         """Seconds of what a score needs, as measured when it was taken."""
@@ -129,7 +121,8 @@ class Measured:
 
     @property
     def _quadratic_name(self) -> str:
-        return f"gauss-newton-{self.options.directions}-{self.options.curvature_samples}"
+        how = self.options.curvature
+        return f"gauss-newton-{how.directions}-{how.curvature_samples}"
 
     @cached_property
     def _times(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from realmodel.card import (
 from realmodel.card.measures import MEASURES
 from realmodel.card.predictor import Predictor
 from realmodel.datasets import read_examples
+from realmodel.measure.gauss_newton import CurvatureOptions
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import FinetuneOptions
 from tests.realmodel.tiny_checkpoints import save_tiny
@@ -184,8 +185,7 @@ def measured(gpt2_folder: Path, task_file: Path) -> LayerCard:
     options = CardOptions(
         protocol=FinetuneOptions(rank=2, alpha=4.0),
         exact_curvature=True,
-        directions=2,
-        batch_size=8,
+        curvature=CurvatureOptions(directions=2),
         calibrate=False,
     )
     return measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)

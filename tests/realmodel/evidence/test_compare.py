@@ -12,6 +12,7 @@ from realmodel.evidence.realised import realise
 from realmodel.evidence.run_store import RunStore
 from realmodel.finetuning import FinetuneOptions
 from realmodel.finetuning.loss import heldout_loss
+from realmodel.measure.gauss_newton import CurvatureOptions
 from realmodel.model.batches import padding_id
 from realmodel.model.modules import find_modules
 from theory import InputError
@@ -24,8 +25,7 @@ OPTIONS = CompareOptions(
     heldout_samples=8,
     max_length=64,
     exact_curvature=True,
-    directions=1,
-    curvature_samples=4,
+    curvature=CurvatureOptions(directions=1, damping=0.1, curvature_samples=4),
     finetune=FinetuneOptions(rank=2, alpha=4.0, learning_rate=2e-2, steps=2, batch_size=4),
 )
 
