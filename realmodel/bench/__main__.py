@@ -1,6 +1,5 @@
 """``python -m realmodel.bench``: what a card costs, in ratios of two times from one run."""
 
-import json
 import platform
 from collections.abc import Mapping
 from datetime import date
@@ -15,7 +14,8 @@ from rich.table import Table
 from realmodel.bench.models import SIZES
 from realmodel.runs.allocator import keep_freed_memory
 from realmodel.runs.console import AsJson, emit, stderr
-from theory import InputError
+from realmodel.runs.reported import reported
+from theory.whole_file import write_json
 
 application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,6 +29,7 @@ def main() -> None:
 
 
 @application.command()
+@reported()
 def costs(
     model: Annotated[str, typer.Argument(help="Checkpoint.")],
     data: Annotated[Path, typer.Option(help="Task whose sequences make the training step.")],
@@ -62,39 +63,35 @@ def costs(
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.forward import window_of
 
-    try:
-        kinds: list[Checkpointing] = [
-            checkpointing_kind(name) for name in checkpointing or CHECKPOINTING
-        ]
-        if card is not None:
-            top = _top(card)
-        checkpoint = load_checkpoint(model, dtype=dtype)
-        encoded = encode(
-            read_examples(data, at_most=512),
-            checkpoint.tokenizer,
-            max_length=window_of(checkpoint.model),
-            too_long="skip",
-        )
-        drawn = random_subset(len(encoded), min(batch_size, len(encoded)), 0)
-        chosen = [encoded[at] for at in drawn]
-        if packing is None:
-            (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)
-        else:
-            batch = packed(chosen, packing, pad_id=0)
-        rows = compare_costs(
-            checkpoint.model,
-            batch,
-            top=top,
-            rank=rank,
-            packing=packing,
-            kinds=kinds,
-            seconds=seconds,
-            rounds=rounds,
-            tell=lambda text: stderr.print(f"{text} ...", highlight=False),
-        )
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    kinds: list[Checkpointing] = [
+        checkpointing_kind(name) for name in checkpointing or CHECKPOINTING
+    ]
+    if card is not None:
+        top = _top(card)
+    checkpoint = load_checkpoint(model, dtype=dtype)
+    encoded = encode(
+        read_examples(data, at_most=512),
+        checkpoint.tokenizer,
+        max_length=window_of(checkpoint.model),
+        too_long="skip",
+    )
+    drawn = random_subset(len(encoded), min(batch_size, len(encoded)), 0)
+    chosen = [encoded[at] for at in drawn]
+    if packing is None:
+        (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)
+    else:
+        batch = packed(chosen, packing, pad_id=0)
+    rows = compare_costs(
+        checkpoint.model,
+        batch,
+        top=top,
+        rank=rank,
+        packing=packing,
+        kinds=kinds,
+        seconds=seconds,
+        rounds=rounds,
+        tell=lambda text: stderr.print(f"{text} ...", highlight=False),
+    )
     record = _record(costs=[row.as_dict() for row in rows], largest_error=largest_error(rows))
     _write(output, record)
     shape = "x".join(map(str, batch.input_ids.shape))
@@ -124,6 +121,7 @@ def _top(path: Path) -> int:
 
 
 @application.command()
+@reported()
 def card(
     models: Annotated[
         list[str] | None,
@@ -151,30 +149,26 @@ def card(
 
     measured: list[CardTiming] = []
     record: dict[str, Any] = {}
-    try:
-        passing = PassOptions(
-            batch_size,
-            partitions=partitions,
-            offload=offload,  # type: ignore[arg-type]  # refused if unknown
-        )
-        for name in models or ["gpt2-mini"]:
-            stderr.print(f"{name} ...", highlight=False)
-            measured.append(
-                time_card(
-                    name,
-                    data=data,
-                    num_samples=num_samples,
-                    length=length,
-                    device=device,
-                    passing=passing,
-                    calibrate=calibrate,
-                    rounds=rounds,
-                )
+    passing = PassOptions(
+        batch_size,
+        partitions=partitions,
+        offload=offload,  # type: ignore[arg-type]  # refused if unknown
+    )
+    for name in models or ["gpt2-mini"]:
+        stderr.print(f"{name} ...", highlight=False)
+        measured.append(
+            time_card(
+                name,
+                data=data,
+                num_samples=num_samples,
+                length=length,
+                device=device,
+                passing=passing,
+                calibrate=calibrate,
+                rounds=rounds,
             )
-            _write(output, record := _record(timings=[m.as_dict() for m in measured]))
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        )
+        _write(output, record := _record(timings=[m.as_dict() for m in measured]))
     table = Table(title="layercard card against one plain forward + backward pass")
     heads = ("model", "device", "sequences", "tokens", "plain s", "card s", "ratio", "of processor"
              " time", "floor", "plain GiB", "card GiB (expected)", "stages")  # fmt: skip
@@ -196,6 +190,7 @@ def card(
 
 
 @application.command()
+@reported()
 def curvature(
     model: Annotated[
         str, typer.Argument(help="Checkpoint: hub id, folder or demo:NAME.")
@@ -249,6 +244,7 @@ def curvature(
 
 
 @application.command()
+@reported()
 def widths(
     sizes: Annotated[list[int] | None, typer.Argument(help="Widths d of d x d maps.")] = None,
     output: Output = None,
@@ -284,8 +280,7 @@ def _record(**found: Any) -> dict[str, Any]:
 
 def _write(output: Path | None, record: Mapping[str, Any]) -> None:
     if output is not None:  # after every model: the next one may not fit
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(record, indent=2) + "\n")
+        write_json(output, record)
 
 
 def _gib(count: int | None) -> str:

@@ -9,7 +9,8 @@ import typer
 
 from realmodel.evidence.agreement import spearman
 from realmodel.evidence.recorded import read_comparison
-from realmodel.runs.console import stderr, stdout
+from realmodel.runs.console import stdout
+from realmodel.runs.reported import reported
 from theory import InputError
 from theory.arrays import Array, Float64
 
@@ -163,6 +164,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 @application.command()
+@reported()
 def main(
     files: Annotated[list[Path], typer.Argument(help="comparison.json files.")],
     names: Annotated[
@@ -170,14 +172,10 @@ def main(
     ] = None,
 ) -> None:
     """Print the tables as Markdown."""
-    try:
-        heads = names or [path.stem for path in files]
-        if len(set(heads)) != len(files):
-            raise InputError(f"{len(files)} files need as many different names, not {heads}")
-        text = across({h: read_comparison(path) for h, path in zip(heads, files, strict=True)})
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    heads = names or [path.stem for path in files]
+    if len(set(heads)) != len(files):
+        raise InputError(f"{len(files)} files need as many different names, not {heads}")
+    text = across({h: read_comparison(path) for h, path in zip(heads, files, strict=True)})
     stdout.print(text, markup=False, soft_wrap=True)
 
 

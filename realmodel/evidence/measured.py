@@ -112,12 +112,21 @@ class Measured:
 
     def seconds(self, need: Need) -> float:
         """Seconds of what a score needs, as measured when it was taken."""
-        if need == "statistics":
-            _ = self.statistics
-        elif need == "quadratic":
-            _ = self.quadratic  # its directions come from the statistics
-            return float(self._times["statistics"] + self._times[self._quadratic_name])
-        return float(self._times["statistics"]) if need == "statistics" else 0.0
+        if need in ("nothing", "weights", "sequences"):
+            return 0.0
+        _ = self.statistics
+        seconds = float(self._times["statistics"])
+        if need == "quadratic":  # its directions come from the statistics
+            _ = self.quadratic
+            seconds += float(self._times[self._quadratic_name])
+        return seconds + self._pilot_seconds if need == "pilot" else seconds
+
+    @cached_property
+    def _pilot_seconds(self) -> float:
+        clock = clock_of(self.checkpoint.model.device)
+        start = clock()
+        _ = self.context.pilot
+        return clock() - start
 
     @property
     def _quadratic_name(self) -> str:

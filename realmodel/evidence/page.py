@@ -19,7 +19,8 @@ from realmodel.evidence.published import PUBLISHED
 from realmodel.evidence.recorded import read_comparison
 from realmodel.evidence.summary import CLOSE
 from realmodel.evidence.theory_practice import EXPLANATIONS, STRUCTURED
-from realmodel.runs.console import say, stderr
+from realmodel.runs.console import say
+from realmodel.runs.reported import reported
 from theory import InputError
 from theory.generated_text import put_between
 from theory.read_json import read_json
@@ -383,13 +384,10 @@ application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @application.command()
+@reported()
 def main(page: Annotated[Path, typer.Argument(help="Markdown; its records beside it.")]) -> None:
     """Write the page's tables anew."""
-    try:
-        write_whole(page, with_tables(page))
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    write_whole(page, with_tables(page))
     say(f"wrote {page}")
 
 
