@@ -228,7 +228,7 @@ def card_of_sequences(
         },
         options=options.to_json() | {"groups": measurement.options.groups},
         versions=versions(),
-        modules=modules,
+        module_profiles=modules,
         layers=layers,
         costs=costs,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

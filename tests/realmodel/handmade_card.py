@@ -28,6 +28,7 @@ from realmodel.datasets import read_examples
 from realmodel.measure.gauss_newton import CurvatureOptions
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.model.modules import AdaptedModule
 from tests.realmodel.tiny_checkpoints import save_tiny
 from theory import BlockQuadratic
 from theory.choice.cost_model import CostModel
@@ -57,13 +58,7 @@ def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
 
     modules = tuple(
         ModuleProfile(
-            f"transformer.h.{i}.{kind}",
-            i,
-            kind,
-            16,
-            32,
-            f"h.{i}.{kind}",
-            True,
+            AdaptedModule(f"transformer.h.{i}.{kind}", i, kind, 16, 32, f"h.{i}.{kind}", True),
             measures(1.0),
             np.sort(rng.exponential(size=16))[::-1].copy(),
         )
@@ -71,7 +66,9 @@ def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
         for kind in kinds
     )
     profiles = tuple(
-        LayerProfile(i, tuple(m.name for m in modules if m.layer == i), measures(2.0))
+        LayerProfile(
+            i, tuple(row.module.name for row in modules if row.module.layer == i), measures(2.0)
+        )
         for i in range(layers)
     )
     per = (1.0,) * layers
@@ -101,7 +98,7 @@ def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
             "batch_size": 8,
         },
         versions={"layercard": "0.1.0"},
-        modules=modules,
+        module_profiles=modules,
         layers=profiles,
         gauss_newton=Predictor("gauss-newton", quadratic, replicates),
         costs=DeviceCosts(

@@ -35,7 +35,7 @@ def test_the_loss_is_the_mean_over_completion_tokens(
 
 def test_every_layer_and_module_has_every_measure(measured: LayerCard) -> None:
     assert measured.indices == (0, 1, 2, 3)
-    for profile in (*measured.layers, *measured.modules):
+    for profile in (*measured.layers, *measured.module_profiles):
         record = profile.measures.to_dict()
         missing = {name for name, value in record.items() if value is None}
         error = {"budget_gain_error"}  # of layers only
@@ -46,7 +46,7 @@ def test_every_layer_and_module_has_every_measure(measured: LayerCard) -> None:
 
 def test_a_layer_is_the_union_of_its_modules(measured: LayerCard) -> None:
     for layer in measured.layers:
-        own = [m for m in measured.modules if m.layer == layer.layer]
+        own = [m for m in measured.module_profiles if m.module.layer == layer.layer]
         for name in ("residual_norm", "residual_norm_activation", "gradient_norm"):
             squares = sum(getattr(m.measures, name) ** 2 for m in own)
             assert getattr(layer.measures, name) ** 2 == pytest.approx(squares, rel=1e-10)
