@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.progress import TaskID
 
 from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reads_data, tell_columns
@@ -30,8 +29,8 @@ from realmodel.runs.console import (
     Seed,
     Verbose,
     emit,
-    progress,
     say,
+    stage_lines,
     stderr,
     stdout,
 )
@@ -349,7 +348,7 @@ class Source:
 
 
 def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":
-    """Measure a card under a progress bar, one line for each stage."""
+    """Measure a card under progress bars."""
     from realmodel.card import measure_card
     from realmodel.model.checkpoint import load_checkpoint
 
@@ -360,14 +359,7 @@ def measured(source: Source, options: "CardOptions", resume_dir: Path | None) ->
         device=source.device,
         trust_remote_code=source.trust_remote_code,
     )
-    with progress() as bar:
-        stages: dict[str, TaskID] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bar.add_task(stage, total=total)
-            bar.update(stages[stage], completed=done, total=total)
-
+    with stage_lines() as tell:
         return measure_card(
             checkpoint,
             examples,

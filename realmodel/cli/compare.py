@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Group
 from rich.markdown import Markdown
-from rich.progress import TaskID
 from rich.text import Text
 
 from realmodel.cli.claim import claim
@@ -23,7 +22,7 @@ from realmodel.cli.protocol import (
     planned,
 )
 from realmodel.datasets import ReadOptions
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say, stage_lines
 from realmodel.runs.printable import printable
 
 
@@ -146,14 +145,7 @@ def compare(
     trained = None
     if run_dtype not in (None, checkpoint.dtype):
         trained = load_checkpoint(checkpoint_source(model), dtype=run_dtype, device=device)
-    with progress() as bar:
-        stages: dict[str, TaskID] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bar.add_task(stage, total=total)
-            bar.update(stages[stage], completed=done, total=total)
-
+    with stage_lines() as tell:
         result = run(
             checkpoint,
             task,
