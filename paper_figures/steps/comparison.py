@@ -74,5 +74,5 @@ def run(
         seed=seed,
     )
     split = split_task(checkpoint, task, samples=samples, max_length=options.max_length, seed=seed)
-    made = compare(checkpoint, split, table, options, folder).to_json()
+    made = compare(checkpoint, split, table, options, folder).to_dict()
     return {"model": label(model), "task": label(task), "comparison": made}

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -92,7 +93,7 @@ def costs(
         rounds=rounds,
         tell=lambda text: stderr.print(f"{text} ...", highlight=False),
     )
-    record = _record(costs=[row.as_dict() for row in rows], largest_error=largest_error(rows))
+    record = _record(costs=[row.to_dict() for row in rows], largest_error=largest_error(rows))
     _write(output, record)
     shape = "x".join(map(str, batch.input_ids.shape))
     table = Table(title=f"{model}: shares of adapting every layer, a step of {shape} tokens")
@@ -168,7 +169,7 @@ def card(
                 rounds=rounds,
             )
         )
-        _write(output, record := _record(timings=[m.as_dict() for m in measured]))
+        _write(output, record := _record(timings=[asdict(m) for m in measured]))
     table = Table(title="layercard card against one plain forward + backward pass")
     heads = ("model", "device", "sequences", "tokens", "plain s", "card s", "ratio", "of processor"
              " time", "floor", "plain GiB", "card GiB (expected)", "stages")  # fmt: skip
@@ -231,7 +232,7 @@ def curvature(
         draws=draws or [1, 2, 8],
         directions=directions,
     )
-    _write(output, record := _record(model=model, rows=[row.as_dict() for row in found]))
+    _write(output, record := _record(model=model, rows=[asdict(row) for row in found]))
     table = Table(title=f"sampled curvature over the exact one: {model}")
     for column in ("sequences", "draws", "matrix error", "order of layers", "gain", "rho"):
         table.add_column(column, justify="right")
@@ -254,7 +255,7 @@ def widths(
     from realmodel.bench.widths import time_profile
 
     found = [time_profile(size) for size in sizes or [1024, 2048, 4096, 8192, 12288]]
-    _write(output, record := _record(rows=[row.as_dict() for row in found]))
+    _write(output, record := _record(rows=[row.to_dict() for row in found]))
     table = Table(title="profiles of one d x d module, processor seconds")
     for column in ("d", "factors", "spectrum", "whitening", "singular values", "in all", "growth"):
         table.add_column(column, justify="right")

@@ -4,7 +4,7 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -78,10 +78,6 @@ class CardTiming:
     expected: dict[str, float] = field(default_factory=dict[str, float])
     expected_bytes: int = 0
     operations: dict[str, float] = field(default_factory=dict[str, float])
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
 
 
 def random_examples(

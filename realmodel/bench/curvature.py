@@ -1,8 +1,7 @@
 """The pass's sampled curvature against the exact one, by sequences and draws."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -46,10 +45,6 @@ class Agreement:
     order: float
     gain: float
     coupling: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
 
 
 def compare_curvatures(

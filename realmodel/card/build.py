@@ -226,7 +226,7 @@ def card_of_sequences(
             "completion_tokens": measurement.tokens,
             "loss": measurement.loss,
         },
-        options=options.to_json() | {"groups": measurement.options.groups},
+        options=options.to_dict() | {"groups": measurement.options.groups},
         versions=versions(),
         module_profiles=modules,
         layers=layers,

@@ -69,7 +69,7 @@ class CardOptions:
     Examples
     --------
     >>> options = CardOptions(one_pass=PassOptions(draws=2), intervals=((0, 1),))
-    >>> record = options.to_json()
+    >>> record = options.to_dict()
     >>> record["draws"], record["intervals"], record["interval_products"], record["rank"]
     (2, [[0, 1]], 8, 8)
     """
@@ -108,7 +108,7 @@ class CardOptions:
         """Of every draw."""
         return self.protocol.seed
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Flat, as cards of every version keep it.
 
         What the card says of the planned run elsewhere is left out.

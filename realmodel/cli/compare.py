@@ -157,8 +157,8 @@ def compare(
             without=without or (),
             progress=tell,
         )
-    write_json(folder / "comparison.json", result.to_json())
+    write_json(folder / "comparison.json", result.to_dict())
     write_whole(folder / "comparison.md", result.to_markdown())
     shown = Group(Markdown(result.to_markdown()), Text(), Text(printable(result.conclusion())))
-    emit(result.to_json(), shown, as_json=as_json)
+    emit(result.to_dict(), shown, as_json=as_json)
     say(f"wrote {folder / 'comparison.json'} and comparison.md")

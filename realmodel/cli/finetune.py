@@ -178,7 +178,7 @@ def finetune(
                 on_step=partial(advanced, bar, line),
             )
             loss_before = result.loss_before
-            results.append(result.to_json())
+            results.append(result.to_dict())
     predicted = None if saved is None else prediction(saved, first, checkpoint.digest)
     record = {"runs": results, "predicted": predicted}
     if output_dir is not None:

@@ -45,7 +45,7 @@ class Measured:
     @property
     def identity(self) -> dict[str, Any]:
         """What a score belongs to."""
-        options = self.options.to_json()
+        options = self.options.to_dict()
         names = ["seed", "exact_curvature"]
         if self.options.exact_curvature:
             names += ["directions", "curvature_samples", "damping"]

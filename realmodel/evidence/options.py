@@ -74,7 +74,7 @@ class CompareOptions:
         if not self.sizes or len(set(self.sizes)) != len(self.sizes):
             raise InputError(f"sizes must be different numbers of layers, got {self.sizes}")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Flat but for the run, whose seed is left out: every run has its own."""
         record = asdict(self)
         record |= record.pop("curvature")

@@ -59,13 +59,13 @@ class ComparisonResult:
     left_out: Mapping[str, str]
     untrained: Sequence[tuple[int, ...]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A JSON object without NaN."""
         return {
             **vars(self),
             "version": VERSION,
-            "options": self.options.to_json(),
-            "summaries": [summary.to_json() for summary in self.summaries],
+            "options": self.options.to_dict(),
+            "summaries": [summary.to_dict() for summary in self.summaries],
             "untrained": [list(layers) for layers in self.untrained],
         }
 

@@ -127,7 +127,7 @@ def one_pass(
         groups=kept_groups,
         output_moment=output_moment if kept_groups else "none",
         draws=options.draws,
-        protocol=None if protocol is None else protocol.to_json(),
+        protocol=None if protocol is None else protocol.to_dict(),
         rows=0 if protocol is None else min(options.tangent_samples, len(encoded)),
         batch_size=batch_size,
         padding_side=padding_side,

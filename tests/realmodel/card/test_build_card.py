@@ -138,7 +138,7 @@ def test_a_card_keeps_every_option_flat_under_its_flag_s_name(
         packing=64,
         calibrate=False,
     )
-    record = options.to_json()
+    record = options.to_dict()
     assert record == {
         "rank": 2, "alpha": 4.0, "seed": 7, "max_length": 40, "too_long": "skip", "batch_size": 2,
         "tangent_samples": 9, "draws": 3, "partitions": 2, "offload": "cpu", "ridge": 0.25,

@@ -68,7 +68,7 @@ def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_p
     result = run()
     for path in (tmp_path / "runs").glob("run-*"):
         assert finished_files.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
-    record = result.to_json()
+    record = result.to_dict()
     json.dumps(record, allow_nan=False)
     assert {s["name"] for s in record["summaries"]} == set(BASELINES) - {"pilot", "trials"}
     assert len(record["left_out"]) == 2
@@ -94,7 +94,7 @@ def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_p
     for baseline in BASELINES.values():
         assert baseline.title in text  # the pilot as left out
     again = run()
-    assert again.to_json() == result.to_json()
+    assert again.to_dict() == result.to_dict()
 
 
 def test_the_pilot_is_trained_once_and_costs_each_of_its_scores(gpt2_folder, tmp_path, monkeypatch):

@@ -234,7 +234,7 @@ def test_memory_is_that_of_a_real_pass(name: str) -> None:
     (stage, *_) = estimate_stages(model, encoded, modules, options, machine=SLOW)
     protocol: FinetuneOptions = options.protocol
     given = PassRecord(
-        groups=4, output_moment="sampled", draws=1, protocol=protocol.to_json(), rows=16,
+        groups=4, output_moment="sampled", draws=1, protocol=protocol.to_dict(), rows=16,
         batch_size=8, padding_side="right", partitions=1, seed=0, dtype="float32",
     )  # fmt: skip
     factors = LoraFactors.drawn(modules, protocol)
