@@ -234,12 +234,15 @@ def curvature(
     )
     _write(output, record := _record(model=model, rows=[asdict(row) for row in found]))
     table = Table(title=f"sampled curvature over the exact one: {model}")
-    for column in ("sequences", "draws", "matrix error", "order of layers", "gain", "rho"):
+    heads = ("sequences", "draws", "sets", "matrix error", "order of layers", "gain", "off by",
+             "rho", "exact rho")  # fmt: skip
+    for column in heads:
         table.add_column(column, justify="right")
     for row in found:
         table.add_row(
-            str(row.sequences), str(row.draws), f"{row.matrix_error:.0%}", f"{row.order:.2f}",
-            f"{row.gain:.2f}", f"{row.coupling:.2f}",
+            str(row.sequences), str(row.draws), str(row.sets), f"{row.matrix_error:.0%}",
+            f"{row.order:.2f}", f"{row.gain:.2f}", f"{row.gain_error:.0%}",
+            f"{row.coupling:.3f}", f"{row.exact_coupling:.3f}",
         )  # fmt: skip
     emit(record, table, as_json=as_json)
 

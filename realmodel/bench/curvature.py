@@ -27,24 +27,36 @@ from theory.arrays import Array, Float64
 class Agreement:
     """How close the sampled quadratic of a run is to the exact one, in the same directions.
 
+    Means over the disjoint sets of that many draws of labels, on the same sequences.
+
     Attributes
     ----------
     sequences, draws
         Behind both, and label draws behind the sampled one.
+    sets
+        Of draws, behind the means.
     matrix_error
         ``||F - H||_F / ||H||_F`` of the curvatures without the run's ridge.
     order
         Spearman correlation of the layers' gains alone, both with the ridge.
-    gain, coupling
-        Sampled over exact: joint gain of all layers, and ``rho``, both with the ridge.
+    gain
+        Sampled over exact: joint gain of all layers, both with the ridge.
+    gain_error
+        Root mean square of its distance from 1.
+    coupling, exact_coupling
+        ``rho`` of either. The noise of the labels adds to the sampled one in quadrature, so that
+        a small one looks larger with few draws of few sequences.
     """
 
     sequences: int
     draws: int
+    sets: int
     matrix_error: float
     order: float
     gain: float
+    gain_error: float
     coupling: float
+    exact_coupling: float
 
 
 def compare_curvatures(
@@ -79,10 +91,14 @@ def compare_curvatures(
         chosen, scores = _directions(seen, protocol, directions)
         with attention(checkpoint.model, "eager"):
             exact = gauss_newton(checkpoint, sample, modules, chosen, groups=1).quadratic
+        by_draw = scores.reshape(max(draws), count, -1)
         for number in draws:
-            S = scores.reshape(max(draws), count, -1)[:number].reshape(number * count, -1)
-            F = S.T @ S / (seen.tokens * number)
-            found.append(_agreement(F, exact, seen, protocol, count, number))
+            sets = [
+                by_draw[start : start + number].reshape(number * count, -1)
+                for start in range(0, max(draws) - number + 1, number)
+            ]
+            sampled = [S.T @ S / (seen.tokens * number) for S in sets]
+            found.append(_agreement(sampled, exact, seen, protocol, count, number))
     return found
 
 
@@ -112,27 +128,31 @@ def _directions(
 
 
 def _agreement(
-    F: Array,
+    sampled: Sequence[Array],
     exact: BlockQuadratic,
     seen: Measurement,
     protocol: FinetuneOptions,
     sequences: int,
     draws: int,
 ) -> Agreement:
-    ridge = np.eye(len(F)) / (2 * protocol.time)
+    ridge = np.eye(len(exact.gradient)) / (2 * protocol.time)
     labels = [module.layer for module in seen.modules]
-    ours, theirs = (
-        BlockQuadratic(exact.gradient, curvature + ridge, exact.sizes).regroup(labels)
-        for curvature in (F, exact.curvature)
-    )
-    order = (
-        spearmanr(ours.residual_norms, theirs.residual_norms).statistic if ours.layers > 2 else 1
-    )
+
+    def of_run(curvature: Array) -> BlockQuadratic:
+        return BlockQuadratic(exact.gradient, curvature + ridge, exact.sizes).regroup(labels)
+
+    ours, theirs = [of_run(F) for F in sampled], of_run(exact.curvature)
+    gains = np.array([one.gain() for one in ours]) / theirs.gain()
+    orders = [spearmanr(one.residual_norms, theirs.residual_norms).statistic for one in ours]
+    scale = np.linalg.norm(exact.curvature)
     return Agreement(
         sequences=sequences,
         draws=draws,
-        matrix_error=float(np.linalg.norm(F - exact.curvature) / np.linalg.norm(exact.curvature)),
-        order=float(order),
-        gain=float(ours.gain() / theirs.gain()),
-        coupling=float(ours.coupling / theirs.coupling),
+        sets=len(sampled),
+        matrix_error=float(np.mean([np.linalg.norm(F - exact.curvature) for F in sampled]) / scale),
+        order=float(np.mean(orders)) if theirs.layers > 2 else 1.0,
+        gain=float(gains.mean()),
+        gain_error=float(np.sqrt(np.mean((gains - 1) ** 2))),
+        coupling=float(np.mean([one.coupling for one in ours])),
+        exact_coupling=float(theirs.coupling),
     )
