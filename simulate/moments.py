@@ -7,6 +7,7 @@ import numpy as np
 
 from theory import BlockQuadratic, InputError
 from theory.arrays import Array, Float64, Int64, IntArray
+from theory.quadratic.block_slices import block_slices
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,7 @@ class Moments:
     @cached_property
     def slices(self) -> tuple[slice, ...]:
         """Where each layer's features stand."""
-        ends = np.cumsum(self.sizes).tolist()
-        return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
+        return block_slices(self.sizes)
 
     @cached_property
     def quadratic(self) -> BlockQuadratic:

@@ -12,6 +12,7 @@ from paper_figures.steps.card import cards
 from paper_figures.steps.single_layers import single_layers
 from simulate.palette import BLACK, CYCLE, GREY, MARKERS
 from simulate.style import TEXT, letter, panels
+from theory.quadratic.block_slices import block_slices
 
 CAPTION = (
     "Does the spectrum of a layer's curvature say how soon it has its gain (Proposition 4.1, "
@@ -96,10 +97,8 @@ def _spectra(card: Data) -> list[tuple[Any, Any]]:
     """Eigenvalues of each layer's curvature without its ridge, and the gradient along them."""
     tangent = card["tangent"]
     g, H = (np.array(tangent[name], dtype=float) for name in ("gradient", "curvature"))
-    ends = np.cumsum(tangent["sizes"])
     found: list[tuple[Any, Any]] = []
-    for end, size in zip(ends, tangent["sizes"], strict=True):
-        own = slice(end - size, end)
+    for own in block_slices(tangent["sizes"]):
         lam, V = np.linalg.eigh(H[own, own])
         ridge = 1 / (2 * tangent["protocol"]["time"])
         found.append(((lam - ridge).clip(min=0.0), V.T @ g[own]))

@@ -62,19 +62,20 @@ def measure(
     """Measure the card, its Pareto fronts, and what it predicts for common placements."""
     from realmodel.card.build import measure_card
     from realmodel.card.options import CardOptions
+    from realmodel.measure.gauss_newton import CurvatureOptions
     from realmodel.model.lora_protocol import FinetuneOptions
+    from realmodel.model.window import Window
 
     checkpoint = load_model(model, dtype=dtype, device=device)
     examples = load_examples(task, num_samples, seed=seed)
     options = CardOptions(
         exact_curvature=True,  # the ablation compares its directions and damping
-        directions=directions,
-        curvature_samples=curvature_samples,
+        curvature=CurvatureOptions(directions=directions, curvature_samples=curvature_samples),
         protocol=FinetuneOptions(
             steps=steps, learning_rate=1e-2, seed=seed
         ),  # as other steps' runs
         calibrate=calibrate,
-        too_long="skip",
+        window=Window(too_long="skip"),
     )
     made = measure_card(checkpoint, examples, options, source=task, work_dir=folder)
     return described(made, label(model), label(task))

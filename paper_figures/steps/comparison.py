@@ -57,6 +57,7 @@ def run(
     from realmodel.evidence.comparison import compare
     from realmodel.evidence.options import CompareOptions
     from realmodel.finetuning import FinetuneOptions
+    from realmodel.measure.gauss_newton import CurvatureOptions
     from realmodel.model.modules import find_modules
 
     checkpoint = load_model(model, dtype=dtype, device=device)
@@ -68,11 +69,10 @@ def run(
         **split_sizes(samples),
         max_length=256,
         exact_curvature=True,  # the figures hold it against the tangent model
-        directions=directions,
-        curvature_samples=curvature_samples,
+        curvature=CurvatureOptions(directions, 0.1, curvature_samples),
         finetune=FinetuneOptions(rank=4, alpha=8.0, learning_rate=1e-2, steps=steps, batch_size=6),
         seed=seed,
     )
     split = split_task(checkpoint, task, samples=samples, max_length=options.max_length, seed=seed)
-    made = compare(checkpoint, split, table, options, folder).to_json()
+    made = compare(checkpoint, split, table, options, folder).to_dict()
     return {"model": label(model), "task": label(task), "comparison": made}

@@ -1,5 +1,7 @@
 """What measuring costs: a card against one training pass."""
 
+from dataclasses import asdict
+
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.table import Column, Table
@@ -39,9 +41,9 @@ def run(name: str, device: str, length: int) -> Data:
     """Measure eight sequences in three rounds."""
     from realmodel.bench.card import time_card
 
-    return time_card(
-        name, device=device, num_samples=8, length=length, calibrate=False, rounds=3
-    ).as_dict()
+    return asdict(
+        time_card(name, device=device, num_samples=8, length=length, calibrate=False, rounds=3)
+    )
 
 
 def compute(**measured: Data) -> Data:

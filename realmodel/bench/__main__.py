@@ -1,8 +1,8 @@
 """``python -m realmodel.bench``: what a card costs, in ratios of two times from one run."""
 
-import json
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,8 @@ from rich.table import Table
 from realmodel.bench.models import SIZES
 from realmodel.runs.allocator import keep_freed_memory
 from realmodel.runs.console import AsJson, emit, stderr
-from theory import InputError
+from realmodel.runs.reported import reported
+from theory.whole_file import write_json
 
 application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -29,6 +30,7 @@ def main() -> None:
 
 
 @application.command()
+@reported()
 def costs(
     model: Annotated[str, typer.Argument(help="Checkpoint.")],
     data: Annotated[Path, typer.Option(help="Task whose sequences make the training step.")],
@@ -62,40 +64,36 @@ def costs(
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.forward import window_of
 
-    try:
-        kinds: list[Checkpointing] = [
-            checkpointing_kind(name) for name in checkpointing or CHECKPOINTING
-        ]
-        if card is not None:
-            top = _top(card)
-        checkpoint = load_checkpoint(model, dtype=dtype)
-        encoded = encode(
-            read_examples(data, at_most=512),
-            checkpoint.tokenizer,
-            max_length=window_of(checkpoint.model),
-            too_long="skip",
-        )
-        drawn = random_subset(len(encoded), min(batch_size, len(encoded)), 0)
-        chosen = [encoded[at] for at in drawn]
-        if packing is None:
-            (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)
-        else:
-            batch = packed(chosen, packing, pad_id=0)
-        rows = compare_costs(
-            checkpoint.model,
-            batch,
-            top=top,
-            rank=rank,
-            packing=packing,
-            kinds=kinds,
-            seconds=seconds,
-            rounds=rounds,
-            tell=lambda text: stderr.print(f"{text} ...", highlight=False),
-        )
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    record = _record(costs=[row.as_dict() for row in rows], largest_error=largest_error(rows))
+    kinds: list[Checkpointing] = [
+        checkpointing_kind(name) for name in checkpointing or CHECKPOINTING
+    ]
+    if card is not None:
+        top = _top(card)
+    checkpoint = load_checkpoint(model, dtype=dtype)
+    encoded = encode(
+        read_examples(data, at_most=512),
+        checkpoint.tokenizer,
+        max_length=window_of(checkpoint.model),
+        too_long="skip",
+    )
+    drawn = random_subset(len(encoded), min(batch_size, len(encoded)), 0)
+    chosen = [encoded[at] for at in drawn]
+    if packing is None:
+        (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0)
+    else:
+        batch = packed(chosen, packing, pad_id=0)
+    rows = compare_costs(
+        checkpoint.model,
+        batch,
+        top=top,
+        rank=rank,
+        packing=packing,
+        kinds=kinds,
+        seconds=seconds,
+        rounds=rounds,
+        tell=lambda text: stderr.print(f"{text} ...", highlight=False),
+    )
+    record = _record(costs=[row.to_dict() for row in rows], largest_error=largest_error(rows))
     _write(output, record)
     shape = "x".join(map(str, batch.input_ids.shape))
     table = Table(title=f"{model}: shares of adapting every layer, a step of {shape} tokens")
@@ -124,6 +122,7 @@ def _top(path: Path) -> int:
 
 
 @application.command()
+@reported()
 def card(
     models: Annotated[
         list[str] | None,
@@ -147,30 +146,30 @@ def card(
 ) -> None:
     """The whole card over one plain forward and backward pass of the same sequences."""
     from realmodel.bench.card import CardTiming, time_card
+    from realmodel.measure.pass_options import PassOptions
 
     measured: list[CardTiming] = []
     record: dict[str, Any] = {}
-    try:
-        for name in models or ["gpt2-mini"]:
-            stderr.print(f"{name} ...", highlight=False)
-            measured.append(
-                time_card(
-                    name,
-                    data=data,
-                    num_samples=num_samples,
-                    length=length,
-                    device=device,
-                    batch_size=batch_size,
-                    partitions=partitions,
-                    offload=offload,
-                    calibrate=calibrate,
-                    rounds=rounds,
-                )
+    passing = PassOptions(
+        batch_size,
+        partitions=partitions,
+        offload=offload,  # type: ignore[arg-type]  # refused if unknown
+    )
+    for name in models or ["gpt2-mini"]:
+        stderr.print(f"{name} ...", highlight=False)
+        measured.append(
+            time_card(
+                name,
+                data=data,
+                num_samples=num_samples,
+                length=length,
+                device=device,
+                passing=passing,
+                calibrate=calibrate,
+                rounds=rounds,
             )
-            _write(output, record := _record(timings=[m.as_dict() for m in measured]))
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        )
+        _write(output, record := _record(timings=[asdict(m) for m in measured]))
     table = Table(title="layercard card against one plain forward + backward pass")
     heads = ("model", "device", "sequences", "tokens", "plain s", "card s", "ratio", "of processor"
              " time", "floor", "plain GiB", "card GiB (expected)", "stages")  # fmt: skip
@@ -192,6 +191,7 @@ def card(
 
 
 @application.command()
+@reported()
 def curvature(
     model: Annotated[
         str, typer.Argument(help="Checkpoint: hub id, folder or demo:NAME.")
@@ -232,7 +232,7 @@ def curvature(
         draws=draws or [1, 2, 8],
         directions=directions,
     )
-    _write(output, record := _record(model=model, rows=[row.as_dict() for row in found]))
+    _write(output, record := _record(model=model, rows=[asdict(row) for row in found]))
     table = Table(title=f"sampled curvature over the exact one: {model}")
     heads = ("sequences", "draws", "sets", "matrix error", "order of layers", "gain", "off by",
              "rho", "exact rho")  # fmt: skip
@@ -248,6 +248,7 @@ def curvature(
 
 
 @application.command()
+@reported()
 def widths(
     sizes: Annotated[list[int] | None, typer.Argument(help="Widths d of d x d maps.")] = None,
     output: Output = None,
@@ -257,7 +258,7 @@ def widths(
     from realmodel.bench.widths import time_profile
 
     found = [time_profile(size) for size in sizes or [1024, 2048, 4096, 8192, 12288]]
-    _write(output, record := _record(rows=[row.as_dict() for row in found]))
+    _write(output, record := _record(rows=[row.to_dict() for row in found]))
     table = Table(title="profiles of one d x d module, processor seconds")
     for column in ("d", "factors", "spectrum", "whitening", "singular values", "in all", "growth"):
         table.add_column(column, justify="right")
@@ -283,8 +284,7 @@ def _record(**found: Any) -> dict[str, Any]:
 
 def _write(output: Path | None, record: Mapping[str, Any]) -> None:
     if output is not None:  # after every model: the next one may not fit
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(record, indent=2) + "\n")
+        write_json(output, record)
 
 
 def _gib(count: int | None) -> str:

@@ -4,7 +4,7 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +19,7 @@ from realmodel.card.estimate import expected_stages
 from realmodel.datasets import read_examples
 from realmodel.measure.attention import attention
 from realmodel.measure.operations import count_operations, product_parameters
+from realmodel.measure.pass_options import PassOptions
 from realmodel.model.batches import EncodedExample, batches, completion_loss, encode
 from realmodel.model.checkpoint import Checkpoint, load_checkpoint, model_digest
 from realmodel.model.forward import window_of
@@ -78,10 +79,6 @@ class CardTiming:
     expected_bytes: int = 0
     operations: dict[str, float] = field(default_factory=dict[str, float])
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
-
 
 def random_examples(
     count: int, length: int, vocabulary: int, seed: int
@@ -103,9 +100,7 @@ def time_card(
     num_samples: int = 256,
     length: int = 256,
     device: str = "cpu",
-    batch_size: int = 8,
-    partitions: int = 1,
-    offload: str = "none",
+    passing: PassOptions | None = None,
     calibrate: bool = True,
     rounds: int = 1,
     seed: int = 0,
@@ -118,6 +113,8 @@ def time_card(
         A checkpoint, or one of :data:`realmodel.bench.models.SIZES` with random weights.
     data
         Task of a checkpoint; without it random tokens in sequences of ``length``.
+    passing
+        The card's; the plain pass takes batches of the same size.
 
     Raises
     ------
@@ -132,12 +129,9 @@ def time_card(
     else:
         examples = read_examples(data, num_samples=num_samples, seed=seed)
         encoded = encode(examples, checkpoint.tokenizer, max_length=window_of(model))
+    passing = passing or PassOptions()
     options = CardOptions(
-        batch_size=batch_size,
-        partitions=partitions,
-        offload=offload,  # type: ignore[arg-type]
-        calibrate=calibrate,
-        protocol=FinetuneOptions(seed=seed),
+        protocol=FinetuneOptions(seed=seed), one_pass=passing, calibrate=calibrate
     )
     stages: dict[str, float] = {}
 
@@ -167,7 +161,7 @@ def time_card(
     model.requires_grad_(False)
 
     def training() -> None:
-        _plain_pass(model, encoded, weights, batch_size)
+        _plain_pass(model, encoded, weights, passing.batch_size)
 
     rows: list[tuple[_Clocked, _Clocked]] = []
     for _ in range(rounds):
@@ -182,6 +176,7 @@ def time_card(
     everything = sum(parameter.numel() for parameter in model.parameters())
     counted = count_operations(
         modules,
+        passing,
         body=body,
         head=head,
         positions=positions,
@@ -190,9 +185,6 @@ def time_card(
         length=positions / len(encoded),
         width=int(model.config.hidden_size),
         rank=options.protocol.rank,
-        rows=min(options.tangent_samples, len(encoded)),
-        draws=options.draws,
-        partitions=partitions,
     )
     return CardTiming(
         model=name,
@@ -202,8 +194,8 @@ def time_card(
         sequences=len(encoded),
         tokens=positions,
         completion_tokens=tokens,
-        batch_size=batch_size,
-        partitions=partitions,
+        batch_size=passing.batch_size,
+        partitions=passing.partitions,
         rounds=rounds,
         training_seconds=median(plain.wall for plain, _ in rows),
         card_seconds=median(whole.wall for _, whole in rows),

@@ -42,7 +42,7 @@ class CostRow:
         time, memory = self.time_predicted, self.memory_predicted
         return 100 * max(abs(time - self.time_measured), abs(memory - self.memory_measured))
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
         return asdict(self) | {"error_points": self.error}
 

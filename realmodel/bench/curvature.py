@@ -1,8 +1,7 @@
 """The pass's sampled curvature against the exact one, by sequences and draws."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from realmodel.measure.attention import attention
 from realmodel.measure.gauss_newton import Directions, gauss_newton
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 from realmodel.measure.random_subset import random_order
 from realmodel.measure.tangent.adam import inverse_root, second_moment
 from realmodel.measure.tangent.factors import LoraFactors
@@ -58,10 +58,6 @@ class Agreement:
     coupling: float
     exact_coupling: float
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
-
 
 def compare_curvatures(
     checkpoint: Checkpoint,
@@ -86,10 +82,9 @@ def compare_curvatures(
             checkpoint,
             sample,
             modules,
+            PassOptions(tangent_samples=count, draws=max(draws)),
             protocol=protocol,
             groups=0,
-            rows=count,
-            draws=max(draws),
             shard=(0, 1),  # a single shard keeps its rows
             seed=seed,
         )

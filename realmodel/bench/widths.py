@@ -35,7 +35,7 @@ class ProfileTiming:
         """Of the growth since a smaller width."""
         return math.log(self.total / before.total) / math.log(self.width / before.width)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return asdict(self) | {"total": self.total}
 

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +31,7 @@ from realmodel.measure.gauss_newton.tangents import check_forward_mode
 from realmodel.measure.one_pass import one_pass
 from realmodel.measure.random_subset import random_subset
 from realmodel.measure.tangent.alignment import kernel_alignment
-from realmodel.model.batches import EncodedExample, batches, encode
+from realmodel.model.batches import EncodedExample, batches
 from realmodel.model.checkpoint import DTYPES, Checkpoint
 from realmodel.model.forward import window_of
 from realmodel.model.modules import ModuleTable, find_modules
@@ -83,8 +83,7 @@ def measure_card(
     """
     options = options or CardOptions()
     find_modules(checkpoint.model, options.modules)  # refuses before anything is encoded
-    window = options.max_length or window_of(checkpoint.model)
-    encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    encoded = options.window.encoded(examples, checkpoint.model, checkpoint.tokenizer)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
     if warn is not None:
         model, dtype = checkpoint.model, DTYPES[checkpoint.dtype]
@@ -100,7 +99,7 @@ def measure_card(
             "source": source,
             "examples": len(encoded),
             "left_out": len(examples) - len(encoded),
-            "max_length": window,
+            "max_length": options.window.of(checkpoint.model),
         },
         work_dir=work_dir,
         progress=progress,
@@ -139,12 +138,8 @@ def card_of_sequences(
         checkpoint,
         encoded,
         table,
+        options.one_pass,
         protocol=options.protocol,
-        draws=options.draws,
-        rows=options.tangent_samples,
-        batch_size=options.batch_size,
-        partitions=options.partitions,
-        offload=options.offload,
         work_dir=work_dir,
         seed=options.seed,
         progress=lambda done, total: tell("one pass", done, total),
@@ -155,7 +150,6 @@ def card_of_sequences(
         exact = exact_curvature(
             checkpoint,
             encoded,
-            table.modules,
             measurement,
             options,
             work_dir,
@@ -232,9 +226,9 @@ def card_of_sequences(
             "completion_tokens": measurement.tokens,
             "loss": measurement.loss,
         },
-        options=_options(options) | {"groups": measurement.options.groups},
+        options=options.to_dict() | {"groups": measurement.options.groups},
         versions=versions(),
-        modules=modules,
+        module_profiles=modules,
         layers=layers,
         costs=costs,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -257,15 +251,6 @@ def versions() -> dict[str, str]:
     packages = ("layercard", "numpy", "scipy", "torch", "transformers", "peft")
     found = {name: version(name) for name in packages}
     return found | {"python": platform.python_version(), "platform": platform.platform()}
-
-
-def _options(options: CardOptions) -> dict[str, Any]:
-    """Flat, without what the card says of the planned run elsewhere."""
-    record, run = asdict(options), options.protocol
-    del record["protocol"]
-    record["intervals"] = [list(layers) for layers in options.intervals]
-    record["modules"] = None if options.modules is None else list(options.modules)
-    return record | {"rank": run.rank, "alpha": run.alpha, "seed": run.seed}
 
 
 def _costs(

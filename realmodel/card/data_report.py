@@ -10,9 +10,7 @@ from realmodel.card.estimate import expected_stages
 from realmodel.card.options import CardOptions
 from realmodel.card.preflight import preflight
 from realmodel.datasets import Example
-from realmodel.model.batches import encode
 from realmodel.model.checkpoint import DTYPES, Checkpoint
-from realmodel.model.forward import window_of
 from realmodel.model.shown import parts
 
 
@@ -38,8 +36,7 @@ def data_report(
         As :func:`realmodel.model.batches.encode` and :func:`realmodel.card.preflight.preflight`.
     """
     model = checkpoint.model
-    window = options.max_length or window_of(model)
-    encoded = encode(examples, checkpoint.tokenizer, max_length=window, too_long=options.too_long)
+    encoded = options.window.encoded(examples, model, checkpoint.tokenizer)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
     device = str(next(model.parameters()).device)
     stages = expected_stages(model, encoded, options, device=device, dtype=DTYPES[checkpoint.dtype])

@@ -195,7 +195,8 @@ def fewest_partitions(
     """
     modules = find_modules(model, options.modules).modules
     for count in range(1, len({module.layer for module in modules}) + 1):
-        tried = replace(options, partitions=count, offload="disk")
+        one_pass = replace(options.one_pass, partitions=count, offload="disk")
+        tried = replace(options, one_pass=one_pass)
         shape = _Shape.of(model, encoded, modules, tried, dtype)
         machine = Machine(1.0, 1.0, 1.0)
         peak = max(shape.one_pass(machine).host, shape.profiles(machine).host)
@@ -235,7 +236,7 @@ class _Shape:
         body, head = product_parameters(model)
         everything = sum(parameter.numel() for parameter in model.parameters())
         labels = random_groups(len(encoded), min(GROUPS, len(encoded)), options.seed)
-        plan = plan_batches(encoded, labels=labels, batch_size=options.batch_size)
+        plan = plan_batches(encoded, labels=labels, batch_size=options.one_pass.batch_size)
         lengths = tuple(len(example.input_ids) for example in encoded)
         padded = [len(b.indices) * max(lengths[place] for place in b.indices) for b in plan]
         return cls(
@@ -265,11 +266,11 @@ class _Shape:
         return ACTIVATIONS * seen * self.layers / measured
 
     def one_pass(self, machine: Machine) -> StageEstimate:
-        options, modules = self.options, self.modules
-        sequences, parts = len(self.lengths), options.partitions
-        rows = min(options.tangent_samples, sequences)
+        options, rank = self.options.one_pass, self.options.protocol.rank
+        sequences, parts, modules = len(self.lengths), options.partitions, self.modules
         counted = count_operations(
             modules,
+            options,
             body=self.body,
             head=self.head,
             positions=self.padded,
@@ -277,10 +278,7 @@ class _Shape:
             sequences=sequences,
             length=self.padded / sequences,
             width=self.width,
-            rank=options.protocol.rank,
-            rows=rows,
-            draws=options.draws,
-            partitions=parts,
+            rank=rank,
         )
         operations = sum(counted.card.values())
         passes = parts * (2 + options.draws)
@@ -290,9 +288,10 @@ class _Shape:
         seconds += LAYER_SECONDS * passes * self.batches * self.layers
         logits = 4 * 4 * min(self.vocabulary * self.batch, 1 << 24)
         activations = int(self.values * self.itemsize * self.batch)
-        coordinates = options.protocol.rank * sum(module.out_features for module in modules)
+        coordinates = rank * sum(module.out_features for module in modules)
+        rows = min(options.tangent_samples, sequences)
         kept = 4 * (1 + options.draws) * rows * coordinates // parts
-        host = (self.sums if self.options.offload != "disk" else self.sums // parts) + kept
+        host = (self.sums if options.offload != "disk" else self.sums // parts) + kept
         memory = self.weights + host + activations + logits
         return StageEstimate("one pass", operations, seconds, memory, host)
 
@@ -381,7 +380,7 @@ class _Shape:
         largest = max(max(m.in_features, m.out_features) for m in self.modules)
         widest = max(m.in_features * m.out_features for m in self.modules)
         host = 8 * 4 * largest**2 + 4 * 3 * groups * widest
-        host += 0 if self.options.offload == "disk" else self.sums
+        host += 0 if self.options.one_pass.offload == "disk" else self.sums
         return StageEstimate("profiles", operations, seconds, self.weights + host, host)
 
     def writing(self, machine: Machine) -> StageEstimate:
@@ -392,8 +391,8 @@ class _Shape:
         return StageEstimate("writing", operations, operations / machine.interpreter, memory)
 
     def exact_curvature(self, machine: Machine) -> StageEstimate:
-        k, half = self.options.directions, max(1, len(self.lengths) // 2)
-        share = min(self.options.curvature_samples, half) / len(self.lengths)
+        k, half = self.options.curvature.directions, max(1, len(self.lengths) // 2)
+        share = min(self.options.curvature.curvature_samples, half) / len(self.lengths)
         positions = share * sum(self.lengths)
         per_layer = self.body / self.layers
         lowest = {module.layer for module in self.modules}
@@ -417,9 +416,9 @@ class _Shape:
         return StageEstimate("exact curvature", operations + chosen, seconds, memory)
 
     def intervals(self, machine: Machine) -> StageEstimate:
-        count = min(self.options.curvature_samples, len(self.lengths))
+        count = min(self.options.curvature.curvature_samples, len(self.lengths))
         positions = count / len(self.lengths) * sum(self.lengths)
-        products = 2 * self.options.interval_products * len(self.options.intervals)
+        products = 2 * self.options.lanczos.products * len(self.options.intervals)
         operations = products * positions * (8 * self.body + 6 * self.head)
         sizes = sum(module.in_features * module.out_features for module in self.modules)
         memory = self.weights + 8 * 4 * sizes + int(self.values * self.itemsize * self.batch)

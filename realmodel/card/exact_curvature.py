@@ -9,13 +9,11 @@ import numpy as np
 from realmodel.card.options import CardOptions
 from realmodel.card.predictor import Predictor
 from realmodel.card.profiles import Gain
-from realmodel.measure.attention import attention
-from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.measure.gauss_newton import GaussNewton, residual_gauss_newton
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.replicates import Replicates
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint
-from realmodel.model.modules import AdaptedModule
 
 
 @dataclass(frozen=True)
@@ -29,39 +27,29 @@ class ExactCurvature:
 def exact_curvature(
     checkpoint: Checkpoint,
     encoded: Sequence[EncodedExample],
-    modules: Sequence[AdaptedModule],
     measurement: Measurement,
     options: CardOptions,
     work_dir: str | Path | None,
     progress: Callable[[int, int], None],
 ) -> ExactCurvature:
-    """Choose directions on one half of the sequences and measure the quadratic on the other.
-
-    So the gain is not overstated by the choice.
-    """
-    directions = select_directions(
-        measurement, k=options.directions, ridge=options.ridge, seed=options.seed
+    """Measure it along the modules' residuals, and read off what each gains alone."""
+    measured = residual_gauss_newton(
+        checkpoint,
+        encoded,
+        measurement,
+        options.curvature,
+        ridge=options.ridge,
+        batch_size=options.one_pass.batch_size,
+        work_dir=work_dir,
+        seed=options.seed,
+        progress=progress,
     )
-    with attention(checkpoint.model, "eager"):
-        measured = gauss_newton(
-            checkpoint,
-            encoded,
-            modules,
-            directions,
-            batch_size=options.batch_size,
-            curvature_sequences=options.curvature_samples,
-            damping=options.damping,
-            work_dir=work_dir,
-            seed=options.seed,
-            progress=progress,
-        )
-    by_module = _replicates(measured, tuple(range(len(modules))))
+    by_module = _replicates(measured, tuple(range(len(measured.modules))))
     single = Predictor("gauss-newton", measured.quadratic, by_module).single_gains()
     by_layer = Predictor(
         "gauss-newton", measured.by_layer(), _replicates(measured, measured.layers)
     )
-    names = [module.name for module in modules]
-    return ExactCurvature(by_layer, dict(zip(names, single, strict=True)))
+    return ExactCurvature(by_layer, dict(zip(measurement.names, single, strict=True)))
 
 
 def _replicates(measured: GaussNewton, labels: Sequence[int]) -> Replicates | None:

@@ -24,7 +24,7 @@ def intervals(
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, Any], ...]:
     """One record for each set of layers that the options ask for."""
-    chosen = random_subset(len(encoded), options.curvature_samples, options.seed)
+    chosen = random_subset(len(encoded), options.curvature.curvature_samples, options.seed)
     sample = [encoded[place] for place in chosen]
     found: list[dict[str, Any]] = []
     for layers in options.intervals:
@@ -34,11 +34,10 @@ def intervals(
                 sample,
                 measurement,
                 layers,
-                damping=options.interval_damping,
+                options.lanczos,
                 ridge=options.ridge,
-                iterations=options.interval_products,
                 groups=GROUPS,
-                batch_size=options.batch_size,
+                batch_size=options.one_pass.batch_size,
             )
         found.append(record(interval))
         progress(len(found), len(options.intervals))
@@ -73,6 +72,6 @@ def record(interval: LayersInterval) -> dict[str, Any]:
         "standard_error": interval.standard_error,
         "damping": interval.damping,
         "ridge": interval.ridge,
-        "products": interval.iterations,
+        "products": interval.products,
         "sequences": interval.sequences,
     }

@@ -28,6 +28,7 @@ from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.measure.replicates import Replicates
 from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.model.modules import AdaptedModule
 from theory import BlockQuadratic, InputError
 from theory.read_json import read_json
 from theory.whole_file import write_whole
@@ -47,7 +48,8 @@ class LayerCard:
         How it was measured: ``seed``, ``directions``, ``rank``, ``alpha``, ``ridge`` and so on.
     versions : mapping of str
         Packages and platform.
-    modules : tuple of ModuleProfile
+    module_profiles : tuple of ModuleProfile
+        In forward order; :attr:`modules` are what they are of.
     layers : tuple of LayerProfile
         Ascending in their block index; a *position* below is an index into this tuple.
     costs : DeviceCosts
@@ -81,7 +83,7 @@ class LayerCard:
     data: Mapping[str, Any]
     options: Mapping[str, Any]
     versions: Mapping[str, str]
-    modules: tuple[ModuleProfile, ...]
+    module_profiles: tuple[ModuleProfile, ...]
     layers: tuple[LayerProfile, ...]
     costs: DeviceCosts
     created: str
@@ -116,8 +118,13 @@ class LayerCard:
                 "modules' model do not agree"
             )
         named = [name for profile in self.layers for name in profile.modules]
-        if sorted(named) != sorted(profile.name for profile in self.modules):
+        if sorted(named) != sorted(module.name for module in self.modules):
             raise InputError("the layers' modules are not the modules of the card")
+
+    @cached_property
+    def modules(self) -> tuple[AdaptedModule, ...]:
+        """The measured linears, in forward order."""
+        return tuple(profile.module for profile in self.module_profiles)
 
     @property
     def quadratic(self) -> BlockQuadratic:
@@ -253,7 +260,7 @@ class LayerCard:
             "versions": dict(self.versions),
             "protocol": None if self.protocol is None else self.protocol.planned(),
             "layers": [self._layer_row(profile) for profile in self.layers],
-            "modules": [self._module_row(profile) for profile in self.modules],
+            "modules": [self._module_row(profile) for profile in self.module_profiles],
             "predictor": predictor.name,
             "certificate": self.certificate.to_dict(),
             "coupling": self.coupling.to_dict()
@@ -271,9 +278,9 @@ class LayerCard:
         }
         return record | {"digest": card_digest(record)}
 
-    def _module_row(self, module: ModuleProfile) -> dict[str, Any]:
-        own = adapter_cost([module], self.costs.rank)
-        return module.to_dict() | {"cost": own.to_dict()}
+    def _module_row(self, profile: ModuleProfile) -> dict[str, Any]:
+        own = adapter_cost([profile.module], self.costs.rank)
+        return profile.to_dict() | {"cost": own.to_dict()}
 
     def _layer_row(self, profile: LayerProfile) -> dict[str, Any]:
         own = [module for module in self.modules if module.layer == profile.layer]
@@ -349,7 +356,7 @@ class LayerCard:
                 data=record["data"],
                 options=record["options"],
                 versions=record["versions"],
-                modules=tuple(ModuleProfile.from_dict(row) for row in record["modules"]),
+                module_profiles=tuple(ModuleProfile.from_dict(row) for row in record["modules"]),
                 layers=tuple(LayerProfile.from_dict(row) for row in record["layers"]),
                 costs=DeviceCosts.from_dict(record["costs"]),
                 created=record["created"],

@@ -13,6 +13,7 @@ from realmodel.measure.tangent.coordinates import Coordinates
 from theory import InputError, KernelQuadratic
 from theory.arrays import Array, Float64, IntArray
 from theory.jackknife import jackknife_error
+from theory.quadratic.block_slices import block_slices
 
 FILE = "modules.npz"
 
@@ -96,11 +97,7 @@ class ModuleModel:
 
     @cached_property
     def _columns(self) -> tuple[IntArray, ...]:
-        ends = np.cumsum(self.coordinates.sizes)
-        return tuple(
-            np.arange(end - size, end)
-            for end, size in zip(ends, self.coordinates.sizes, strict=True)
-        )
+        return tuple(np.arange(own.start, own.stop) for own in block_slices(self.coordinates.sizes))
 
     @cached_property
     def _stored(self) -> dict[str, np.ndarray]:

@@ -67,23 +67,11 @@ def profiles(
             *module_gains.get(module.name, NONE),
             *module_budget_gains.get(module.name, NONE),
         )
-        rows.append(
-            ModuleProfile(
-                name=module.name,
-                layer=module.layer,
-                kind=module.kind,
-                in_features=module.in_features,
-                out_features=module.out_features,
-                input_group=group,
-                transposed=module.transposed,
-                measures=block.measures(tokens, *gains),
-                singular_values=values,
-            )
-        )
+        rows.append(ModuleProfile(module, block.measures(tokens, *gains), values))
         progress()
     layers: list[LayerProfile] = []
-    for layer in sorted({row.layer for row in rows}):
-        names = tuple(row.name for row in rows if row.layer == layer)
+    for layer in sorted({module.layer for module in measurement.modules}):
+        names = tuple(module.name for module in measurement.modules if module.layer == layer)
         union = BlockStatistics.union(blocks[name] for name in names)
         gains = (*layer_gains.get(layer, NONE), *layer_budget_gains.get(layer, NONE))
         layers.append(LayerProfile(layer, names, union.measures(tokens, *gains)))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.progress import TaskID
 
 from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reads_data, tell_columns
@@ -30,8 +29,8 @@ from realmodel.runs.console import (
     Seed,
     Verbose,
     emit,
-    progress,
     say,
+    stage_lines,
     stderr,
     stdout,
 )
@@ -218,7 +217,10 @@ def card(
     from realmodel import report
     from realmodel.card import CardOptions, LayerCard
     from realmodel.card.measured import with_finetuning
+    from realmodel.measure.gauss_newton import CurvatureOptions, LanczosOptions
+    from realmodel.measure.pass_options import PassOptions
     from realmodel.model.lora_protocol import FinetuneOptions
+    from realmodel.model.window import Window
     from realmodel.runs import processes
 
     if (saved is None) == (model is None or data is None):
@@ -243,25 +245,17 @@ def card(
             seed=seed,
         )
         options = CardOptions(
-            directions=directions,
             protocol=protocol,
+            window=Window(max_length, too_long.value),
+            one_pass=PassOptions(batch_size, tangent_samples, draws, partitions, offload.value),
             ridge=ridge,
-            damping=damping,
-            batch_size=batch_size,
-            max_length=max_length,
-            too_long=too_long.value,
             modules=tuple(modules) if modules else None,
-            curvature_samples=curvature_samples,
-            tangent_samples=tangent_samples,
-            draws=draws,
             pilot=pilot,
             trials=trials,
             exact_curvature=exact_curvature,
+            curvature=CurvatureOptions(directions, damping, curvature_samples),
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
-            interval_products=interval_products,
-            interval_damping=interval_damping,
-            partitions=partitions,
-            offload=offload.value,
+            lanczos=LanczosOptions(interval_products, interval_damping),
             gradient_checkpointing=gradient_checkpointing.value,
             packing=packing,
             calibrate=calibrate,
@@ -354,7 +348,7 @@ class Source:
 
 
 def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":
-    """Measure a card under a progress bar, one line for each stage."""
+    """Measure a card under progress bars."""
     from realmodel.card import measure_card
     from realmodel.model.checkpoint import load_checkpoint
 
@@ -365,14 +359,7 @@ def measured(source: Source, options: "CardOptions", resume_dir: Path | None) ->
         device=source.device,
         trust_remote_code=source.trust_remote_code,
     )
-    with progress() as bar:
-        stages: dict[str, TaskID] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bar.add_task(stage, total=total)
-            bar.update(stages[stage], completed=done, total=total)
-
+    with stage_lines() as tell:
         return measure_card(
             checkpoint,
             examples,
@@ -390,21 +377,14 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     from rich.table import Table
 
     from realmodel.card.estimate import PROCESS_BYTES, expected_stages, fewest_partitions
-    from realmodel.model.batches import encode
     from realmodel.model.checkpoint import empty_model, load_tokenizer
-    from realmodel.model.forward import window_of
     from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.runs.host_memory import host_memory
     from realmodel.runs.numbers import amount
 
     model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
     tokenizer = load_tokenizer(source.model, trust_remote_code=source.trust_remote_code)
-    encoded = encode(
-        source.examples(options.seed),
-        tokenizer,
-        max_length=options.max_length or window_of(model),
-        too_long=options.too_long,
-    )
+    encoded = options.window.encoded(source.examples(options.seed), model, tokenizer)
     check_tokens(encoded, embedding_rows(model))
     dtype = getattr(torch, source.dtype or "float32")
     stages = expected_stages(model, encoded, options, device=source.device, dtype=dtype)

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Group
 from rich.markdown import Markdown
-from rich.progress import TaskID
 from rich.text import Text
 
 from realmodel.cli.claim import claim
@@ -23,7 +22,7 @@ from realmodel.cli.protocol import (
     planned,
 )
 from realmodel.datasets import ReadOptions
-from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
+from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say, stage_lines
 from realmodel.runs.printable import printable
 
 
@@ -107,6 +106,7 @@ def compare(
     from realmodel.evidence import compare as run
     from realmodel.evidence.examples import other_text, task_examples
     from realmodel.finetuning import FinetuneOptions
+    from realmodel.measure.gauss_newton import CurvatureOptions
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
     from theory.whole_file import write_json, write_whole
@@ -132,9 +132,7 @@ def compare(
         heldout_samples=heldout_samples,
         max_length=max_length,
         exact_curvature=exact_curvature,
-        directions=directions,
-        curvature_samples=curvature_samples,
-        damping=damping,
+        curvature=CurvatureOptions(directions, damping, curvature_samples),
         finetune=protocol,
         seed=seed,
     )
@@ -147,14 +145,7 @@ def compare(
     trained = None
     if run_dtype not in (None, checkpoint.dtype):
         trained = load_checkpoint(checkpoint_source(model), dtype=run_dtype, device=device)
-    with progress() as bar:
-        stages: dict[str, TaskID] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bar.add_task(stage, total=total)
-            bar.update(stages[stage], completed=done, total=total)
-
+    with stage_lines() as tell:
         result = run(
             checkpoint,
             task,
@@ -166,8 +157,8 @@ def compare(
             without=without or (),
             progress=tell,
         )
-    write_json(folder / "comparison.json", result.to_json())
+    write_json(folder / "comparison.json", result.to_dict())
     write_whole(folder / "comparison.md", result.to_markdown())
     shown = Group(Markdown(result.to_markdown()), Text(), Text(printable(result.conclusion())))
-    emit(result.to_json(), shown, as_json=as_json)
+    emit(result.to_dict(), shown, as_json=as_json)
     say(f"wrote {folder / 'comparison.json'} and comparison.md")

@@ -64,6 +64,7 @@ def doctor(
         from realmodel.demo import checkpoint_source
         from realmodel.model.checkpoint import load_checkpoint
         from realmodel.model.lora_protocol import FinetuneOptions
+        from realmodel.model.window import Window
 
         examples = read_examples(
             data, at_most=num_samples, seed=seed, options=reading, tell=tell_columns
@@ -75,7 +76,7 @@ def doctor(
             trust_remote_code=trust_remote_code,
         )
         options = CardOptions(
-            protocol=FinetuneOptions(seed=seed), max_length=max_length, too_long="skip"
+            protocol=FinetuneOptions(seed=seed), window=Window(max_length, too_long="skip")
         )
         record["data"] = data_report(checkpoint, examples, options, show=SHOWN)
         shown += [Text(), *data_page(record["data"])]

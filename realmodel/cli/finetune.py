@@ -106,11 +106,10 @@ def finetune(
     from realmodel.datasets.split import split_by_prompt
     from realmodel.finetuning import FinetuneOptions, target_modules
     from realmodel.finetuning import finetune as run
-    from realmodel.model.batches import encode
     from realmodel.model.checkpoint import load_checkpoint
-    from realmodel.model.forward import window_of
     from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
+    from realmodel.model.window import Window
     from realmodel.placement.saved_placement import SavedPlacement
     from theory.whole_file import write_json
 
@@ -152,10 +151,9 @@ def finetune(
         source, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
     )
     targets = target_modules(find_modules(checkpoint.model), layers=chosen, names=names)
-    window = max_length or window_of(checkpoint.model)
+    window = Window(max_length, too_long="skip")
     training, measured = (
-        encode(rows, checkpoint.tokenizer, max_length=window, too_long="skip")
-        for rows in (examples, held)
+        window.encoded(rows, checkpoint.model, checkpoint.tokenizer) for rows in (examples, held)
     )
     check_tokens((*training, *measured), embedding_rows(checkpoint.model))
     prompts = tuple(dict.fromkeys(example.group for example in held))[:generate]
@@ -180,7 +178,7 @@ def finetune(
                 on_step=partial(advanced, bar, line),
             )
             loss_before = result.loss_before
-            results.append(result.to_json())
+            results.append(result.to_dict())
     predicted = None if saved is None else prediction(saved, first, checkpoint.digest)
     record = {"runs": results, "predicted": predicted}
     if output_dir is not None:

@@ -351,24 +351,11 @@ def _calibrated(
     from realmodel.costs.packing import check_window
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.forward import window_of
-    from realmodel.model.modules import AdaptedModule
     from realmodel.placement.card_model import check_digest, check_model
 
     checkpoint = load_checkpoint(model or card.model["source"], trust_remote_code=trust_remote_code)
     check_model(card, checkpoint.model, checkpoint.source)
     check_digest(card, checkpoint.digest, checkpoint.source)
-    modules = [
-        AdaptedModule(
-            row.name,
-            row.layer,
-            row.kind,
-            row.in_features,
-            row.out_features,
-            row.input_group,
-            row.transposed,
-        )
-        for row in card.modules
-    ]
     rows, length = card.costs.batch or (max(1, card.costs.tokens // 64), 64)
     if packing is None:
         packing = card.costs.packing
@@ -378,7 +365,7 @@ def _calibrated(
     batch = random_batch(checkpoint.model, rows, length, seed=seed)
     costs = calibrated_costs(
         checkpoint.model,
-        modules,
+        card.modules,
         batch,
         rank=card.options["rank"],
         gradient_checkpointing=checkpointing_kind(

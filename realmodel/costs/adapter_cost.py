@@ -2,41 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
-
-class Shaped(Protocol):
-    """A linear map's sizes and the input it shares."""
-
-    @property
-    def in_features(self) -> int:
-        """D."""
-        ...
-
-    @property
-    def out_features(self) -> int:
-        """M."""
-        ...
-
-    @property
-    def input_group(self) -> str:
-        """Modules with one name read one tensor."""
-        ...
-
-
-class Placed(Shaped, Protocol):
-    """A linear map of a layer."""
-
-    @property
-    def name(self) -> str:
-        """Full name."""
-        ...
-
-    @property
-    def layer(self) -> int:
-        """Block index."""
-        ...
-
+from realmodel.model.modules import AdaptedModule
 
 ADAPTER_BYTES = 4
 """peft keeps adapters, and what they read, in float32 whatever the base model's type."""
@@ -68,13 +36,12 @@ class AdapterCost:
         return asdict(self)
 
 
-def adapter_cost(modules: Iterable[Shaped], rank: int) -> AdapterCost:
+def adapter_cost(modules: Iterable[AdaptedModule], rank: int) -> AdapterCost:
     """Count the cost of rank-``rank`` adapters on ``modules`` together.
 
     Examples
     --------
-    >>> from types import SimpleNamespace
-    >>> q, k = (SimpleNamespace(in_features=8, out_features=8, input_group="q") for _ in "qk")
+    >>> q, k = (AdaptedModule(name, 0, name, 8, 8, "q", False) for name in "qk")
     >>> adapter_cost([q], rank=2)  # 2 * 16 parameters; 8 inputs and 2 inner values of 4 bytes
     AdapterCost(parameters=32, forward_flops=64, backward_flops=128, kept_bytes=40)
     >>> adapter_cost([q, k], rank=2).kept_bytes  # the shared input counts once

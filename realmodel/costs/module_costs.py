@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from realmodel.costs.adapter_cost import ADAPTER_BYTES, Placed, adapter_cost
+from realmodel.costs.adapter_cost import ADAPTER_BYTES, adapter_cost
 from realmodel.costs.counted import GRADIENT_BYTES, OPTIMISER_BYTES
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.serving import packed_name, vllm_rank
+from realmodel.model.modules import AdaptedModule
 from theory.choice.cost_model import CostModel
 from theory.choice.underpriced_search import UnderpricedCost
 
@@ -64,7 +65,7 @@ class ModuleCosts:
         )
 
 
-def module_costs(costs: DeviceCosts, modules: Sequence[Placed], kind: str) -> ModuleCosts:
+def module_costs(costs: DeviceCosts, modules: Sequence[AdaptedModule], kind: str) -> ModuleCosts:
     """Divide one of the costs among modules.
 
     Parameters
@@ -77,10 +78,8 @@ def module_costs(costs: DeviceCosts, modules: Sequence[Placed], kind: str) -> Mo
 
     Examples
     --------
-    >>> from types import SimpleNamespace
     >>> modules = [
-    ...     SimpleNamespace(name=f"{at}.{name}", layer=at, in_features=2, out_features=out,
-    ...                     input_group=f"{at}")
+    ...     AdaptedModule(f"{at}.{name}", at, name, 2, out, f"{at}", False)
     ...     for at in (0, 1) for name, out in (("q", 2), ("fc", 6))
     ... ]
     >>> cost = CostModel((12.0, 12.0), base=5.0, per_depth=1.0)
@@ -119,7 +118,7 @@ def module_costs(costs: DeviceCosts, modules: Sequence[Placed], kind: str) -> Mo
 
 
 def module_record(
-    costs: DeviceCosts, modules: Sequence[Placed], chosen: Sequence[int]
+    costs: DeviceCosts, modules: Sequence[AdaptedModule], chosen: Sequence[int]
 ) -> dict[str, float]:
     """All four costs of a set of modules, and each as a share of adapting every layer."""
     found = {kind: module_costs(costs, modules, kind).of(chosen) for kind in costs.KINDS}
@@ -128,7 +127,7 @@ def module_record(
 
 def _memory(
     costs: DeviceCosts,
-    modules: Sequence[Placed],
+    modules: Sequence[AdaptedModule],
     own: Sequence[int],
     position: Mapping[int, int],
     model: "partial[CostModel]",
@@ -158,7 +157,7 @@ def _memory(
 
 
 def _served(
-    costs: DeviceCosts, modules: Sequence[Placed], model: "partial[CostModel]"
+    costs: DeviceCosts, modules: Sequence[AdaptedModule], model: "partial[CostModel]"
 ) -> ModuleCosts:
     """An engine multiplies all that it has wrapped: whole merged modules, in all layers or one."""
     nothing = model((0.0,) * len(modules))

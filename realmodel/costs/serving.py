@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal, get_args
 
-from realmodel.costs.adapter_cost import Placed, adapter_cost
+from realmodel.costs.adapter_cost import adapter_cost
 from realmodel.costs.device_costs import DeviceCosts
+from realmodel.model.modules import AdaptedModule
 from theory import InputError
 from theory.choice.cost_model import CostModel
 
@@ -79,7 +80,7 @@ def packed_name(name: str) -> str:
     return f"{parent}{dot}{PACKED.get(leaf, leaf)}"
 
 
-def served_by(costs: DeviceCosts, engine: str, modules: Sequence[Placed]) -> DeviceCosts:
+def served_by(costs: DeviceCosts, engine: str, modules: Sequence[AdaptedModule]) -> DeviceCosts:
     """The same costs with the serving cost of an engine.
 
     Parameters
@@ -106,7 +107,7 @@ def served_by(costs: DeviceCosts, engine: str, modules: Sequence[Placed]) -> Dev
         return replace(costs, serving=CostModel(nothing), engine=engine)
     rank = costs.rank if engine == "sglang" else vllm_rank(costs.rank)
     if engine == "vllm-targeted":
-        layers: dict[int, list[Placed]] = {}
+        layers: dict[int, list[AdaptedModule]] = {}
         for module in modules:
             layers.setdefault(module.layer, []).append(module)
         own = (float(adapter_cost(layers[at], rank).forward_flops) for at in sorted(layers))

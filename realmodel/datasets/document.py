@@ -4,6 +4,8 @@ import gzip
 import io
 import re
 import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +47,22 @@ def regular(path: Path) -> Path:
     return path
 
 
+@contextmanager
+def opened(path: Path) -> Generator[io.BufferedReader]:
+    """The bytes of a data file, which are read from here and from nowhere else.
+
+    Raises
+    ------
+    InputError
+        When it is missing, of another kind, or cannot be read.
+    """
+    try:
+        with regular(path).open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise InputError(f"cannot read data file {shown(path)}: {reason(error)}") from None
+
+
 def shown(path: str | Path) -> str:
     """A path for a message: a very long one is cut."""
     text = repr(str(path))
@@ -73,19 +91,25 @@ class Document:
 
     @classmethod
     def open(cls, path: str | Path) -> "Document":
-        """Read a file; gzip is recognised by its first two bytes, not by its name.
+        """Read a file.
 
         Raises
         ------
         InputError
-            When the file is missing, no regular file, empty, a damaged gzip stream or one of more
-            than 1 GiB, or not UTF-8.
+            When the file is missing or no regular file, or as :meth:`of_bytes`.
         """
-        path = regular(Path(path))
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot read data file {shown(path)}: {reason(error)}") from None
+        with opened(Path(path)) as stream:
+            return cls.of_bytes(Path(path), stream.read())
+
+    @classmethod
+    def of_bytes(cls, path: Path, data: bytes) -> "Document":
+        """The text; gzip is recognised by its first two bytes, not by the file's name.
+
+        Raises
+        ------
+        InputError
+            When it is empty, a damaged gzip stream or one of more than 1 GiB, or not UTF-8.
+        """
         if data.startswith(GZIP_MAGIC):
             try:
                 with gzip.open(io.BytesIO(data)) as stream:

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from realmodel.datasets import columnar, dart, delimited, e2e, folder, hub, jsonl, schema, webnlg
-from realmodel.datasets.document import Document, reason, shown
+from realmodel.datasets.document import Document, opened, reason, shown
 from realmodel.datasets.example import Example
 from realmodel.datasets.options import ReadOptions
 from realmodel.datasets.references import with_references
@@ -116,9 +116,10 @@ def of_file(
     path: Path, format: str | None, options: ReadOptions, tell: Callable[[str], None] | None
 ) -> Iterable[Example]:
     """All examples of one file."""
-    if columnar.recognises(path):
-        return schema.examples(columnar.table(path), options, tell)
-    document = Document.open(path)
+    with opened(path) as stream:
+        if columnar.recognises(stream):
+            return schema.examples(columnar.table(path, stream), options, tell)
+        document = Document.of_bytes(path, stream.read())
     module = reader(document, format, options)
     if hasattr(module, "table"):
         return schema.examples(module.table(document, options), options, tell)

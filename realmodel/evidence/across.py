@@ -9,7 +9,9 @@ import typer
 
 from realmodel.evidence.agreement import spearman
 from realmodel.evidence.recorded import read_comparison
-from realmodel.runs.console import stderr, stdout
+from realmodel.runs.console import stdout
+from realmodel.runs.markdown_table import markdown_table
+from realmodel.runs.reported import reported
 from theory import InputError
 from theory.arrays import Array, Float64
 
@@ -67,7 +69,7 @@ def across(comparisons: Mapping[str, Mapping[str, Any]]) -> str:
         sign = -1 if largest_first else 1
         rows.sort(key=lambda row: np.inf if (m := means[row[0]]) is None else sign * m)
         cells = [[name, *(shown(x, form) for x in [*values, means[name]])] for name, values in rows]
-        parts += [f"{title}:", "", *table(["score", *comparisons, "mean"], cells), ""]
+        parts += [f"{title}:", "", *markdown_table(["score", *comparisons, "mean"], cells), ""]
     parts += ["Do the seeds agree on the order of the placements?", ""]
     return "\n".join([*parts, *seeds_table(comparisons), ""])
 
@@ -93,7 +95,7 @@ def seeds_table(comparisons: Mapping[str, Mapping[str, Any]]) -> list[str]:
         ]
         for name, one in comparisons.items()
     ]
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def seed_agreement(runs: Sequence[Mapping[str, Any]]) -> float | None:
@@ -156,13 +158,8 @@ def shown(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]
-
-
 @application.command()
+@reported()
 def main(
     files: Annotated[list[Path], typer.Argument(help="comparison.json files.")],
     names: Annotated[
@@ -170,14 +167,10 @@ def main(
     ] = None,
 ) -> None:
     """Print the tables as Markdown."""
-    try:
-        heads = names or [path.stem for path in files]
-        if len(set(heads)) != len(files):
-            raise InputError(f"{len(files)} files need as many different names, not {heads}")
-        text = across({h: read_comparison(path) for h, path in zip(heads, files, strict=True)})
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    heads = names or [path.stem for path in files]
+    if len(set(heads)) != len(files):
+        raise InputError(f"{len(files)} files need as many different names, not {heads}")
+    text = across({h: read_comparison(path) for h, path in zip(heads, files, strict=True)})
     stdout.print(text, markup=False, soft_wrap=True)
 
 

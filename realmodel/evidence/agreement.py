@@ -32,7 +32,7 @@ class Agreement:
     over_placements: tuple[float, float] | None = None
     reason: str = ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
         return {
             "spearman": self.spearman,

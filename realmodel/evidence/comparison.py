@@ -214,14 +214,14 @@ def score_all(
         elif (kept := Scored.load(path, baseline, identity)) is not None:
             scored.append(kept)
         else:
-            context, before = measured.context, measured.seconds(baseline.need)
+            context = measured.context
             try:
                 found = Scored.of(
                     baseline,
                     context,
                     placements=placements,
                     sizes=options.sizes,
-                    seconds_before=before,
+                    seconds_before=measured.seconds(baseline.need),
                 )
             except InputError as error:  # a pilot of too few sequences, say: the others go on
                 left_out[baseline.title] = str(error)

@@ -10,8 +10,7 @@ from realmodel.evidence.baselines import Context, Need
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.run_store import read_object
 from realmodel.evidence.task import Task
-from realmodel.measure.attention import attention
-from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
+from realmodel.measure.gauss_newton import GaussNewton, residual_gauss_newton
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 from realmodel.model.checkpoint import Checkpoint
@@ -46,7 +45,7 @@ class Measured:
     @property
     def identity(self) -> dict[str, Any]:
         """What a score belongs to."""
-        options = self.options.to_json()
+        options = self.options.to_dict()
         names = ["seed", "exact_curvature"]
         if self.options.exact_curvature:
             names += ["directions", "curvature_samples", "damping"]
@@ -104,32 +103,35 @@ class Measured:
         else:
             clock = clock_of(self.checkpoint.model.device)
             start = clock()
-            with attention(self.checkpoint.model, "eager"):
-                found = gauss_newton(
-                    self.checkpoint,
-                    self.task.training,
-                    self.table,
-                    select_directions(self.statistics, k=options.directions),
-                    curvature_sequences=min(
-                        options.curvature_samples, len(self.task.training) // 2
-                    ),
-                )
+            found = residual_gauss_newton(
+                self.checkpoint, self.task.training, self.statistics, options.curvature
+            )
             self._keep(self._quadratic_name, clock() - start)
             found.save(path)
-        return found.damped(options.damping).by_layer()
+        return found.damped(options.curvature.damping).by_layer()
 
     def seconds(self, need: Need) -> float:
         """Seconds of what a score needs, as measured when it was taken."""
-        if need == "statistics":
-            _ = self.statistics
-        elif need == "quadratic":
-            _ = self.quadratic  # its directions come from the statistics
-            return float(self._times["statistics"] + self._times[self._quadratic_name])
-        return float(self._times["statistics"]) if need == "statistics" else 0.0
+        if need in ("nothing", "weights", "sequences"):
+            return 0.0
+        _ = self.statistics
+        seconds = float(self._times["statistics"])
+        if need == "quadratic":  # its directions come from the statistics
+            _ = self.quadratic
+            seconds += float(self._times[self._quadratic_name])
+        return seconds + self._pilot_seconds if need == "pilot" else seconds
+
+    @cached_property
+    def _pilot_seconds(self) -> float:
+        clock = clock_of(self.checkpoint.model.device)
+        start = clock()
+        _ = self.context.pilot
+        return clock() - start
 
     @property
     def _quadratic_name(self) -> str:
-        return f"gauss-newton-{self.options.directions}-{self.options.curvature_samples}"
+        how = self.options.curvature
+        return f"gauss-newton-{how.directions}-{how.curvature_samples}"
 
     @cached_property
     def _times(self) -> dict[str, Any]:

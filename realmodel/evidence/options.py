@@ -1,10 +1,10 @@
 """The protocol of a comparison."""
 
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from realmodel.finetuning import FinetuneOptions
+from realmodel.measure.gauss_newton.curvature_options import CurvatureOptions
 from theory import InputError
 
 
@@ -29,9 +29,8 @@ class CompareOptions:
     exact_curvature : bool
         Also measure the Gauss-Newton curvature exactly in a few directions per module, for the
         scores that need it: minutes on a miniature, hours on a hundred million parameters.
-    directions, curvature_samples, damping : int, int, float
-        Directions per module of the Gauss-Newton model, sequences behind its curvature, and
-        what is added to its diagonal (1 is the curvature of a perfect Kronecker model).
+    curvature : CurvatureOptions
+        How, then.
     finetune : FinetuneOptions
         The protocol of every run; its seed is replaced.
     seed : int
@@ -51,9 +50,9 @@ class CompareOptions:
     heldout_samples: int = 96
     max_length: int = 72
     exact_curvature: bool = False
-    directions: int = 2
-    curvature_samples: int = 32
-    damping: float = 0.1
+    curvature: CurvatureOptions = field(
+        default_factory=lambda: CurvatureOptions(directions=2, damping=0.1, curvature_samples=32)
+    )
     finetune: FinetuneOptions = field(default_factory=FinetuneOptions)
     seed: int = 0
 
@@ -64,8 +63,6 @@ class CompareOptions:
             "training_samples",
             "heldout_samples",
             "max_length",
-            "directions",
-            "curvature_samples",
         ):
             if getattr(self, name) < 1:
                 raise InputError(
@@ -76,12 +73,10 @@ class CompareOptions:
                 raise InputError(f"a placement needs at least one layer, got {size}")
         if not self.sizes or len(set(self.sizes)) != len(self.sizes):
             raise InputError(f"sizes must be different numbers of layers, got {self.sizes}")
-        if not 0 <= self.damping < math.inf:
-            problem = "be finite" if self.damping > 0 else "not be negative"
-            raise InputError(f"damping must {problem}, got {self.damping}")
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object; the fine-tuning seed is left out, since every run has its own."""
+    def to_dict(self) -> dict[str, Any]:
+        """Flat but for the run, whose seed is left out: every run has its own."""
         record = asdict(self)
+        record |= record.pop("curvature")
         del record["finetune"]["seed"]
         return record | {"sizes": list(self.sizes)}

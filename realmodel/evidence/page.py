@@ -13,13 +13,15 @@ import numpy as np
 import typer
 from scipy.stats import rankdata
 
-from realmodel.evidence.across import mean, pool_gains, shown, table, within_sizes
+from realmodel.evidence.across import mean, pool_gains, shown, within_sizes
 from realmodel.evidence.agreement import spearman
 from realmodel.evidence.published import PUBLISHED
 from realmodel.evidence.recorded import read_comparison
 from realmodel.evidence.summary import CLOSE
 from realmodel.evidence.theory_practice import EXPLANATIONS, STRUCTURED
-from realmodel.runs.console import say, stderr
+from realmodel.runs.console import say
+from realmodel.runs.markdown_table import markdown_table
+from realmodel.runs.reported import reported
 from theory import InputError
 from theory.generated_text import put_between
 from theory.read_json import read_json
@@ -118,7 +120,7 @@ def placements_table(records: Records) -> list[str]:
             row += [percent(gain.get(f"{kind}-{size}")) for kind in STRUCTURED]
             rows.append([*row, percent(max(gain.values())), percent(kept)])
     rows.sort(key=lambda row: (row[0], int(row[1])))
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def scores_table(records: Records) -> list[str]:
@@ -158,7 +160,7 @@ def scores_table(records: Records) -> list[str]:
     lines.sort(key=lambda line: -line[0])
     head = ["score", "Spearman within a size", "all sizes together"]
     head += ["regret of its picks, % of the all-layer gain", "pick no worse than uniform's"]
-    return table([*head, "cost, s"], [cells for _, cells in lines])
+    return markdown_table([*head, "cost, s"], [cells for _, cells in lines])
 
 
 def targets_table(records: Records) -> list[str]:
@@ -189,7 +191,7 @@ def targets_table(records: Records) -> list[str]:
             cells += ["-" if told["covered"] is None else f"{percent(told['covered'])}%"]
             rows.append([*cells, f"{sum(checks)} of {len(checks)}"])
     rows.sort(key=lambda row: (row[0], row[1]))
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def rates_table(records: Records) -> list[str]:
@@ -219,7 +221,7 @@ def rates_table(records: Records) -> list[str]:
             cells = [row["title"], *(shown(value, ".2f") for value in values)]
             lines.append((-9.0 if average is None else average, cells))
     lines.sort(key=lambda line: -line[0])
-    return table(head, [cells for _, cells in lines] or [["not run yet"]])
+    return markdown_table(head, [cells for _, cells in lines] or [["not run yet"]])
 
 
 def seeds_table(records: Records) -> list[str]:
@@ -235,7 +237,7 @@ def seeds_table(records: Records) -> list[str]:
             cells = [titled(one), str(size), str(len(gains)), shown(agree, ".2f")]
             rows.append([*cells, f"{100 * apart:.1f}"])
     head = ["task", "layers", "placements", "Spearman of seed 0 with seed 1"]
-    return table([*head, "mean difference, % of the all-layer gain"], rows or [["-"] * 5])
+    return markdown_table([*head, "mean difference, % of the all-layer gain"], rows or [["-"] * 5])
 
 
 def forgetting_table(records: Records) -> list[str]:
@@ -253,7 +255,7 @@ def forgetting_table(records: Records) -> list[str]:
             text = shown(spearman(pairs[:, 0], pairs[:, 1]), ".2f")
             rows.append([titled(one), "Spearman of gain and rise", "", "", text])
     head = ["task", "placement", "gain", "loss on the other text before", "rise"]
-    return table(head, rows or [["-"] * 5])
+    return markdown_table(head, rows or [["-"] * 5])
 
 
 def explained_table(records: Records) -> list[str]:
@@ -266,7 +268,7 @@ def explained_table(records: Records) -> list[str]:
         [title, *(shown(one["explained"][size][name], ".2f") for one, size in columns)]
         for name, title in EXPLANATIONS.items()
     ]
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def concentration_table(records: Records) -> list[str]:
@@ -282,7 +284,9 @@ def concentration_table(records: Records) -> list[str]:
         [title, *(f"{percent(one['concentration'][name])}%" for one in records.theories)]
         for name, title in names.items()
     ]
-    return table(["share of the first fifth of the layers", *map(titled, records.theories)], rows)
+    return markdown_table(
+        ["share of the first fifth of the layers", *map(titled, records.theories)], rows
+    )
 
 
 def orders_table(records: Records) -> list[str]:
@@ -305,7 +309,7 @@ def orders_table(records: Records) -> list[str]:
             rows += [[titled(one), size, title, *ranks(values)] for title, values in orders.items()]
     published = [float(np.mean(PUBLISHED[kind])) for kind in STRUCTURED]
     rows.append(["published (DART, E2E, WebNLG)", "4", "mean score", *ranks(published)])
-    return table(head, rows)
+    return markdown_table(head, rows)
 
 
 def bounds_table(records: Records) -> list[str]:
@@ -321,7 +325,7 @@ def bounds_table(records: Records) -> list[str]:
             signed = f"{row['signed_lower']:.3f} to {shown(row['signed_upper'], '.3f')}"
             cells = [titled(one), row["label"], f"{row['coupling']:.2f}", f"{row['sum']:.3f}"]
             rows.append([*cells, paper, signed, f"{row['joint']:.3f}", f"{row['realised']:.3f}"])
-    return table([*head, "joint gain in the model", "realised"], rows)
+    return markdown_table([*head, "joint gain in the model", "realised"], rows)
 
 
 def ranks(values: Sequence[float]) -> list[str]:
@@ -383,13 +387,10 @@ application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @application.command()
+@reported()
 def main(page: Annotated[Path, typer.Argument(help="Markdown; its records beside it.")]) -> None:
     """Write the page's tables anew."""
-    try:
-        write_whole(page, with_tables(page))
-    except InputError as error:
-        stderr.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    write_whole(page, with_tables(page))
     say(f"wrote {page}")
 
 

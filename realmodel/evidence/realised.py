@@ -87,7 +87,7 @@ def realise(
                     loss_before=before(heldout),
                     other=other,
                     other_before=before(other) if other else None,
-                ).to_json()
+                ).to_dict()
                 record = {key: result[key] for key in KEPT} | {"seed": seed}
                 store.write(layers, seed, record)
             gains[layers].append(float(record["gain"]))

@@ -7,8 +7,12 @@ from typing import Any
 from realmodel.evidence.agreement import Agreement
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.summary import CLOSE, ScoreSummary, SizeSummary
+from realmodel.runs.markdown_table import markdown_table
 
 VERSION = 2
+
+RATIOS = ("joint_over_realised", "sum_over_realised", "sum_over_joint", "coupling")
+"""Of the medians, in their order in the table."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,13 @@ class ComparisonResult:
     left_out: Mapping[str, str]
     untrained: Sequence[tuple[int, ...]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A JSON object without NaN."""
         return {
             **vars(self),
             "version": VERSION,
-            "options": self.options.to_json(),
-            "summaries": [summary.to_json() for summary in self.summaries],
+            "options": self.options.to_dict(),
+            "summaries": [summary.to_dict() for summary in self.summaries],
             "untrained": [list(layers) for layers in self.untrained],
         }
 
@@ -107,27 +111,18 @@ class ComparisonResult:
                 "",
                 f"Placements of {size} {'layer' if size == 1 else 'layers'}:",
                 "",
-                "| score | Spearman | pick | gain of the pick | regret, % of all-layer gain |",
-                "| --- | --- | --- | --- | --- |",
-                *(_row(s.title, s.sizes[at]) for s in rows),
+                *markdown_table(
+                    [
+                        "score",
+                        "Spearman",
+                        "pick",
+                        "gain of the pick",
+                        "regret, % of all-layer gain",
+                    ],
+                    [_row(s.title, s.sizes[at]) for s in rows],
+                ),
             ]
-        lines += [
-            "",
-            "All sizes together, and what a score costs:",
-            "",
-            "| score | Spearman, all sizes | Spearman, single layers | realised / predicted "
-            f"| from {CLOSE[0]} to {CLOSE[1]} | in the 80% interval | cost, s |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
-        ]
-        for s in rows:
-            known = s.forecast
-            told = ("-", "-", "-")
-            if known is not None:
-                told = (f"{known.ratio:.2f}", share(known.close), share(known.covered))
-            lines.append(
-                f"| {s.title} | {shown(s.all_sizes)} | {shown(s.single_layers)} "
-                f"| {' | '.join(told)} | {s.seconds:.1f} |"
-            )
+        lines += ["", "All sizes together, and what a score costs:", "", *self._scores(rows)]
         lines += [f"\nLeft out: {title} ({why})." for title, why in self.left_out.items()]
         if self.untrained:
             lines += ["", f"Not fine-tuned: {len(self.untrained)} placements."]
@@ -136,20 +131,37 @@ class ComparisonResult:
         lines.append("")
         return "\n".join(lines)
 
+    def _scores(self, summaries: Sequence[ScoreSummary]) -> list[str]:
+        head = ["score", "Spearman, all sizes", "Spearman, single layers", "realised / predicted"]
+        head += [f"from {CLOSE[0]} to {CLOSE[1]}", "in the 80% interval", "cost, s"]
+        rows: list[list[str]] = []
+        for s in summaries:
+            told = ["-", "-", "-"]
+            if (known := s.forecast) is not None:
+                told = [f"{known.ratio:.2f}", share(known.close), share(known.covered)]
+            agree = [shown(s.all_sizes), shown(s.single_layers)]
+            rows.append([s.title, *agree, *told, f"{s.seconds:.1f}"])
+        return markdown_table(head, rows)
+
     def _medians(self) -> list[str]:
         titles = {summary.name: summary.title for summary in self.summaries}
         return [
             "",
             "Predicted against realised gain, medians over the placements:",
             "",
-            "| model | joint / realised | sum of single gains / realised | sum / joint "
-            "| rho within the placement | realised gain within the signed bounds |",
-            "| --- | --- | --- | --- | --- | --- |",
-            *(
-                f"| {titles[name]} | {p['joint_over_realised']:.2f} | {p['sum_over_realised']:.2f} "
-                f"| {p['sum_over_joint']:.2f} | {p['coupling']:.2f} "
-                f"| {share(p['within_signed_bounds'])} |"
-                for name, p in self.prediction.items()
+            *markdown_table(
+                [
+                    *("model", "joint / realised", "sum of single gains / realised", "sum / joint"),
+                    *("rho within the placement", "realised gain within the signed bounds"),
+                ],
+                [
+                    [
+                        titles[name],
+                        *(f"{p[ratio]:.2f}" for ratio in RATIOS),
+                        share(p["within_signed_bounds"]),
+                    ]
+                    for name, p in self.prediction.items()
+                ],
             ),
         ]
 
@@ -160,11 +172,11 @@ def order(summary: ScoreSummary) -> float:
     return sum(known) / len(known) if known else -2.0
 
 
-def _row(title: str, of: SizeSummary) -> str:
+def _row(title: str, of: SizeSummary) -> list[str]:
     cells = [title, shown(of.placements), ", ".join(map(str, of.pick))]
     cells += ["-" if of.pick_gain is None else f"{of.pick_gain:.3f}"]
     cells += ["-" if of.regret_share is None else f"{100 * of.regret_share:.1f}"]
-    return f"| {' | '.join(cells)} |"
+    return cells
 
 
 def share(value: float | None) -> str:

@@ -43,9 +43,9 @@ class SizeSummary:
     regret: float | None
     regret_share: float | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
-        return {**vars(self), "placements": self.placements.to_json(), "pick": list(self.pick)}
+        return {**vars(self), "placements": self.placements.to_dict(), "pick": list(self.pick)}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ForecastSummary:
     close: float
     covered: float | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
         return {
             **vars(self),
@@ -106,14 +106,14 @@ class ScoreSummary:
     forecast: ForecastSummary | None
     seconds: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A JSON object."""
         return {
             **vars(self),
-            "sizes": [size.to_json() for size in self.sizes],
-            "all_sizes": self.all_sizes.to_json(),
-            "single_layers": self.single_layers.to_json(),
-            "forecast": None if self.forecast is None else self.forecast.to_json(),
+            "sizes": [size.to_dict() for size in self.sizes],
+            "all_sizes": self.all_sizes.to_dict(),
+            "single_layers": self.single_layers.to_dict(),
+            "forecast": None if self.forecast is None else self.forecast.to_dict(),
         }
 
 

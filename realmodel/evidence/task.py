@@ -80,5 +80,5 @@ class Task:
             "model": checkpoint.digest,
             "training": data_digest(self.training),
             "heldout": data_digest(self.heldout),
-            "finetune": options.to_json()["finetune"],
+            "finetune": options.to_dict()["finetune"],
         }

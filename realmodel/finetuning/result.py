@@ -119,7 +119,7 @@ class FinetuneResult:
         """Fall of the held-out loss, nats per completion token."""
         return self.loss_before - self.loss_after
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A JSON object, with the gain spelled out."""
         record = asdict(self)
         record["gain"] = self.gain

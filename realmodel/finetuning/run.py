@@ -90,7 +90,7 @@ def finetune(
     identity: dict[str, Any] = {
         "model": checkpoint.digest,
         "modules": [module.name for module in modules],
-        "options": options.to_json(),
+        "options": options.to_dict(),
         "ranks": dict(ranks or {}),
         "data": data_digest(training),
     }

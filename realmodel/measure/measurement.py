@@ -51,8 +51,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class PassOptions:
-    """Everything that changes the numbers; passes with different options never mix.
+class PassRecord:
+    """How a pass was taken: everything that changes its numbers, so that others never mix in.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class PassOptions:
     protocol
         Of the run in whose coordinates and scaling sequences have rows; None: no rows.
     rows
-        Sequences with a row.
+        Sequences that have a row.
     batch_size, padding_side, partitions, seed
         As given to :func:`realmodel.measure.one_pass.one_pass`.
     dtype
@@ -113,7 +113,7 @@ class Measurement:
     modules: tuple[AdaptedModule, ...]
     sums: Mapping[str, torch.Tensor]
     model: str
-    options: PassOptions
+    options: PassRecord
     parts: tuple[Part, ...]
     positions: int
     group_tokens: tuple[int, ...]
@@ -276,7 +276,7 @@ class Measurement:
         if (record.pop("format", None), record.pop("kind", None)) != (FORMAT, "measurement"):
             raise InputError(f"{str(path)!r} is not a measurement of format {FORMAT}")
         record["modules"] = tuple(AdaptedModule(**module) for module in record["modules"])
-        record["options"] = PassOptions(**record["options"])
+        record["options"] = PassRecord(**record["options"])
         record["parts"] = tuple(Part(**part) for part in record["parts"])
         for name in ("group_tokens", "group_sequences", "group_losses", "row_tokens"):
             record[name] = tuple(record[name])

@@ -11,8 +11,9 @@ import torch
 
 from realmodel.measure.attention import attention
 from realmodel.measure.head import Head
-from realmodel.measure.measurement import Measurement, Part, PassOptions
+from realmodel.measure.measurement import Measurement, Part, PassRecord
 from realmodel.measure.partition import Counts, Partition, on_host
+from realmodel.measure.pass_options import PassOptions
 from realmodel.measure.random_subset import random_groups, random_subset
 from realmodel.measure.seen import BatchView
 from realmodel.measure.statistics.measuring import measuring
@@ -34,12 +35,6 @@ Progress = Callable[[int, int], None]
 GROUPS = 4
 """Gradient groups: the fewest whose jackknife says something; each takes a copy of the weights."""
 
-ROWS = 256
-"""Sequences with a row: enough for the order of placements."""
-
-DRAWS = 1
-"""Label draws; docs/benchmarks.md compares numbers of draws with the exact curvature."""
-
 OutputMoment = Literal["sampled", "empirical", "none"]
 
 
@@ -47,17 +42,13 @@ def one_pass(
     checkpoint_or_model: Checkpoint | Any,
     encoded: Sequence[EncodedExample],
     modules: ModuleTable | Sequence[AdaptedModule],
+    options: PassOptions | None = None,
     *,
     protocol: FinetuneOptions | None = None,
     factors: LoraFactors | None = None,
     groups: int | None = None,
     output_moment: OutputMoment = "sampled",
-    draws: int = DRAWS,
-    rows: int = ROWS,
-    batch_size: int = 8,
     padding_side: Literal["right", "left"] = "right",
-    partitions: int = 1,
-    offload: Literal["none", "cpu", "disk"] = "none",
     shard: tuple[int, int] | None = None,
     work_dir: str | Path | None = None,
     save_every: int = 50,
@@ -76,6 +67,8 @@ def one_pass(
         Sequences with labels on the completion; padding and prompts carry no loss.
     modules
         What to measure, from :func:`realmodel.model.modules.find_modules`.
+    options
+        Batches, samples and memory.
     protocol
         The run whose gain is to be predicted: sequences get rows in the coordinates of its
         adapters. None leaves the tangent model out.
@@ -86,18 +79,6 @@ def one_pass(
         cross-fitted residual norm); 0 leaves moments and gradients out.
     output_moment
         Gamma from labels sampled by the model, from the data's labels, or not at all.
-    draws
-        Label draws: one more backward pass each, and as many more rows.
-    rows
-        Sequences that get a row, drawn at random from ``seed``.
-    batch_size
-        Sequences per batch; no result depends on it beyond rounding.
-    partitions
-        Take the modules in this many groups of layers, one pass over the data each: less memory,
-        more time.
-    offload
-        Where the sums live: ``none`` beside the weights, ``cpu`` on the host, ``disk`` in
-        ``work_dir`` as soon as a partition is done.
     shard
         ``(i, n)``: take only the i-th of n disjoint shards of ``encoded``; add the results with
         :func:`realmodel.measure.measurement.merge`. Processes started by ``torchrun`` take one
@@ -125,26 +106,29 @@ def one_pass(
         Empty input, options out of range, a work folder of another run, not enough memory, or a
         loss that is not finite.
     """
+    options = options or PassOptions()
+    batch_size, partitions = options.batch_size, options.partitions
     table = modules.modules if isinstance(modules, ModuleTable) else tuple(modules)
     model, digest = identified(checkpoint_or_model)
     layers = sorted({module.layer for module in table})
     kept_groups = min(GROUPS, len(encoded)) if groups is None else groups
-    numbers = {"batch size": batch_size, "rows": rows, "save_every": save_every}
-    if kept_groups and output_moment == "sampled":
-        numbers["draws"] = draws
-    _check(encoded, table, kept_groups, protocol, numbers)
-    _check_placement(partitions, layers, offload, work_dir)
+    _check(encoded, table, kept_groups, protocol)
+    if save_every < 1:
+        raise InputError(f"save_every must be at least 1, got {save_every}")
+    if kept_groups and output_moment == "sampled" and options.draws < 1:
+        raise InputError(f"draws must be at least 1, got {options.draws}: Gamma is of drawn labels")
+    _check_placement(options, layers, work_dir)
     together = processes.active() and shard is None
     index, shards = processes.place() if together else (shard or (0, 1))
     if not 0 <= index < shards:
         raise InputError(f"shard {index} of {shards}: choose 0 to {shards - 1}")
     dtype = next(model.parameters()).dtype
-    options = PassOptions(
+    record = PassRecord(
         groups=kept_groups,
         output_moment=output_moment if kept_groups else "none",
-        draws=draws,
-        protocol=None if protocol is None else protocol.to_json(),
-        rows=0 if protocol is None else min(rows, len(encoded)),
+        draws=options.draws,
+        protocol=None if protocol is None else protocol.to_dict(),
+        rows=0 if protocol is None else min(options.tangent_samples, len(encoded)),
         batch_size=batch_size,
         padding_side=padding_side,
         partitions=partitions,
@@ -152,7 +136,7 @@ def one_pass(
         dtype=str(dtype).removeprefix("torch."),
     )
     part = Part(data_digest(encoded), index, shards)
-    places = random_subset(len(encoded), options.rows, seed)
+    places = random_subset(len(encoded), record.rows, seed)
     labels = random_groups(len(encoded), max(1, kept_groups), seed)
     among = None if kept_groups else set(places)
     plan = plan_batches(
@@ -169,7 +153,7 @@ def one_pass(
     folder = None if work_dir is None else Path(work_dir) / f"shard-{index}-of-{shards}"
     identity = {
         "model": digest,
-        "options": asdict(options),
+        "options": asdict(record),
         "part": asdict(part),
         "factors": None if factors is None else factors.digest,
     }
@@ -184,7 +168,7 @@ def one_pass(
         for number, chosen in enumerate(np.array_split(np.array(layers), partitions)):
             own = [module for module in table if module.layer in chosen]
             partition = Partition(
-                own, options, factors, places, device=None if offload == "none" else "cpu"
+                own, record, factors, places, device=None if options.offload == "none" else "cpu"
             )
             partition.start(torch.promote_types(dtype, torch.float32), folder)
             saved, done = None, 0
@@ -209,7 +193,7 @@ def one_pass(
             if protocol is not None and shard is None:
                 partition.form_kernels(row_tokens, protocol.batch_size, model.device)
             counts = partition.counts
-            finished.append(_put_away(partition, offload, folder, number))
+            finished.append(_put_away(partition, options.offload, folder, number))
     if together:
         counts = Counts.summed(processes.gather(counts))
         part = Part(part.data, 0, 1)
@@ -217,7 +201,7 @@ def one_pass(
         modules=table,
         sums=ChainMap(*finished),
         model=digest,
-        options=options,
+        options=record,
         parts=(part,),
         positions=counts.positions,
         group_tokens=tuple(counts.tokens),
@@ -232,7 +216,6 @@ def _check(
     table: Sequence[AdaptedModule],
     groups: int,
     protocol: FinetuneOptions | None,
-    numbers: Mapping[str, int],
 ) -> None:
     if not encoded or not table:
         raise InputError(f"nothing to measure: {len(encoded)} sequences, {len(table)} modules")
@@ -240,17 +223,16 @@ def _check(
         raise InputError(f"groups {groups}: choose 0 to {len(encoded)}, the sequences at hand")
     if groups == 0 and protocol is None:
         raise InputError("nothing to measure: no group of sequences and no protocol")
-    for name, value in numbers.items():
-        if value < 1:
-            raise InputError(f"{name} must be at least 1, got {value}")
 
 
 def _check_placement(
-    partitions: int, layers: Sequence[int], offload: str, work_dir: str | Path | None
+    options: PassOptions, layers: Sequence[int], work_dir: str | Path | None
 ) -> None:
-    if not 1 <= partitions <= len(layers):
-        raise InputError(f"partitions {partitions}: choose 1 to {len(layers)}, the layers measured")
-    if offload == "disk" and work_dir is None:
+    if options.partitions > len(layers):
+        raise InputError(
+            f"partitions {options.partitions}: choose 1 to {len(layers)}, the layers measured"
+        )
+    if options.offload == "disk" and work_dir is None:
         raise InputError("offload 'disk' needs a work folder")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from realmodel.measure.pass_options import PassOptions
 from realmodel.model.modules import AdaptedModule
 
 
@@ -45,6 +46,7 @@ def product_parameters(model: Any) -> tuple[int, int]:
 
 def count_operations(
     modules: Sequence[AdaptedModule],
+    options: PassOptions,
     *,
     body: float,
     head: float,
@@ -54,9 +56,6 @@ def count_operations(
     length: float,
     width: int,
     rank: int,
-    rows: int,
-    draws: int = 1,
-    partitions: int = 1,
 ) -> Operations:
     """Count the dense products; element-wise work is left out.
 
@@ -65,6 +64,9 @@ def count_operations(
     modules
         The measured linear maps; ``y = W h`` costs ``2 m d`` a position forward, the same for the
         gradient at its input and the same for the gradient of ``W``.
+    options
+        Each partition of the layers repeats the forward pass, and the backward pass down to its
+        lowest.
     body, head
         Parameters of the blocks' linear maps, and of the head.
     positions, tokens, sequences
@@ -72,10 +74,8 @@ def count_operations(
     length, width
         Mean sequence length and the attention's width: causal attention multiplies ``length / 2``
         keys on average, twice.
-    rank, rows, draws
-        Of LoRA, sequences with a row, and label draws.
-    partitions
-        Groups of layers: each repeats the forward pass, and the backward pass down to its lowest.
+    rank
+        Of LoRA.
 
     Examples
     --------
@@ -83,8 +83,8 @@ def count_operations(
 
     >>> one = AdaptedModule("a", 0, "a", 8, 8, "a", False)
     >>> counted = count_operations(
-    ...     [one], body=64, head=128, positions=1, tokens=1, sequences=1, length=0, width=8,
-    ...     rank=1, rows=1,
+    ...     [one], PassOptions(), body=64, head=128, positions=1, tokens=1, sequences=1,
+    ...     length=0, width=8, rank=1,
     ... )
     >>> counted.training  # 3 * 128 and 2 * 256 at the head
     896.0
@@ -92,6 +92,8 @@ def count_operations(
     {'forward': 128, 'backward': 128, 'backward, sampled': 128, 'gradients': 128, 'Sigma': 72,
      'Gamma': 72, 'head': 512, 'rows': 48, 'kernels': 32}
     """
+    draws, partitions = options.draws, options.partitions
+    rows = min(options.tangent_samples, sequences)
     layers = sorted({module.layer for module in modules})
     measured = sum(module.in_features * module.out_features for module in modules)
     attention = 2 * 2.0 * width * length / 2 * len(layers)

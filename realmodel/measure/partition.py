@@ -11,7 +11,7 @@ import torch
 from realmodel.measure.gradient_sums import GradientSums
 from realmodel.measure.head import Head, head_gradients, stopped_at, uniform_numbers
 from realmodel.measure.lora_rows import LoraRows
-from realmodel.measure.measurement import PassOptions
+from realmodel.measure.measurement import PassRecord
 from realmodel.measure.moments import Moments
 from realmodel.measure.seen import BatchView, Observer, Seen
 from realmodel.measure.statistics.capture import captured
@@ -67,7 +67,7 @@ class Partition:
     def __init__(
         self,
         modules: Sequence[AdaptedModule],
-        options: PassOptions,
+        options: PassRecord,
         factors: LoraFactors | None,
         places: Sequence[int],
         *,

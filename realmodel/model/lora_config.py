@@ -2,34 +2,16 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
+from realmodel.model.modules import AdaptedModule
 from realmodel.model.rank_pattern import rank_pattern
 from theory import InputError
 
 
-class Adaptable(Protocol):
-    """What the export needs to know of a module."""
-
-    @property
-    def name(self) -> str:
-        """Full name in the model."""
-        ...
-
-    @property
-    def layer(self) -> int:
-        """Index of its transformer block."""
-        ...
-
-    @property
-    def transposed(self) -> bool:
-        """Whether the weight is stored (in, out), as GPT-2's ``Conv1D`` does."""
-        ...
-
-
 def lora_config_arguments(
     layers: Iterable[int],
-    modules: Iterable[Adaptable],
+    modules: Iterable[AdaptedModule],
     rank: int,
     alpha: float | None = None,
     *,
@@ -45,7 +27,7 @@ def lora_config_arguments(
     ----------
     layers : iterable of int
         Block indices.
-    modules : iterable of AdaptedModule or ModuleProfile
+    modules : iterable of AdaptedModule
         All modules of the model that can be adapted.
     rank : int
         LoRA rank of every module that ``ranks`` does not name.
@@ -70,8 +52,7 @@ def lora_config_arguments(
 
     Examples
     --------
-    >>> from types import SimpleNamespace
-    >>> table = [SimpleNamespace(name=f"h.{i}.fc", layer=i, transposed=False) for i in range(4)]
+    >>> table = [AdaptedModule(f"h.{i}.fc", i, "fc", 8, 8, f"h.{i}.fc", False) for i in range(4)]
     >>> chosen = lora_config_arguments([1, 3], table, rank=8, ranks={"h.3.fc": 2})
     >>> chosen["target_modules"], chosen["r"], chosen["rank_pattern"], chosen["alpha_pattern"]
     (['h.1.fc', 'h.3.fc'], 8, {'h.3.fc': 2}, {'h.3.fc': 4})

@@ -173,6 +173,6 @@ class FinetuneOptions:
         ]
         return "; ".join(found) or None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """A flat JSON object."""
         return asdict(self)

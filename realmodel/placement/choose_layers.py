@@ -14,7 +14,6 @@ from realmodel.datasets.table import Table
 from realmodel.measure.random_subset import random_subset
 from realmodel.model.batches import IGNORED, EncodedExample, encode
 from realmodel.model.checkpoint import Checkpoint
-from realmodel.model.forward import window_of
 from realmodel.placement.place import place
 from realmodel.placement.place_modules import UNITS, place_modules
 from theory import InputError
@@ -94,7 +93,7 @@ def choose_layers(
     )
     if objective in ("gain", "parameters"):
         planned = replace(planned, calibrate=False)
-    window = planned.max_length or window_of(model)
+    window = planned.window.of(model)
     rows = _rows(dataset, num_samples, planned.seed)
     encoded = _encoded(rows, tokenizer, window, columns or ReadOptions())
     training = model.training

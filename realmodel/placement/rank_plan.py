@@ -44,9 +44,9 @@ def rank_plan(card: LayerCard, layers: tuple[int, ...]) -> RankPlan:
     Exact for the Kronecker model without coupling; the interval says how wrong that can be.
     """
     names = set(card.modules_of(layers))
-    modules = [module for module in card.modules if module.name in names]
-    lengths = [module.in_features + module.out_features for module in modules]
-    spectra = [module.singular_values for module in modules]
+    rows = [profile for profile in card.module_profiles if profile.module.name in names]
+    lengths = [row.module.in_features + row.module.out_features for row in rows]
+    spectra = [row.singular_values for row in rows]
     if not all(len(values) for values in spectra):
         raise InputError("the card has no singular values; measure it again with layercard card")
     rank = int(card.options["rank"])
@@ -56,7 +56,7 @@ def rank_plan(card: LayerCard, layers: tuple[int, ...]) -> RankPlan:
     low, high = card.coupling.lowest, card.coupling.highest
     lower, upper = plan.interval(low, high)
     return RankPlan(
-        ranks={m.name: value for m, value in zip(modules, plan.ranks, strict=True)},
+        ranks={row.module.name: value for row, value in zip(rows, plan.ranks, strict=True)},
         parameters=sum(r * length for r, length in zip(plan.ranks, lengths, strict=True)),
         uniform_parameters=budget,
         gain_ratio=plan.sum_of_gains / uniform if uniform > 0 else 1.0,

@@ -8,6 +8,7 @@ import yaml
 from realmodel.report.columns import COLUMNS, Column
 from realmodel.report.notes import notes
 from realmodel.report.verdict import verdict
+from realmodel.runs.markdown_table import markdown_table
 from realmodel.runs.numbers import amount, cell, number
 from realmodel.runs.printable import printable
 
@@ -74,12 +75,13 @@ def markdown(card: "LayerCard") -> str:
         "Strength `||M_ij||`, the cosine of the smallest principal angle between what two layers "
         "can change.",
         "",
-        *_table(
+        *markdown_table(
             ["", *(str(layer) for layer in card.indices)],
             [
                 [f"**{layer}**", *(f"{value:.2f}" for value in row)]
                 for layer, row in zip(card.indices, record["coupling"]["matrix"], strict=True)
             ],
+            numbers=True,
         ),
         "",
         "## Costs of a placement S",
@@ -87,7 +89,9 @@ def markdown(card: "LayerCard") -> str:
         f"`base + per depth x (layers from the lowest of S to the top) + sum over S`, at rank "
         f"{card.costs.rank}, {card.costs.step_title}, {_plain(card.costs.device)}.",
         "",
-        *_table(["Cost", "base", "per depth", "per layer", "every layer"], _costs(card)),
+        *markdown_table(
+            ["Cost", "base", "per depth", "per layer", "every layer"], _costs(card), numbers=True
+        ),
         "",
     ]
     lines += [
@@ -95,7 +99,7 @@ def markdown(card: "LayerCard") -> str:
         "",
         "Operations and bytes per token; serving: added to one decoded token.",
         "",
-        *_table(
+        *markdown_table(
             ["Layer", "parameters", "forward FLOP", "backward FLOP", "kept bytes", "serving"],
             [
                 [
@@ -108,6 +112,7 @@ def markdown(card: "LayerCard") -> str:
                 ]
                 for row in record["layers"]
             ],
+            numbers=True,
         ),
         "",
     ]
@@ -117,7 +122,7 @@ def markdown(card: "LayerCard") -> str:
         lines += [
             "## Measured by fine-tuning",
             "",
-            *_table([_plain(name) for name in names], rows),
+            *markdown_table([_plain(name) for name in names], rows, numbers=True),
             "",
         ]
     return "\n".join(lines)
@@ -126,7 +131,7 @@ def markdown(card: "LayerCard") -> str:
 def _measures(head: str, key: str, rows: list[dict[str, Any]]) -> list[str]:
     columns = [column for column in COLUMNS if any(row[column.name] is not None for row in rows)]
     quote = "`" if key == "name" else ""
-    return _table(
+    return markdown_table(
         [head, *(column.title for column in columns)],
         [
             [
@@ -135,6 +140,7 @@ def _measures(head: str, key: str, rows: list[dict[str, Any]]) -> list[str]:
             ]
             for row in rows
         ],
+        numbers=True,
     )
 
 
@@ -158,11 +164,3 @@ def _costs(card: "LayerCard") -> list[list[str]]:
 def _plain(text: str) -> str:
     """A name that neither ends its line or its cell nor becomes a link or a tag."""
     return re.sub(r"([\\`*\[\]<>|])", r"\\\1", printable(text))
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return [
-        "| " + " | ".join(head) + " |",
-        "|" + "|".join([" --- ", *(" ---: " for _ in head[1:])]) + "|",
-        *("| " + " | ".join(row) + " |" for row in rows),
-    ]

@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,6 +101,20 @@ def progress() -> Progress:
         console=stderr,
         transient=True,
     )
+
+
+@contextmanager
+def stage_lines() -> Generator[Callable[[str, int, int], None]]:
+    """A line of :func:`progress` for each stage, told how much of it is done, and of how much."""
+    with progress() as bar:
+        lines: dict[str, TaskID] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in lines:
+                lines[stage] = bar.add_task(stage, total=total)
+            bar.update(lines[stage], completed=done, total=total)
+
+        yield tell
 
 
 def emit(record: Mapping[str, Any], table: RenderableType, *, as_json: bool) -> None:

@@ -25,8 +25,10 @@ from realmodel.card import (
 from realmodel.card.measures import MEASURES
 from realmodel.card.predictor import Predictor
 from realmodel.datasets import read_examples
+from realmodel.measure.gauss_newton import CurvatureOptions
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.model.modules import AdaptedModule
 from tests.realmodel.tiny_checkpoints import save_tiny
 from theory import BlockQuadratic
 from theory.choice.cost_model import CostModel
@@ -56,13 +58,7 @@ def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
 
     modules = tuple(
         ModuleProfile(
-            f"transformer.h.{i}.{kind}",
-            i,
-            kind,
-            16,
-            32,
-            f"h.{i}.{kind}",
-            True,
+            AdaptedModule(f"transformer.h.{i}.{kind}", i, kind, 16, 32, f"h.{i}.{kind}", True),
             measures(1.0),
             np.sort(rng.exponential(size=16))[::-1].copy(),
         )
@@ -70,7 +66,9 @@ def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
         for kind in kinds
     )
     profiles = tuple(
-        LayerProfile(i, tuple(m.name for m in modules if m.layer == i), measures(2.0))
+        LayerProfile(
+            i, tuple(row.module.name for row in modules if row.module.layer == i), measures(2.0)
+        )
         for i in range(layers)
     )
     per = (1.0,) * layers
@@ -100,7 +98,7 @@ def build(seed: int = 0, layers: int = LAYERS, groups: int = 8) -> LayerCard:
             "batch_size": 8,
         },
         versions={"layercard": "0.1.0"},
-        modules=modules,
+        module_profiles=modules,
         layers=profiles,
         gauss_newton=Predictor("gauss-newton", quadratic, replicates),
         costs=DeviceCosts(
@@ -184,8 +182,7 @@ def measured(gpt2_folder: Path, task_file: Path) -> LayerCard:
     options = CardOptions(
         protocol=FinetuneOptions(rank=2, alpha=4.0),
         exact_curvature=True,
-        directions=2,
-        batch_size=8,
+        curvature=CurvatureOptions(directions=2),
         calibrate=False,
     )
     return measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)

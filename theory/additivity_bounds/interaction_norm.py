@@ -6,6 +6,7 @@ import numpy as np
 
 from theory.arrays import Array, Float64
 from theory.quadratic.block_quadratic import BlockQuadratic
+from theory.quadratic.block_slices import block_slices
 from theory.quadratic.spectral_norm import spectral_norm
 
 Scalars = Array | float
@@ -65,8 +66,7 @@ def block_norms(matrix: Array, sizes: tuple[int, ...]) -> Float64[Array, "... la
     array([[0., 5.],
            [5., 0.]])
     """
-    ends = np.cumsum(sizes).tolist()
-    slices = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    slices = block_slices(sizes)
     if max(sizes) == 1:
         return np.abs(matrix)
     norms = np.empty((*matrix.shape[:-2], len(sizes), len(sizes)))

@@ -15,6 +15,7 @@ from theory.additivity_bounds.budget_coupling import (
 from theory.arrays import Array, BoolArray, Float64
 from theory.proofs.problems.quadratic import float64, spectrum_ends
 from theory.proofs.theorem import Assumption, Bound, Draw, Family, Theorem
+from theory.quadratic.block_slices import block_slices
 from theory.quadratic.positive_factor import EPS
 
 
@@ -36,9 +37,9 @@ class Ridges(Family):
     @cached_property
     def curvatures(self) -> Float64[Array, "n layers"]:
         """``lam_l``."""
-        ends = np.cumsum(self.sizes).tolist()
-        parts = [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
-        return np.stack([spectrum_ends(self.F[:, at, at])[1] for at in parts], axis=1)
+        return np.stack(
+            [spectrum_ends(self.F[:, at, at])[1] for at in block_slices(self.sizes)], axis=1
+        )
 
     def range_at(self, ridge: Array) -> tuple[Array, Array]:
         """Extreme eigenvalues of the coupling under a ridge."""

@@ -10,6 +10,7 @@ from scipy.linalg import blas, eigvalsh, issymmetric
 
 from theory.arrays import Array, Float64
 from theory.errors import InputError
+from theory.quadratic.block_slices import block_slices
 from theory.quadratic.largest_eigenvalue import largest_eigenvalue
 from theory.quadratic.positive_factor import EPS, PositiveFactor, positive_factor
 from theory.read_arrays import read_arrays
@@ -158,8 +159,7 @@ class BlockQuadratic:
     @cached_property
     def slices(self) -> tuple[slice, ...]:
         """Where each layer's coordinates lie."""
-        ends = np.cumsum(self.sizes).tolist()
-        return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
+        return block_slices(self.sizes)
 
     def select(self, layers: Sequence[int] | None) -> tuple[int, ...]:
         """Check a set of layers and sort it; ``None`` means all.

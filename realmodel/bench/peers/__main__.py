@@ -2,7 +2,6 @@
 
 import gc
 import importlib
-import json
 import time
 import warnings
 from dataclasses import dataclass
@@ -25,7 +24,9 @@ from realmodel.model.batches import encode
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.modules import find_modules
 from realmodel.runs.console import AsJson, emit, stderr
+from realmodel.runs.reported import reported
 from theory.arrays import Array
+from theory.whole_file import write_json
 
 PEERS = {
     "layercard": "ours",
@@ -76,6 +77,7 @@ def outcome_of(module: str, work: Work) -> Outcome:
 
 
 @application.command()
+@reported()
 def main(
     model: Annotated[
         str, typer.Option(help="Checkpoint: hub id, folder or demo:NAME.")
@@ -137,8 +139,7 @@ def main(
         "rows": [vars(row) for row in rows],
     }
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(record, indent=2) + "\n")
+        write_json(output, record)
     emit(record, _table(rows), as_json=as_json)
 
 

@@ -4,6 +4,7 @@ import torch
 
 from realmodel.bench.peers.peer import Outcome, Work
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 
 
 def run(work: Work) -> Outcome:
@@ -12,7 +13,7 @@ def run(work: Work) -> Outcome:
         work.model,
         work.examples,
         work.modules,
-        batch_size=work.batch_size,
+        PassOptions(batch_size=work.batch_size),
         groups=2,
         output_moment="empirical",
     )

@@ -1,6 +1,6 @@
 """One interface for every package that is compared."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,3 @@ class Outcome:
 
     values: Mapping[str, torch.Tensor] = field(default_factory=dict[str, torch.Tensor])
     note: str = ""
-
-
-Peer = Callable[[Work], Outcome]

@@ -9,7 +9,7 @@ from importlib import import_module
 from realmodel.evidence.baselines.context import Context, Need
 from realmodel.evidence.baselines.score import Baseline, Forecast, JointGain, LayerScores, Score
 
-ORDER = ("nothing", "weights", "statistics", "sequences", "quadratic")
+ORDER = ("nothing", "weights", "statistics", "pilot", "sequences", "quadratic")
 
 
 def discover() -> dict[str, Baseline]:

@@ -2,19 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from realmodel.card.pilot import Pilot
+from realmodel.card.pilot_runs import make_pilot
+from realmodel.card.predictor import Predictor
+from realmodel.card.tangent_model import tangent_model
 from realmodel.finetuning import FinetuneOptions
+from realmodel.measure.attention import attention
 from realmodel.measure.measurement import Measurement
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint
-from realmodel.model.modules import AdaptedModule
+from realmodel.model.modules import AdaptedModule, ModuleTable
 from theory import BlockQuadratic, InputError
 from theory.arrays import Array, Float64
 
-Need = Literal["nothing", "weights", "statistics", "sequences", "quadratic"]
+Need = Literal["nothing", "weights", "statistics", "pilot", "sequences", "quadratic"]
 """The dearest thing a score asks for; the comparison adds the cost of getting it."""
 
 
@@ -57,6 +63,29 @@ class Context:
     def layers(self) -> tuple[int, ...]:
         """Their layers, ascending."""
         return tuple(sorted({module.layer for module in self.modules}))
+
+    @property
+    def runs_on(self) -> Checkpoint:
+        """The checkpoint in the arithmetic of the runs."""
+        return self.trained or self.checkpoint
+
+    @cached_property
+    def tangent(self) -> Predictor:
+        """The card's model of the runs, one block per layer."""
+        return tangent_model(self.statistics).predictor
+
+    @cached_property
+    def pilot(self) -> Pilot:
+        """The card's two short runs on the sequences; trained once for all scores that ask.
+
+        Raises
+        ------
+        InputError
+            Where :func:`realmodel.card.pilot_runs.make_pilot` does.
+        """
+        table = ModuleTable(self.modules)
+        with attention(self.runs_on.model, "sdpa"):
+            return make_pilot(self.runs_on, self.encoded, table, self.tangent, self.protocol)
 
     def weight(self, module: AdaptedModule) -> Float64[Array, "m d"]:
         """The module's weight, outputs first, in float64."""

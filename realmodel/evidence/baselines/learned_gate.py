@@ -22,7 +22,7 @@ RATE = 0.05
 
 def score(context: Context) -> LayerScores:
     """The gates after half of the run's steps, each with a step of the gates."""
-    checkpoint, protocol = context.trained or context.checkpoint, context.protocol
+    checkpoint, protocol = context.runs_on, context.protocol
     steps = max(1, protocol.steps // 2)
     pad_id = padding_id(checkpoint.tokenizer)
     logits = torch.zeros(len(context.layers), device=checkpoint.model.device, requires_grad=True)

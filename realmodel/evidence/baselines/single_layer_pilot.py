@@ -23,7 +23,7 @@ SEED = 7919
 
 def score(context: Context) -> LayerScores:
     """Fall of the loss on training sequences kept apart, in nats per completion token."""
-    checkpoint, table = context.trained or context.checkpoint, ModuleTable(context.modules)
+    checkpoint, table = context.runs_on, ModuleTable(context.modules)
     protocol = context.protocol
     short = replace(protocol, steps=max(1, protocol.steps // SHARE), seed=SEED)
     count = min(KEPT_APART, len(context.encoded) // 3)

@@ -66,13 +66,13 @@ class Directions:
 def select_directions(
     statistics: Measurement,
     *,
-    k: int = 4,
+    directions: int = 4,
     kind: Kind = "residual",
     ridge: float = 1e-3,
     half: int | None = 0,
     seed: int = 0,
 ) -> Directions:
-    """Choose k rank-1 directions per module.
+    """Choose k = ``directions`` rank-1 directions per module.
 
     ``residual`` takes the top k singular triplets of ``Gamma^{-1/2} Grad Sigma^{-1/2}`` and maps
     them back: the best rank-k change if the block's curvature were ``Sigma (x) Gamma``.
@@ -102,11 +102,9 @@ def select_directions(
         raise InputError(f"half {half!r}: choose 0, 1 or None")
     if not ridge >= 0:
         raise InputError(f"ridge must not be negative, got {ridge}")
-    smallest = min(min(m.in_features, m.out_features) for m in statistics.modules)
+    k, smallest = directions, min(min(m.in_features, m.out_features) for m in statistics.modules)
     if not 1 <= k <= smallest:
-        raise InputError(
-            f"k = {k} directions: choose 1 to {smallest}, the smallest side of a module"
-        )
+        raise InputError(f"{k} directions: choose 1 to {smallest}, the smallest side of a module")
     left: dict[str, Array] = {}
     right: dict[str, Array] = {}
     generator = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from realmodel.measure.gauss_newton.lanczos_options import LanczosOptions
 from realmodel.measure.gauss_newton.products import GaussNewtonProducts
 from realmodel.measure.gauss_newton.tangents import check_attention
 from realmodel.measure.measurement import Measurement
@@ -37,7 +38,7 @@ class LayersInterval:
     damping
         ``A = C^{-1} H C^{-T} + damping I`` with ``C C'`` the (ridged) Kronecker metric
         Sigma (x) Gamma; it makes the upper side possible and shrinks the gain.
-    ridge, iterations, sequences
+    ridge, products, sequences
         As given.
     """
 
@@ -49,7 +50,7 @@ class LayersInterval:
     standard_error: float
     damping: float
     ridge: float
-    iterations: int
+    products: int
     sequences: int
 
 
@@ -58,10 +59,9 @@ def layers_interval(
     encoded: Sequence[EncodedExample],
     statistics: Measurement,
     layers: Sequence[int],
+    options: LanczosOptions | None = None,
     *,
-    damping: float = 1.0,
     ridge: float = 1e-3,
-    iterations: int = 8,
     groups: int = 4,
     batch_size: int = 4,
 ) -> LayersInterval:
@@ -73,26 +73,26 @@ def layers_interval(
         Sequences of the curvature (a part of the data is enough).
     statistics
         Gradient, Sigma and Gamma of the layers' modules.
-    iterations
-        Gauss-Newton products per bracket; there are two brackets.
+    options
+        Products and damping; there are two brackets.
     groups
         Jackknife groups, at least 3.
 
     Raises
     ------
     InputError
-        Layers without measured modules, options out of range.
+        Layers without measured modules, groups out of range.
 
     Notes
     -----
-    Provenance: extension (8f). Since ``H`` is positive semi-definite, ``damping`` bounds the
+    Provenance: extension (8f). Since ``H`` is positive semi-definite, the damping bounds the
     spectrum of ``A`` from below, which is what the Gauss-Radau side needs. The cross-fitted
     form uses ``u_1'A^{-1}u_2 = mean'A^{-1}mean - half_difference'A^{-1}half_difference``.
     """
     model = model_of(checkpoint_or_model)
     check_attention(model)
-    if not damping > 0:
-        raise InputError(f"damping must be positive, got {damping}: it bounds the spectrum below")
+    options = options or LanczosOptions()
+    damping, iterations = options.damping, options.products
     if groups < 3 or groups > len(encoded):
         raise InputError(f"groups {groups}: choose 3 to {len(encoded)}, the sequences at hand")
     wanted = tuple(sorted(set(layers)))
@@ -102,12 +102,12 @@ def layers_interval(
         raise InputError(f"layers {sorted(lacking or wanted)} hold no measured module")
     space = _WhitenedSpace(statistics, modules, ridge)
     labels = random_groups(len(encoded), groups, statistics.options.seed)
-    products = GaussNewtonProducts(model, encoded, modules, batch_size=batch_size, labels=labels)
+    curvature = GaussNewtonProducts(model, encoded, modules, batch_size=batch_size, labels=labels)
     halves = [statistics.half_gradients(module.name) for module in modules]
     first, second = (space.whiten([half[side] for half in halves]) for side in (0, 1))
-    krylov = _Krylov(space, products, damping)
+    krylov = _Krylov(space, curvature, damping)
     lower, upper = gain_interval(krylov.product, (first + second) / 2, damping, iterations)
-    noise = _Krylov(space, products, damping)
+    noise = _Krylov(space, curvature, damping)
     noise_lower, noise_upper = gain_interval(
         noise.product, (first - second) / 2, damping, iterations
     )
@@ -120,7 +120,7 @@ def layers_interval(
         standard_error=krylov.standard_error(space, statistics),
         damping=damping,
         ridge=ridge,
-        iterations=iterations,
+        products=options.products,
         sequences=len(encoded),
     )
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from realmodel.measure.one_pass import ROWS, one_pass
+from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 from realmodel.measure.tangent.adam import inverse_root, second_moment
 from realmodel.measure.tangent.factors import LoraFactors
 from realmodel.model.batches import EncodedExample
@@ -27,8 +28,6 @@ def midpoint(
     protocol: FinetuneOptions,
     *,
     start: LoraFactors | None = None,
-    rows: int = ROWS,
-    batch_size: int = 8,
 ) -> LoraFactors:
     """Half of Adam's straight step: ``-time / 2 * g / sqrt(v)``, by one forward and backward pass.
 
@@ -36,7 +35,7 @@ def midpoint(
     ----------
     model : Checkpoint or causal language model
         Left as it was.
-    encoded, modules, protocol, rows, batch_size
+    encoded, modules, protocol
         As in :func:`realmodel.measure.one_pass.one_pass`.
     start : LoraFactors, optional
         ``B`` zero: ``A`` has no gradient then, and stays. As drawn by default.
@@ -46,12 +45,10 @@ def midpoint(
         model,
         encoded,
         modules,
+        PassOptions(draws=0),
         protocol=protocol,
         factors=start,
         groups=0,
-        draws=0,
-        rows=rows,
-        batch_size=batch_size,
         shard=(0, 1),  # a single shard keeps its rows
     )
     tokens = torch.tensor(seen.row_tokens, dtype=torch.float64)

@@ -2,29 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from realmodel.model.lora_config import ranks_of
+from realmodel.model.modules import AdaptedModule
 from theory import InputError
-
-
-class Placed(Protocol):
-    """What an export needs to know of a module."""
-
-    @property
-    def name(self) -> str:
-        """Full name in the model."""
-        ...
-
-    @property
-    def layer(self) -> int:
-        """Index of its transformer block."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """Path inside the block."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +40,7 @@ class ExportedPlacement:
     def of(
         cls,
         arguments: Mapping[str, Any],
-        modules: Iterable[Placed],
+        modules: Iterable[AdaptedModule],
         *,
         model: Any,
         source: str,

@@ -18,6 +18,7 @@ from realmodel.bench.models import Size, random_model
 from realmodel.bench.peak_memory import peak_memory
 from realmodel.measure.one_pass import one_pass
 from realmodel.measure.operations import Operations, count_operations
+from realmodel.measure.pass_options import PassOptions
 from realmodel.model.batches import batches, completion_loss
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
@@ -43,9 +44,9 @@ def counted(model: Any, length: int, **more: Any) -> Operations:
     body = sum(module.in_features * module.out_features for module in find_modules(model).modules)
     given: dict[str, Any] = {
         "body": body, "head": 16 * 32, "positions": length, "tokens": length - length // 2,
-        "sequences": 1, "length": length, "width": 16, "rank": 2, "rows": 1,
+        "sequences": 1, "length": length, "width": 16, "rank": 2,
     }  # fmt: skip
-    return count_operations(find_modules(model).modules, **given | more)
+    return count_operations(find_modules(model).modules, PassOptions(), **given | more)
 
 
 def test_operations_agree_with_torch_s_own_counter() -> None:
@@ -100,8 +101,8 @@ def test_floor_of_qwen3_8b_is_well_below_the_target() -> None:
     assert len(table.modules) == 36 * 7
     body = sum(module.in_features * module.out_features for module in table.modules)
     found = count_operations(
-        table.modules, body=body, head=4096 * 151_936, positions=256 * 512, tokens=256 * 256,
-        sequences=256, length=512, width=4096, rank=8, rows=256,
+        table.modules, PassOptions(), body=body, head=4096 * 151_936, positions=256 * 512,
+        tokens=256 * 256, sequences=256, length=512, width=4096, rank=8,
     )  # fmt: skip
     assert 1.3 < found.floor < 2.0
 

@@ -1,5 +1,7 @@
 """A card measured on a tiny random model, against independent computations."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,12 @@ import torch
 
 from realmodel.card import CardOptions, LayerCard, measure_card
 from realmodel.datasets import read_examples
+from realmodel.measure.gauss_newton import CurvatureOptions, LanczosOptions
+from realmodel.measure.pass_options import PassOptions
 from realmodel.model.batches import batches, completion_loss, encode, padding_id
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import FinetuneOptions
+from realmodel.model.window import Window
 from theory import InputError
 
 
@@ -30,7 +35,7 @@ def test_the_loss_is_the_mean_over_completion_tokens(
 
 def test_every_layer_and_module_has_every_measure(measured: LayerCard) -> None:
     assert measured.indices == (0, 1, 2, 3)
-    for profile in (*measured.layers, *measured.modules):
+    for profile in (*measured.layers, *measured.module_profiles):
         record = profile.measures.to_dict()
         missing = {name for name, value in record.items() if value is None}
         error = {"budget_gain_error"}  # of layers only
@@ -41,7 +46,7 @@ def test_every_layer_and_module_has_every_measure(measured: LayerCard) -> None:
 
 def test_a_layer_is_the_union_of_its_modules(measured: LayerCard) -> None:
     for layer in measured.layers:
-        own = [m for m in measured.modules if m.layer == layer.layer]
+        own = [m for m in measured.module_profiles if m.module.layer == layer.layer]
         for name in ("residual_norm", "residual_norm_activation", "gradient_norm"):
             squares = sum(getattr(m.measures, name) ** 2 for m in own)
             assert getattr(layer.measures, name) ** 2 == pytest.approx(squares, rel=1e-10)
@@ -72,8 +77,8 @@ def test_two_runs_agree(measured: LayerCard, gpt2_folder: Path, task_file: Path)
     options = CardOptions(
         protocol=FinetuneOptions(rank=2, alpha=4.0),
         exact_curvature=True,
-        directions=2,
-        batch_size=3,
+        curvature=CurvatureOptions(directions=2),
+        one_pass=PassOptions(batch_size=3),
         calibrate=False,
     )
     again = measure_card(load_checkpoint(gpt2_folder), read_examples(task_file), options)
@@ -87,14 +92,60 @@ def test_two_runs_agree(measured: LayerCard, gpt2_folder: Path, task_file: Path)
 def test_a_sequence_beyond_the_window_is_refused(gpt2_folder: Path, task_file: Path) -> None:
     with pytest.raises(InputError, match="window is 3"):
         measure_card(
-            load_checkpoint(gpt2_folder), read_examples(task_file), CardOptions(max_length=3)
+            load_checkpoint(gpt2_folder),
+            read_examples(task_file),
+            CardOptions(window=Window(max_length=3)),
         )
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("directions", 0), ("draws", 0), ("ridge", -1.0), ("interval_damping", 0.0)],
+    ("field", "make"),
+    [
+        ("directions", lambda: CurvatureOptions(directions=0)),
+        ("curvature_samples", lambda: CurvatureOptions(curvature_samples=0)),
+        ("damping must be finite", lambda: CurvatureOptions(damping=np.inf)),
+        ("tangent_samples", lambda: PassOptions(tangent_samples=0)),
+        ("offload 'moon'", lambda: PassOptions(offload="moon")),  # type: ignore[arg-type]
+        ("draws", lambda: CardOptions(one_pass=PassOptions(draws=0))),
+        ("draws", lambda: PassOptions(draws=-1)),
+        ("ridge", lambda: CardOptions(ridge=-1.0)),
+        ("interval_products", lambda: LanczosOptions(products=0)),
+        ("interval_damping", lambda: LanczosOptions(damping=0.0)),
+        ("max_length", lambda: Window(max_length=0)),
+    ],
 )
-def test_options_out_of_range_are_refused(field: str, value: float) -> None:
+def test_options_out_of_range_are_refused(field: str, make: Callable[[], object]) -> None:
     with pytest.raises(InputError, match=field):
-        CardOptions(**{field: value})  # type: ignore[arg-type]
+        make()
+
+
+def test_a_card_keeps_every_option_flat_under_its_flag_s_name(
+    measured: LayerCard, tmp_path: Path
+) -> None:
+    options = CardOptions(
+        protocol=FinetuneOptions(rank=2, alpha=4.0, seed=7),
+        window=Window(40, "skip"),
+        one_pass=PassOptions(2, 9, 3, 2, "cpu"),
+        ridge=0.25,
+        modules=("*.c_fc",),
+        pilot=None,
+        trials=4,
+        exact_curvature=True,
+        curvature=CurvatureOptions(1, 0.5, 6),
+        intervals=((0, 1), (2,)),
+        lanczos=LanczosOptions(3, 2.0),
+        gradient_checkpointing="reentrant",
+        packing=64,
+        calibrate=False,
+    )
+    record = options.to_dict()
+    assert record == {
+        "rank": 2, "alpha": 4.0, "seed": 7, "max_length": 40, "too_long": "skip", "batch_size": 2,
+        "tangent_samples": 9, "draws": 3, "partitions": 2, "offload": "cpu", "ridge": 0.25,
+        "modules": ["*.c_fc"], "pilot": None, "trials": 4, "exact_curvature": True,
+        "directions": 1, "damping": 0.5, "curvature_samples": 6, "intervals": [[0, 1], [2]],
+        "interval_products": 3, "interval_damping": 2.0, "gradient_checkpointing": "reentrant",
+        "packing": 64, "calibrate": False,
+    }  # fmt: skip
+    replace(measured, options=record).save(tmp_path / "card.json")
+    assert LayerCard.load(tmp_path / "card.json").options == record

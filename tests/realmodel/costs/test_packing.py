@@ -17,6 +17,7 @@ from realmodel.cli import app
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.costs.packing import packed
 from realmodel.datasets import read_examples
+from realmodel.measure.pass_options import PassOptions
 from realmodel.model.batches import IGNORED, EncodedExample
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.forward import window_of
@@ -63,7 +64,7 @@ def test_a_card_of_a_packed_run(gpt2_folder: Path, task_file: Path) -> None:
     checkpoint, examples = load_checkpoint(gpt2_folder), read_examples(task_file)
     options = CardOptions(
         protocol=FinetuneOptions(rank=1, alpha=2.0, batch_size=4),
-        tangent_samples=8,
+        one_pass=PassOptions(tangent_samples=8),
         calibrate=False,
     )
     padded = measure_card(checkpoint, examples, options).costs

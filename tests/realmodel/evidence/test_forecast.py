@@ -52,7 +52,7 @@ def test_runs_of_two_seeds_and_a_score_that_is_not_the_cards(
     record = {
         "model": "m",
         "task": "t",
-        "options": {"finetune": FinetuneOptions().to_json()},
+        "options": {"finetune": FinetuneOptions().to_dict()},
         "values": [
             {"score": score, "layers": row["layers"], "value": row["promised"] * factor}
             for row in rows()
@@ -82,7 +82,7 @@ def test_runs_of_another_kind_are_not_forecast(measured: LayerCard, tmp_path: Pa
     folder = tmp_path / "runs"
     folder.mkdir()
     assert measured.protocol is not None
-    own = measured.protocol.to_json()
+    own = measured.protocol.to_dict()
     (folder / "protocol.json").write_text(json.dumps({"finetune": own}))
     for layers in ((0,), (1, 2), (0, 1, 2, 3)):
         record = {"layers": layers, "gain": measured.quadratic.gain(layers)}

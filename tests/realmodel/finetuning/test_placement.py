@@ -71,7 +71,7 @@ def test_the_protocol_travels_from_the_card_to_the_run(home: Path, tmp_path: Pat
     record = json.loads(result.stdout)
     assert record == json.loads((tmp_path / "finetune.json").read_text())
     (run,) = record["runs"]
-    assert run["options"] == RUN.to_json()
+    assert run["options"] == RUN.to_dict()
     assert run["layers"] == placed["placement"]["layers"]
     assert run["modules"] == placed["lora_config"]["target_modules"]
     assert record["predicted"]["gain"] == placed["placement"]["gain"]

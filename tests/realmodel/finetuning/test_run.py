@@ -39,7 +39,7 @@ def test_training_lowers_the_heldout_loss(checkpoint, table_of, encoded_by):
     assert result.latency is not None
     assert result.latency.adapted_ms > 0
     assert result.layers == (0, 1, 2)
-    json.dumps(result.to_json(), allow_nan=False)
+    json.dumps(result.to_dict(), allow_nan=False)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(run):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realmodel.measure.gauss_newton import exact, gauss_newton
+from realmodel.measure.gauss_newton import batch_curvature, gauss_newton
 from realmodel.measure.gauss_newton.directions import Directions
 from realmodel.measure.random_subset import random_subset
 from realmodel.model.modules import find_modules
@@ -22,10 +22,10 @@ def test_fewer_sequences_are_the_curvature_of_those_alone(make: Any, encoded: An
     )
     places = random_subset(len(encoded), 2, seed=0)
     assert len(places) == 2 < len(encoded)
-    few = gauss_newton(model, encoded, modules, directions, groups=2, curvature_sequences=2)
+    few = gauss_newton(model, encoded, modules, directions, groups=2, curvature_samples=2)
     every = gauss_newton(model, encoded, modules, directions, groups=2)
     alone = gauss_newton(model, [encoded[i] for i in places], modules, directions, groups=2)
-    assert few.metadata["curvature_sequences"] == 2
+    assert few.metadata["curvature_samples"] == 2
     assert (few.curvature_tokens > 0).all()
     np.testing.assert_allclose(few.quadratic.curvature, alone.quadratic.curvature, rtol=1e-10)
     np.testing.assert_allclose(few.quadratic.gradient, every.quadratic.gradient, rtol=1e-10)
@@ -46,14 +46,14 @@ def test_it_runs_as_many_as_it_says(
         {m.name: np.ones((1, m.in_features)) for m in modules},
     )
     seen: list[int] = []
-    true = exact.tangents
+    true = batch_curvature.tangents
 
     def counted(model: Any, batch: Any, *args: Any, **kwargs: Any) -> Any:
         seen.extend(batch.sequence_index.tolist())
         return true(model, batch, *args, **kwargs)
 
-    monkeypatch.setattr(exact, "tangents", counted)
-    ours = gauss_newton(model, encoded, modules, directions, curvature_sequences=wanted)
+    monkeypatch.setattr(batch_curvature, "tangents", counted)
+    ours = gauss_newton(model, encoded, modules, directions, curvature_samples=wanted)
     assert sorted(seen) == list(random_subset(len(encoded), wanted, seed=0))
     # Every group of the jackknife holds some of them.
     assert (ours.curvature_tokens > 0).all()

@@ -20,10 +20,12 @@ from realmodel.bench.card import random_examples
 from realmodel.bench.models import SIZES
 from realmodel.card import CardOptions
 from realmodel.card.estimate import PROCESS_BYTES, Machine, estimate_stages, fewest_partitions
+from realmodel.measure.gauss_newton import CurvatureOptions
 from realmodel.measure.head import Head
-from realmodel.measure.measurement import PassOptions
+from realmodel.measure.measurement import PassRecord
 from realmodel.measure.operations import count_operations, product_parameters
 from realmodel.measure.partition import Partition
+from realmodel.measure.pass_options import PassOptions
 from realmodel.measure.seen import BatchView
 from realmodel.measure.statistics.measuring import measuring
 from realmodel.measure.statistics.plan import PlannedBatch
@@ -42,7 +44,7 @@ def test_counts_by_hand(make: Any, encoded: Any) -> None:
         model,
         encoded,
         table.modules,
-        CardOptions(protocol=FinetuneOptions(rank=2), batch_size=1),
+        CardOptions(protocol=FinetuneOptions(rank=2), one_pass=PassOptions(batch_size=1)),
         machine=SLOW,
     )
     positions = sum(len(e.input_ids) for e in encoded)  # single sequences: no padding
@@ -98,9 +100,11 @@ def test_partitions_repeat_the_passes_that_they_need() -> None:
     modules = find_modules(_models()["llama"]).modules
     given: Any = {
         "body": 1000, "head": 100, "positions": 10, "tokens": 4, "sequences": 2, "length": 5,
-        "width": 4, "rank": 2, "rows": 2,
+        "width": 4, "rank": 2,
     }  # fmt: skip
-    one, four = (count_operations(modules, partitions=p, **given).card for p in (1, 4))
+    one, four = (
+        count_operations(modules, PassOptions(partitions=number), **given).card for number in (1, 4)
+    )
     assert four["forward"] == 4 * one["forward"]
     assert four["backward"] == pytest.approx((1 / 4 + 2 / 4 + 3 / 4 + 1) * one["backward"])
     assert four["gradients"] == one["gradients"]
@@ -111,16 +115,24 @@ def test_options_move_the_numbers_the_right_way(encoded: Any) -> None:
         model = GPT2LMHeadModel(GPT2Config())
     modules = find_modules(model).modules
 
-    def stages(**options: Any) -> dict[str, Any]:
-        given = CardOptions(exact_curvature=True, intervals=((0,),), **options)
+    def stages(**groups: Any) -> dict[str, Any]:
+        given = CardOptions(exact_curvature=True, intervals=((0,),), **groups)
         found = estimate_stages(model, encoded, modules, given, machine=SLOW)
         return {stage.stage: stage for stage in found}
 
     plain = stages()
-    assert stages(partitions=4, offload="disk")["one pass"].memory < plain["one pass"].memory
-    assert stages(partitions=4)["one pass"].operations > plain["one pass"].operations
-    assert stages(draws=3)["one pass"].operations > plain["one pass"].operations
-    fewer = stages(curvature_samples=1)
+    assert (
+        stages(one_pass=PassOptions(partitions=4, offload="disk"))["one pass"].memory
+        < plain["one pass"].memory
+    )
+    assert (
+        stages(one_pass=PassOptions(partitions=4))["one pass"].operations
+        > plain["one pass"].operations
+    )
+    assert (
+        stages(one_pass=PassOptions(draws=3))["one pass"].operations > plain["one pass"].operations
+    )
+    fewer = stages(curvature=CurvatureOptions(curvature_samples=1))
     for name in ("exact curvature", "intervals"):
         assert fewer[name].operations < plain[name].operations
     # The whole network is pushed forward, whatever part of it is measured.
@@ -182,7 +194,7 @@ def test_sums_and_rows_of_qwen3_8b_fit_16_gib_in_the_partitions_recommended() ->
     by_hand = 36 * (moments + 4 * 4 * weights + rows)
     peaks = {}
     for number in (count - 1, count):
-        options = CardOptions(partitions=number, offload="disk")
+        options = CardOptions(one_pass=PassOptions(partitions=number, offload="disk"))
         (stage, *_) = estimate_stages(
             model, encoded, modules, options, machine=SLOW, dtype=torch.bfloat16
         )
@@ -218,11 +230,11 @@ def test_memory_is_that_of_a_real_pass(name: str) -> None:
     """Every byte that autograd, sums and rows hold while the last batch is backward."""
     model = _models()[name]
     modules, encoded = find_modules(model).modules, random_examples(16, 32, 500, 0)
-    options = CardOptions(protocol=FinetuneOptions(rank=4), batch_size=8)
+    options = CardOptions(protocol=FinetuneOptions(rank=4))
     (stage, *_) = estimate_stages(model, encoded, modules, options, machine=SLOW)
     protocol: FinetuneOptions = options.protocol
-    given = PassOptions(
-        groups=4, output_moment="sampled", draws=1, protocol=protocol.to_json(), rows=16,
+    given = PassRecord(
+        groups=4, output_moment="sampled", draws=1, protocol=protocol.to_dict(), rows=16,
         batch_size=8, padding_side="right", partitions=1, seed=0, dtype="float32",
     )  # fmt: skip
     factors = LoraFactors.drawn(modules, protocol)

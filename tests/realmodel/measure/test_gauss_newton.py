@@ -75,7 +75,7 @@ def test_blocks_by_layer_are_the_modules_merged(make: Any, encoded: Any) -> None
 def test_directions_have_unit_curvature_in_the_kronecker_metric(model: Any, encoded: Any) -> None:
     statistics = one_pass(model, encoded, find_modules(model), groups=4)
     for kind in ("residual", "gradient", "random"):
-        chosen = select_directions(statistics, k=2, kind=kind, ridge=0.0)
+        chosen = select_directions(statistics, directions=2, kind=kind, ridge=0.0)
         for module in chosen.modules:
             a, b = chosen.left[module.name], chosen.right[module.name]
             metric = (a @ statistics.gamma[module.name] @ a.T) * (
@@ -88,7 +88,7 @@ def test_residual_directions_attain_the_rank_k_norm(make: Any, encoded: Any) -> 
     from theory import kronecker_residual_norm
 
     statistics = one_pass(make("llama"), encoded, find_modules(make("llama")), groups=4)
-    chosen = select_directions(statistics, k=3, ridge=1e-3, half=None)
+    chosen = select_directions(statistics, directions=3, ridge=1e-3, half=None)
     for module in chosen.modules:
         name = module.name
         sigma, gamma = statistics.sigma[module.input_group], statistics.gamma[name]
@@ -107,13 +107,15 @@ def test_the_gain_is_measured_on_other_sequences(make: Any, encoded: Any) -> Non
     model = make("gpt2")
     table = find_modules(model)
     statistics = one_pass(model, encoded, table, groups=4)
-    chosen = select_directions(statistics, k=1, half=0)
+    chosen = select_directions(statistics, directions=1, half=0)
     ours = gauss_newton(model, encoded, table, chosen)
     assert ours.metadata["selection"] == "other half"
     assert ours.metadata["sequences"] == 5
     fresh = gauss_newton(model, encoded[:4], table, chosen)
     assert fresh.metadata["selection"] == "other data"
-    same = gauss_newton(model, encoded, table, select_directions(statistics, k=1, half=None))
+    same = gauss_newton(
+        model, encoded, table, select_directions(statistics, directions=1, half=None)
+    )
     assert "overstated" in same.metadata["selection"]
 
 
@@ -145,8 +147,8 @@ def test_bad_input(make: Any, encoded: Any) -> None:
     modules = find_modules(model).modules
     with pytest.raises(InputError, match="no direction was given for module"):
         gauss_newton(model, encoded, modules, given(modules[:2]))
-    with pytest.raises(InputError, match="k = 9 directions: choose 1 to 8"):
-        select_directions(one_pass(model, encoded, modules), k=9)
+    with pytest.raises(InputError, match="9 directions: choose 1 to 8"):
+        select_directions(one_pass(model, encoded, modules), directions=9)
     with pytest.raises(InputError, match="do not fit"):
         Directions(
             modules[:1], {modules[0].name: np.ones((1, 3))}, {modules[0].name: np.ones((1, 8))}

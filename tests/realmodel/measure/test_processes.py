@@ -13,6 +13,7 @@ from realmodel.finetuning import FinetuneOptions
 from realmodel.measure.gauss_newton import GaussNewton, gauss_newton, select_directions
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 from realmodel.model.modules import find_modules
 
 SCRIPT = """
@@ -24,6 +25,7 @@ from realmodel.model.batches import EncodedExample
 from realmodel.measure.gauss_newton import gauss_newton, select_directions
 from realmodel.finetuning import FinetuneOptions
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 from realmodel.runs import processes
 
 encoded = {encoded}
@@ -33,10 +35,11 @@ with processes.joined():
     rank, world = processes.place()
     assert world == 2
     statistics = one_pass(
-        model, encoded, table, protocol=FinetuneOptions(rank=2), batch_size=2, groups=2, rows=9,
-        offload="disk", work_dir={folder!r}, partitions=2,
+        model, encoded, table,
+        PassOptions(batch_size=2, tangent_samples=9, partitions=2, offload="disk"),
+        protocol=FinetuneOptions(rank=2), groups=2, work_dir={folder!r},
     )
-    chosen = select_directions(statistics, k=1)
+    chosen = select_directions(statistics, directions=1)
     measured = gauss_newton(model, encoded, table, chosen, batch_size=2, groups=2)
     gain = statistics.tangent()
     gains = [gain.value(layers) for layers in {sets}]
@@ -67,8 +70,8 @@ def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> Non
     model = make("gpt2")
     table = find_modules(model)
     one = one_pass(
-        model, encoded, table, protocol=FinetuneOptions(rank=2), batch_size=2, groups=2, rows=9,
-        partitions=2,
+        model, encoded, table, PassOptions(batch_size=2, tangent_samples=9, partitions=2),
+        protocol=FinetuneOptions(rank=2), groups=2,
     )  # fmt: skip
     assert ours.group_tokens == one.group_tokens
     assert ours.positions == one.positions
@@ -76,7 +79,9 @@ def test_two_processes_equal_one(make: Any, encoded: Any, tmp_path: Path) -> Non
         a, b = ours.sums[name].double(), one.sums[name].double()
         assert float(torch.linalg.norm(a - b)) <= 1e-6 * float(torch.linalg.norm(b)), name
     measured = GaussNewton.load(tmp_path / "measured.safetensors")
-    alone = gauss_newton(model, encoded, table, select_directions(one, k=1), batch_size=2, groups=2)
+    alone = gauss_newton(
+        model, encoded, table, select_directions(one, directions=1), batch_size=2, groups=2
+    )
     # Singular vectors have no sign of their own.
     for a, b in (
         (measured.quadratic.gradient, alone.quadratic.gradient),

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from realmodel.measure.gauss_newton import gauss_newton, select_directions
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 from realmodel.model.batches import EncodedExample
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
@@ -37,11 +38,9 @@ def collect(model: Any, encoded: Any, folder: Any, stop: int | None = None, **mo
         model,
         encoded,
         find_modules(model),
+        PassOptions(batch_size=2, tangent_samples=7, partitions=2),
         protocol=FinetuneOptions(rank=2),
-        rows=7,
-        batch_size=2,
         groups=2,
-        partitions=2,
         work_dir=folder,
         progress=progress,
         **{"save_every": 1, **more},
@@ -80,11 +79,12 @@ from parity import build
 from realmodel.model.modules import find_modules
 from realmodel.model.batches import EncodedExample
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 encoded = [EncodedExample((i % 13, 2, 3, 4), (-100, 2, 3, 4), "") for i in range(40)]
 model = build("gpt2").float()
 print("ready", flush=True)
 one_pass(
-    model, encoded, find_modules(model), batch_size=1, groups=2, work_dir={folder!r},
+    model, encoded, find_modules(model), PassOptions(batch_size=1), groups=2, work_dir={folder!r},
     save_every=1, progress=lambda done, total: (print(done, flush=True), time.sleep(0.002)),
 )
 """
@@ -111,20 +111,21 @@ def test_a_killed_process_leaves_a_file_that_continues(tmp_path: Path, make: Any
     encoded = [EncodedExample((i % 13, 2, 3, 4), (-100, 2, 3, 4), "") for i in range(40)]
     model = make("gpt2").float()
     table = find_modules(model)
-    options: Any = {"batch_size": 1, "groups": 2}
+    alone = PassOptions(batch_size=1)
     seen: list[int] = []
     resumed = one_pass(
-        model, encoded, table, work_dir=folder, progress=lambda i, _: seen.append(i), **options
-    )
+        model, encoded, table, alone, groups=2, work_dir=folder,
+        progress=lambda i, _: seen.append(i),
+    )  # fmt: skip
     assert 7 <= seen[0] <= 40
     assert not list(folder.rglob("*.tmp")) or seen[0] > 7
-    check_identical(resumed, one_pass(model, encoded, table, **options))
+    check_identical(resumed, one_pass(model, encoded, table, alone, groups=2))
 
 
 def test_gauss_newton_continues_bit_identically(make: Any, encoded: Any, tmp_path: Path) -> None:
     model = make("gpt2").float()
     table = find_modules(model)
-    chosen = select_directions(one_pass(model, encoded, table, groups=2), k=1)
+    chosen = select_directions(one_pass(model, encoded, table, groups=2), directions=1)
 
     def run(folder: Any, stop: int | None = None) -> Any:
         def progress(done: int, _: int) -> None:

@@ -11,12 +11,12 @@ import torch
 from realmodel.measure import head, lora_rows, moments
 from realmodel.measure.head import Head
 from realmodel.measure.measurement import merge
-from realmodel.measure.one_pass import one_pass
 from realmodel.measure.random_subset import random_groups, random_subset
 from realmodel.model.batches import Batch, EncodedExample, batches
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
 from realmodel.runs.memory_advice import memory_advice
+from tests.realmodel.passed import passed
 from theory import InputError
 
 TOLERANCE = 1e-10
@@ -43,8 +43,7 @@ def check_same(ours: Any, other: Any, tolerance: float = TOLERANCE) -> None:
 
 
 def collect(model: Any, encoded: Any, **options: Any) -> Any:
-    options = {"batch_size": 3, "groups": 4, **options}
-    return one_pass(model, encoded, find_modules(model), **options)
+    return passed(model, encoded, find_modules(model), **{"batch_size": 3, "groups": 4, **options})
 
 
 def test_parity_with_autograd(model: Any, encoded: Any, reference: Any) -> None:
@@ -78,8 +77,8 @@ def test_check_fails_on_a_wrong_answer() -> None:
 )
 def test_nothing_depends_on_how_it_is_computed(model: Any, encoded: Any, options: Any) -> None:
     protocol = FinetuneOptions(rank=2)
-    ours = collect(model, encoded, protocol=protocol, rows=8, **options)
-    check_same(ours, collect(model, encoded, protocol=protocol, rows=8))
+    ours = collect(model, encoded, protocol=protocol, tangent_samples=8, **options)
+    check_same(ours, collect(model, encoded, protocol=protocol, tangent_samples=8))
 
 
 def test_offload_to_disk(model: Any, encoded: Any, tmp_path: Any) -> None:
@@ -142,7 +141,12 @@ def test_groups_add_up_and_halves_are_disjoint(make: Any, encoded: Any) -> None:
 
 
 def test_shards_merge_to_the_whole(model: Any, encoded: Any) -> None:
-    options: Any = {"groups": 2, "protocol": FinetuneOptions(rank=2), "rows": 9, "draws": 2}
+    options: Any = {
+        "groups": 2,
+        "protocol": FinetuneOptions(rank=2),
+        "tangent_samples": 9,
+        "draws": 2,
+    }
     shards = [collect(model, encoded, shard=(i, 3), **options) for i in range(3)]
     whole = collect(model, encoded, **options)
     merged = merge(shards)
@@ -302,8 +306,8 @@ def test_subsets_are_random_and_nested() -> None:
         ({"groups": 12}, "groups 12: choose 0 to 11"),
         ({"groups": 0}, "no group of sequences and no protocol"),
         ({"draws": 0}, "draws must be at least 1, got 0"),
-        ({"rows": 0}, "rows must be at least 1, got 0"),
-        ({"batch_size": 0}, "batch size must be at least 1, got 0"),
+        ({"tangent_samples": 0}, "tangent_samples must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"offload": "disk"}, "needs a work folder"),
         ({"shard": (2, 2)}, "shard 2 of 2"),
     ],

@@ -13,6 +13,7 @@ from realmodel.finetuning.loss import trailing_loss
 from realmodel.measure.coverage import left_out
 from realmodel.measure.gauss_newton.tangents import check_forward_mode
 from realmodel.measure.one_pass import one_pass
+from realmodel.measure.pass_options import PassOptions
 from realmodel.measure.statistics.plan import PlannedBatch
 from realmodel.model.adapter import adapted
 from realmodel.model.batches import EncodedExample
@@ -157,8 +158,8 @@ def test_gradient_and_inputs_are_those_of_autograd(kind: str, sequences: Any) ->
         model,
         sequences,
         table,
+        PassOptions(batch_size=3),
         groups=1,
-        batch_size=3,
         output_moment="none",
     )
     tokens = sum(example.num_completion_tokens for example in sequences)

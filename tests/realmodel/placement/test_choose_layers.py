@@ -14,7 +14,10 @@ from realmodel.model.batches import encode
 from realmodel.model.checkpoint import load_checkpoint
 from theory import InputError
 
-PLAN = realmodel.CardOptions(protocol=realmodel.FinetuneOptions(steps=20), tangent_samples=32)
+PLAN = realmodel.CardOptions(
+    protocol=realmodel.FinetuneOptions(steps=20),
+    one_pass=realmodel.PassOptions(tangent_samples=32),
+)
 
 
 @pytest.fixture

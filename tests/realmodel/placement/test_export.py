@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,7 +51,7 @@ def exported(
 
 
 def rows(*layers: int) -> list[Any]:
-    return [SimpleNamespace(name=f"h.{i}.fc", layer=i, transposed=False) for i in layers]
+    return [AdaptedModule(f"h.{i}.fc", i, "fc", 8, 8, f"h.{i}.fc", False) for i in layers]
 
 
 @pytest.fixture(scope="module", params=["gpt2", "qwen3"])
@@ -150,9 +149,7 @@ def test_vllm_wraps_what_the_adapter_touches(skeleton: Any) -> None:
 
 
 def test_llamafactory_cannot_name_a_comma() -> None:
-    arguments = lora_config_arguments(
-        [0], [SimpleNamespace(name="h.0.a,b", layer=0, transposed=False)], 2
-    )
+    arguments = lora_config_arguments([0], [AdaptedModule("h.0.a,b", 0, "a,b", 8, 8, "", False)], 2)
     placement = ExportedPlacement(arguments, "m", "float32", 1, {"h.0.a,b": (0, "a,b")})
     assert "separates modules by commas" in str(refusal("llamafactory", placement))
 
@@ -299,9 +296,7 @@ def test_no_name_runs_in_any_export(
 
 @given(st.text(), st.text(min_size=1))
 def test_names_are_literals_in_the_generated_code(source: str, module: str) -> None:
-    arguments = lora_config_arguments(
-        [0], [SimpleNamespace(name=module, layer=0, transposed=False)], 2
-    )
+    arguments = lora_config_arguments([0], [AdaptedModule(module, 0, module, 8, 8, "", False)], 2)
     placement = ExportedPlacement(arguments, source, "", 1, {module: (0, module)})
     (text,) = FORMATS["python"].render(placement).values()
     kinds = [type(node).__name__ for node in ast.parse(text).body]

@@ -262,7 +262,8 @@ def test_sft_trainer_takes_choose_layers(qwen3_folder: Path, tmp_path: Path) -> 
         LoraConfig(r=2, task_type="CAUSAL_LM"),
         budget=2,
         options=realmodel.CardOptions(
-            protocol=realmodel.FinetuneOptions(steps=5), tangent_samples=16
+            protocol=realmodel.FinetuneOptions(steps=5),
+            one_pass=realmodel.PassOptions(tangent_samples=16),
         ),
     )
     args = SFTConfig(

@@ -174,12 +174,12 @@ def test_a_promise_beyond_the_loss_is_warned_of(measured: LayerCard, change: flo
 
 def test_ranks_move_to_the_largest_singular_values(small: LayerCard) -> None:
     plan = rank_plan(small, (1, 4))
-    modules = [module for module in small.modules if module.layer in (1, 4)]
-    assert set(plan.ranks) == {module.name for module in modules}
+    rows = [row for row in small.module_profiles if row.module.layer in (1, 4)]
+    assert set(plan.ranks) == {row.module.name for row in rows}
     assert plan.parameters <= plan.uniform_parameters == 4 * 8 * 48
-    pool = np.concatenate([module.singular_values for module in modules])
+    pool = np.concatenate([row.singular_values for row in rows])
     best = np.sort(pool)[::-1][:32]
-    kept = np.concatenate([m.singular_values[: plan.ranks[m.name]] for m in modules])
+    kept = np.concatenate([row.singular_values[: plan.ranks[row.module.name]] for row in rows])
     np.testing.assert_allclose(np.sort(kept)[::-1], best)
     assert plan.gain_ratio >= 1
     assert plan.interval[0] <= 0.5 * np.sum(best**2)

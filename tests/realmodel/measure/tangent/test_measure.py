@@ -9,6 +9,7 @@ from realmodel.measure.random_subset import random_subset
 from realmodel.measure.tangent.gain import TangentGain
 from realmodel.measure.tangent.kernel import Kernel, regroup
 from realmodel.measure.tangent.midpoint import midpoint
+from tests.realmodel.passed import passed
 
 PROTOCOL = FinetuneOptions(rank=2, steps=10, batch_size=3)
 SETS = [(0,), (1, 2), (0, 1, 2)]
@@ -16,7 +17,7 @@ SETS = [(0,), (1, 2), (0, 1, 2)]
 
 def measure(context, **options):
     given = {"protocol": PROTOCOL, "groups": 0} | options
-    return one_pass(context.checkpoint, context.encoded, context.modules, **given)
+    return passed(context.checkpoint, context.encoded, context.modules, **given)
 
 
 def values(measurement):
@@ -61,18 +62,18 @@ def test_at_the_start_the_tangent_is_blind_to_the_inner_factor(context):
 
 
 def test_the_rows_are_of_a_random_subset(context):
-    few = measure(context, rows=4)
+    few = measure(context, tangent_samples=4)
     places = random_subset(len(context.encoded), 4, seed=0)
     assert few.row_tokens == tuple(context.encoded[i].num_completion_tokens for i in places)
     assert places != (0, 1, 2, 3)
     # Without moments only these are run: the loss says which.
-    alone = measure(context, groups=1, rows=4).row_tokens
+    alone = measure(context, groups=1, tangent_samples=4).row_tokens
     assert alone == few.row_tokens
     chosen = one_pass(
         context.checkpoint, [context.encoded[i] for i in places], context.modules, groups=1
     )
     assert few.loss == pytest.approx(chosen.loss, rel=1e-4)
-    assert measure(context, rows=4, seed=1).loss != pytest.approx(few.loss, rel=1e-4)
+    assert measure(context, tangent_samples=4, seed=1).loss != pytest.approx(few.loss, rel=1e-4)
 
 
 def test_kernels_add_up_under_any_grouping(context):

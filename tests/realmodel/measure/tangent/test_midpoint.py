@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from realmodel.finetuning import FinetuneOptions, target_modules
-from realmodel.measure.one_pass import one_pass
 from realmodel.measure.tangent.factors import LoraFactors
 from realmodel.measure.tangent.midpoint import midpoint
 from realmodel.model.adapter import adapted, adapter_parameters
+from tests.realmodel.passed import passed
 
 PROTOCOL = FinetuneOptions(rank=2, steps=10, batch_size=3)
 LAYER = 1
@@ -23,7 +23,7 @@ def drawn(context):
 def measured(context, encoded, factors, **options):
     """Rows of a layer: with the data's labels, and with drawn ones."""
     given = {"groups": 0, "batch_size": 3, "shard": (0, 1), "draws": 1} | options
-    seen = one_pass(
+    seen = passed(
         context.checkpoint, encoded, context.modules, protocol=PROTOCOL, factors=factors, **given
     )
 
