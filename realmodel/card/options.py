@@ -11,6 +11,8 @@ from realmodel.measure.pass_options import PassOptions
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.window import Window
 from theory import InputError
+from theory.real_numbers import real_number
+from theory.whole_numbers import whole_number
 
 LONGEST_ROW: Final = 1 << 20
 """Tokens: no trainer packs longer rows."""
@@ -93,15 +95,14 @@ class CardOptions:
         """Check ranges."""
         if self.one_pass.draws < 1:
             raise InputError(f"draws must be at least 1, got {self.one_pass.draws}")
-        if self.trials < 0 or self.trials == 1:
+        if whole_number(self.trials, "trials", 0) == 1:
             raise InputError(f"trials must be 0 or at least 2, got {self.trials}")
-        if not 0 <= self.ridge < inf:
+        if not 0 <= real_number(self.ridge, "ridge") < inf:
             problem = "be finite" if self.ridge > 0 else "not be negative"
             raise InputError(f"ridge must {problem}, got {self.ridge}")
         checkpointing_kind(self.gradient_checkpointing)
-        if self.packing is not None and not 1 <= self.packing <= LONGEST_ROW:
-            bound = "at least 1 token" if self.packing < 1 else f"at most {LONGEST_ROW} tokens"
-            raise InputError(f"packing must be {bound}, got {self.packing}")
+        if self.packing is not None and whole_number(self.packing, "packing", 1) > LONGEST_ROW:
+            raise InputError(f"packing must be at most {LONGEST_ROW} tokens, got {self.packing}")
 
     @property
     def seed(self) -> int:

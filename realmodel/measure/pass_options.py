@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from theory import InputError
+from theory.whole_numbers import whole_number
 
 Offload = Literal["none", "cpu", "disk"]
 
@@ -40,7 +41,7 @@ class PassOptions:
     >>> PassOptions(batch_size=0)
     Traceback (most recent call last):
     ...
-    theory.errors.InputError: batch_size must be at least 1, got 0
+    theory.errors.InputError: batch_size must be a whole number of at least 1, not 0
     """
 
     batch_size: int = 8
@@ -50,12 +51,10 @@ class PassOptions:
     offload: Offload = "none"
 
     def __post_init__(self) -> None:
-        """Check ranges."""
-        for name in ("batch_size", "tangent_samples", "partitions"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.draws < 0:
-            raise InputError(f"draws must not be negative, got {self.draws}")
+        """Check types and ranges."""
+        least = {"batch_size": 1, "tangent_samples": 1, "partitions": 1, "draws": 0}
+        for name, bound in least.items():
+            object.__setattr__(self, name, whole_number(getattr(self, name), name, bound))
         if self.offload not in get_args(Offload):
             raise InputError(
                 f"offload {self.offload!r}: choose one of {', '.join(get_args(Offload))}"

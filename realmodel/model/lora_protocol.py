@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from theory import InputError
+from theory.real_numbers import real_number
 
 LARGEST: Final = {
     "rank": 65_536,
@@ -82,6 +83,7 @@ class FinetuneOptions:
             value, name = getattr(self, field.name), field.name.replace("_", " ")
             if field.type is int and type(value) is not int:
                 raise InputError(f"{name} must be a whole number, got {value!r}")
+            real_number(value, name)
             if field.name == "seed":
                 if value < 0:
                     raise InputError(f"seed must not be negative, got {value}")

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from realmodel.datasets import Example
 from realmodel.model.batches import EncodedExample, encode
 from realmodel.model.forward import window_of
 from theory import InputError
+from theory.whole_numbers import whole_number
+
+TooLong = Literal["error", "skip"]
 
 
 @dataclass(frozen=True)
@@ -24,23 +27,28 @@ class Window:
     Raises
     ------
     InputError
-        When nothing of so short a sequence could be trained.
+        When nothing of so short a sequence could be trained, or there is no such thing to do.
 
     Examples
     --------
     >>> Window(max_length=1)
     Traceback (most recent call last):
     ...
-    theory.errors.InputError: max_length must be at least 2 tokens, got 1
+    theory.errors.InputError: max_length, in tokens, must be a whole number of at least 2, not 1
     """
 
     max_length: int | None = None
-    too_long: Literal["error", "skip"] = "error"
+    too_long: TooLong = "error"
 
     def __post_init__(self) -> None:
-        """Check the range."""
-        if self.max_length is not None and self.max_length < 2:
-            raise InputError(f"max_length must be at least 2 tokens, got {self.max_length}")
+        """Check them."""
+        if self.max_length is not None:
+            tokens = whole_number(self.max_length, "max_length, in tokens,", 2)
+            object.__setattr__(self, "max_length", tokens)
+        if self.too_long not in get_args(TooLong):
+            raise InputError(
+                f"too_long {self.too_long!r}: choose one of {', '.join(get_args(TooLong))}"
+            )
 
     def of(self, model: Any) -> int:
         """In tokens, for this model."""

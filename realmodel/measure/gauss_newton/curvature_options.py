@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import inf
 
 from theory import InputError
+from theory.real_numbers import real_number
+from theory.whole_numbers import whole_number
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,9 @@ class CurvatureOptions:
     curvature_samples: int = 64
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check types and ranges."""
         for name in ("directions", "curvature_samples"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.damping < inf:
+            object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
+        if not 0 <= real_number(self.damping, "damping") < inf:
             problem = "be finite" if self.damping > 0 else "not be negative"
             raise InputError(f"damping must {problem}, got {self.damping}")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import inf
 
 from theory import InputError
+from theory.real_numbers import real_number
+from theory.whole_numbers import whole_number
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ class LanczosOptions:
     damping: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check ranges."""
-        if self.products < 1:
-            raise InputError(f"interval_products must be at least 1, got {self.products}")
-        if not 0 < self.damping < inf:
+        """Check types and ranges."""
+        object.__setattr__(self, "products", whole_number(self.products, "interval_products", 1))
+        if not 0 < real_number(self.damping, "interval_damping") < inf:
             raise InputError(f"interval_damping must be positive, got {self.damping}")

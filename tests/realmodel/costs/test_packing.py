@@ -83,7 +83,7 @@ def test_a_card_of_a_packed_run(gpt2_folder: Path, task_file: Path) -> None:
     window = window_of(checkpoint.model)
     with pytest.raises(InputError, match=f"{window + 1} tokens exceeds the model's window of"):
         measure_card(checkpoint, examples, replace(options, packing=window + 1, calibrate=True))
-    with pytest.raises(InputError, match="packing must be at least 1 token, got 0"):
+    with pytest.raises(InputError, match="packing must be a whole number of at least 1, not 0"):
         CardOptions(packing=0)
     with pytest.raises(InputError, match="packing must be at most 1048576 tokens, got 10000000000"):
         CardOptions(packing=10**10)
