@@ -162,7 +162,9 @@ def test_json_from_a_stranger(text: str, message: str) -> None:
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero"), Path("/dev/null")):
+    with pytest.raises(InputError, match="it is a folder"):
+        LayerCard.load(tmp_path)
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null")):
         with pytest.raises(InputError, match="is not a regular file"):
             read_json(path, "card")
     with pytest.raises(InputError, match="cannot read the card"):
