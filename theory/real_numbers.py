@@ -1,5 +1,7 @@
 """Rates, dampings and shares: numbers, not the text or the flag that stands for one."""
 
+from math import inf
+
 import numpy as np
 
 from theory.errors import InputError
@@ -25,3 +27,27 @@ def real_number(value: object, name: str) -> float:
     if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
         return float(value)
     raise InputError(f"{name} must be a number, not {value!r}")
+
+
+def finite_nonnegative(value: object, name: str) -> float:
+    """Check that ``value`` is a finite number and not negative, as what is added to a diagonal is.
+
+    Raises
+    ------
+    InputError
+        It is not.
+
+    Examples
+    --------
+    >>> finite_nonnegative(0, "ridge")
+    0.0
+    >>> finite_nonnegative(-1.0, "ridge")
+    Traceback (most recent call last):
+    ...
+    theory.errors.InputError: ridge must not be negative, got -1.0
+    """
+    found = real_number(value, name)
+    if not 0 <= found < inf:
+        problem = "be finite" if found > 0 else "not be negative"
+        raise InputError(f"{name} must {problem}, got {value}")
+    return found

@@ -1,7 +1,6 @@
 """How a card is measured."""
 
 from dataclasses import asdict, dataclass, field
-from math import inf
 from typing import Any, Final
 
 from realmodel.costs.checkpointing import Checkpointing, checkpointing_kind
@@ -11,7 +10,7 @@ from realmodel.measure.pass_options import PassOptions
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.window import Window
 from theory import InputError
-from theory.real_numbers import real_number
+from theory.real_numbers import finite_nonnegative
 from theory.whole_numbers import whole_number
 
 LONGEST_ROW: Final = 1 << 20
@@ -97,9 +96,7 @@ class CardOptions:
             raise InputError(f"draws must be at least 1, got {self.one_pass.draws}")
         if whole_number(self.trials, "trials", 0) == 1:
             raise InputError(f"trials must be 0 or at least 2, got {self.trials}")
-        if not 0 <= real_number(self.ridge, "ridge") < inf:
-            problem = "be finite" if self.ridge > 0 else "not be negative"
-            raise InputError(f"ridge must {problem}, got {self.ridge}")
+        finite_nonnegative(self.ridge, "ridge")
         checkpointing_kind(self.gradient_checkpointing)
         if self.packing is not None and whole_number(self.packing, "packing", 1) > LONGEST_ROW:
             raise InputError(f"packing must be at most {LONGEST_ROW} tokens, got {self.packing}")

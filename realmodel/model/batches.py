@@ -14,6 +14,9 @@ from theory import InputError
 IGNORED = -100
 """Label of a position that carries no loss (the prompt and the padding)."""
 
+TooLong = Literal["error", "skip"]
+"""What becomes of a sequence beyond the window: an error, or it is left out."""
+
 
 @dataclass(frozen=True)
 class EncodedExample:
@@ -77,7 +80,7 @@ def encode(
     tokenizer: Any,
     *,
     max_length: int,
-    too_long: Literal["error", "skip"] = "error",
+    too_long: TooLong = "error",
 ) -> tuple[EncodedExample, ...]:
     """Tokenise as the trainer does (:mod:`realmodel.model.tokens`), labels where loss is.
 

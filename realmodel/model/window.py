@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from realmodel.datasets import Example
-from realmodel.model.batches import EncodedExample, encode
+from realmodel.model.batches import EncodedExample, TooLong, encode
 from realmodel.model.forward import window_of
 from theory import InputError
 from theory.whole_numbers import whole_number
-
-TooLong = Literal["error", "skip"]
 
 
 @dataclass(frozen=True)

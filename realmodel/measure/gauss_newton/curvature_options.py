@@ -1,10 +1,8 @@
 """How the exact Gauss-Newton curvature is measured."""
 
 from dataclasses import dataclass
-from math import inf
 
-from theory import InputError
-from theory.real_numbers import real_number
+from theory.real_numbers import finite_nonnegative
 from theory.whole_numbers import whole_number
 
 
@@ -43,6 +41,4 @@ class CurvatureOptions:
         """Check types and ranges."""
         for name in ("directions", "curvature_samples"):
             object.__setattr__(self, name, whole_number(getattr(self, name), name, 1))
-        if not 0 <= real_number(self.damping, "damping") < inf:
-            problem = "be finite" if self.damping > 0 else "not be negative"
-            raise InputError(f"damping must {problem}, got {self.damping}")
+        finite_nonnegative(self.damping, "damping")
