@@ -13,7 +13,7 @@ def real_number(value: object, name: str) -> float:
     Raises
     ------
     InputError
-        It is not.
+        It is not, or it is an integer beyond every float.
 
     Examples
     --------
@@ -25,7 +25,10 @@ def real_number(value: object, name: str) -> float:
     theory.errors.InputError: damping must be a number, not '0.5'
     """
     if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise InputError(f"{name} must be at most 1e308 in size, not longer") from None
     raise InputError(f"{name} must be a number, not {value!r}")
 
 
@@ -48,6 +51,6 @@ def finite_nonnegative(value: object, name: str) -> float:
     """
     found = real_number(value, name)
     if not 0 <= found < inf:
-        problem = "be finite" if found > 0 else "not be negative"
+        problem = "not be negative" if found < 0 else "be finite"
         raise InputError(f"{name} must {problem}, got {value}")
     return found

@@ -94,12 +94,17 @@ class CardOptions:
         """Check ranges."""
         if self.one_pass.draws < 1:
             raise InputError(f"draws must be at least 1, got {self.one_pass.draws}")
-        if whole_number(self.trials, "trials", 0) == 1:
-            raise InputError(f"trials must be 0 or at least 2, got {self.trials}")
+        object.__setattr__(self, "trials", whole_number(self.trials, "trials", 0))
+        if self.trials == 1:
+            raise InputError("trials must be 0 or at least 2, got 1")
         finite_nonnegative(self.ridge, "ridge")
         checkpointing_kind(self.gradient_checkpointing)
-        if self.packing is not None and whole_number(self.packing, "packing", 1) > LONGEST_ROW:
-            raise InputError(f"packing must be at most {LONGEST_ROW} tokens, got {self.packing}")
+        if self.packing is not None:
+            object.__setattr__(self, "packing", whole_number(self.packing, "packing", 1))
+            if self.packing > LONGEST_ROW:
+                raise InputError(
+                    f"packing must be at most {LONGEST_ROW} tokens, got {self.packing}"
+                )
 
     @property
     def seed(self) -> int:

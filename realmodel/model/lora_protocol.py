@@ -81,9 +81,10 @@ class FinetuneOptions:
     def __post_init__(self) -> None:
         for field in fields(self):
             value, name = getattr(self, field.name), field.name.replace("_", " ")
-            if field.type is int and type(value) is not int:
+            if field.type is not int:
+                real_number(value, name)
+            elif type(value) is not int:
                 raise InputError(f"{name} must be a whole number, got {value!r}")
-            real_number(value, name)
             if field.name == "seed":
                 if value < 0:
                     raise InputError(f"seed must not be negative, got {value}")

@@ -312,10 +312,16 @@ def test_trials_of_another_card_are_noticed(tried: LayerCard, change: Any, told:
     assert any(told in clause for clause in contradictions(record))
 
 
-@pytest.mark.parametrize("count", [-1, 1])
-def test_one_trial_is_none(count: int) -> None:
-    with pytest.raises(InputError, match=f"at least 2, got {count}"):
+@pytest.mark.parametrize(("count", "told"), [(-1, "at least 0, not -1"), (1, "at least 2, got 1")])
+def test_one_trial_is_none(count: int, told: str) -> None:
+    with pytest.raises(InputError, match=told):
         CardOptions(trials=count)
+
+
+def test_counts_are_of_pythons_kind() -> None:
+    options = CardOptions(trials=np.int64(4), packing=np.int32(64))
+    assert json.loads(json.dumps(options.to_dict()))["trials"] == 4
+    assert options.to_dict()["packing"] == 64
 
 
 def test_the_command_makes_trials(gpt2_folder: Path, task: Path, tmp_path: Path) -> None:
