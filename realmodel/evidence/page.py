@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 
 from realmodel.evidence.across import mean, noise_ceiling, pool_gains, shown, within_sizes
 from realmodel.evidence.agreement import spearman
+from realmodel.evidence.mean_gains import mean_gains
 from realmodel.evidence.published import PUBLISHED
 from realmodel.evidence.recorded import read_comparison
 from realmodel.evidence.summary import CLOSE
@@ -106,10 +107,10 @@ def placements_table(records: Records) -> list[str]:
     head += ["best trained", "pick of `place`"]
     rows: list[list[str]] = []
     for one in records.comparisons:
-        whole = one["all_gain"]
+        whole, trained = one["all_gain"], mean_gains(one["runs"])
         for at, size in enumerate(one["options"]["sizes"]):
-            own = [run for run in one["runs"] if run["seed"] == 0 and len(run["layers"]) == size]
-            gain = {run["label"]: run["gain"] / whole for run in own}
+            own = {run: gain for run, gain in trained.items() if len(run.layers) == size}
+            gain = {run.label: gain / whole for run, gain in own.items()}
             drawn = [value for label, value in gain.items() if label.startswith("random")]
             if not drawn:
                 continue
