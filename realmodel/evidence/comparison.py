@@ -1,14 +1,14 @@
 """The comparison: fine-tune the placements, score them, and set one against the other."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from realmodel.evidence.baselines import BASELINES
-from realmodel.evidence.measured import Measured
+from realmodel.evidence.baselines import BASELINES, Context
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.pool import Candidate, candidates
 from realmodel.evidence.prediction import prediction_summary, with_realised
@@ -81,8 +81,8 @@ def compare(
         tune(trained, task, table, wanted, options, store, progress)
     elif not finished(store, wanted, options.seeds):
         raise InputError(f"{folder} holds no finished run of these placements: train some first")
-    measured = Measured(checkpoint, trained, task, table, options, folder)
-    scored, left_out = score_all(measured, wanted, without, progress)
+    context = Context(checkpoint, table, task.training, options, folder, trained)
+    scored, left_out = score_all(context, store.protocol, wanted, without, progress)
     known = {candidate.layers for candidate in wanted}
     picks = tuple(
         Candidate(f"pick of {one.baseline.name} at {size}", "pick", pick)
@@ -191,22 +191,28 @@ def finished(store: RunStore, wanted: Sequence[Candidate], seeds: int) -> Gains:
 
 
 def score_all(
-    measured: Measured,
+    context: Context,
+    protocol: Mapping[str, Any],
     wanted: Sequence[Candidate],
     without: Collection[str],
     progress: Progress,
 ) -> tuple[list[Scored], Mapping[str, str]]:
-    """Every score's values, picks and cost, and which scores are left out and why."""
-    options = measured.options
+    """Every score's values, picks and cost, and which scores are left out and why.
+
+    Nothing is measured for scores that are kept from before, or that ask for no measurement.
+    """
+    options = context.options
     placements = tuple(dict.fromkeys(one.layers for one in wanted))
-    identity = measured.identity | {
+    identity = {
+        **measurement_identity(context),
+        "protocol": dict(protocol),
         "placements": [list(layers) for layers in placements],
         "sizes": list(options.sizes),
     }
     scored: list[Scored] = []
     left_out: dict[str, str] = {}
     for done, (name, baseline) in enumerate(BASELINES.items(), start=1):
-        path = measured.folder / f"score-{name}.json"
+        path = context.folder / f"score-{name}.json"
         if name in without:
             left_out[baseline.title] = "not asked for"
         elif baseline.need == "quadratic" and not options.exact_curvature:
@@ -214,14 +220,13 @@ def score_all(
         elif (kept := Scored.load(path, baseline, identity)) is not None:
             scored.append(kept)
         else:
-            context = measured.context
             try:
                 found = Scored.of(
                     baseline,
                     context,
                     placements=placements,
                     sizes=options.sizes,
-                    seconds_before=measured.seconds(baseline.need),
+                    seconds_before=context.seconds(baseline.need),
                 )
             except InputError as error:  # a pilot of too few sequences, say: the others go on
                 left_out[baseline.title] = str(error)
@@ -230,3 +235,17 @@ def score_all(
                 scored.append(found)
         progress("scores", done, len(BASELINES))
     return scored, left_out
+
+
+def measurement_identity(context: Context) -> dict[str, Any]:
+    """What changes the numbers that a score sees, but for the runs' protocol."""
+    options, recorded = context.options, context.options.to_dict()
+    names = ["seed", "exact_curvature"]
+    if options.exact_curvature:
+        names += ["directions", "curvature_samples", "damping"]
+    return {
+        "layercard": version("layercard"),
+        "arithmetic": [context.checkpoint.dtype, context.runs_on.dtype],
+        "modules": [module.name for module in context.modules],
+        "options": {name: recorded[name] for name in names},
+    }

@@ -6,8 +6,8 @@ from typer.testing import CliRunner
 
 from realmodel.cli import app
 from realmodel.datasets import read_examples
-from realmodel.evidence import CompareOptions, Task, compare, measured, scored
-from realmodel.evidence.baselines import BASELINES, context, pilot
+from realmodel.evidence import CompareOptions, Task, compare, scored
+from realmodel.evidence.baselines import BASELINES, Context, context, pilot
 from realmodel.evidence.comparison import score_all
 from realmodel.evidence.examples import task_examples
 from realmodel.evidence.pool import candidates
@@ -116,17 +116,18 @@ def test_the_pilot_is_trained_once_and_costs_each_of_its_scores(gpt2_folder, tmp
 
         monkeypatch.setattr(module, name, timed)
 
-    takes(1000.0, measured, "one_pass")
+    takes(1000.0, context, "one_pass")
     takes(100.0, context, "make_pilot")
     takes(10.0, pilot, "make_trials")
-    for module in (measured, scored):
+    for module in (context, scored):
         monkeypatch.setattr(module, "clock_of", lambda device: lambda: now)
 
     def costs(*names):
         folder = tmp_path / "-".join(names)
         folder.mkdir()
         found, left_out = score_all(
-            measured.Measured(checkpoint, checkpoint, task, table, options, folder),
+            Context(checkpoint, table, task.training, options, folder),
+            {},
             candidates(table.layers, options),
             set(BASELINES) - set(names),
             lambda stage, done, total: None,
@@ -137,6 +138,27 @@ def test_the_pilot_is_trained_once_and_costs_each_of_its_scores(gpt2_folder, tmp
     both = costs("pilot", "trials")
     assert trained == ["one_pass", "make_pilot", "make_trials"]
     assert both == costs("pilot") | costs("trials") == {"pilot": 1100.0, "trials": 1110.0}
+
+
+def test_nothing_is_measured_for_scores_that_need_nothing_or_are_kept(run, monkeypatch):
+    options = replace(OPTIONS, seeds=1, exact_curvature=False)
+    passes = []
+    true = context.one_pass
+    monkeypatch.setattr(context, "one_pass", lambda *a, **k: passes.append(1) or true(*a, **k))
+
+    def left_out(*needs):
+        return [name for name, baseline in BASELINES.items() if baseline.need not in needs]
+
+    first = run(options, without=left_out("nothing"))
+    assert {s.name for s in first.summaries} == {
+        "random", "first-k", "last-k", "middle-k", "uniform-k"
+    }  # fmt: skip
+    assert not passes
+    run(options, without=left_out("nothing", "statistics"))
+    assert len(passes) == 1
+    again = run(options, without=left_out("nothing", "statistics"))
+    assert len(passes) == 1
+    assert len(again.summaries) > len(first.summaries)
 
 
 def test_runs_of_another_protocol_are_refused(run):
