@@ -1,27 +1,18 @@
 """``layercard card``: measure which layers of a model matter on a task."""
 
 from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Group
 
 from realmodel.cli.claim import claim
-from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.data_options import reading, tell_columns
+from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.preflight import preflight
-from realmodel.cli.protocol import (
-    Alpha,
-    Checkpointing,
-    LearningRate,
-    Rank,
-    Steps,
-    TrainBatchSize,
-    announce,
-    planned,
-)
+from realmodel.cli.protocol import RunOptions, announce
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import (
     AsJson,
@@ -50,37 +41,19 @@ if TYPE_CHECKING:
 DEFAULT_SAMPLES = 512
 
 
-class Offload(StrEnum):
-    """Where the running sums live."""
-
-    none = "none"
-    cpu = "cpu"
-    disk = "disk"
-
-
-class TooLong(StrEnum):
-    """What to do with a sequence that exceeds the window."""
-
-    error = "error"
-    skip = "skip"
-
-
-Model = Annotated[str | None, typer.Option(help="Checkpoint: a folder or a hub id.")]
-Task = Annotated[
-    Path | None,
-    typer.Option(
-        help="File (JSONL, JSON, CSV, TSV, Parquet, Arrow, E2E, WebNLG, DART), folder, or hub "
-        "data set."
-    ),
-]
-
-
-@reads_data
+@gathered(reading=reading, run=RunOptions)
 def card(
     reading: ReadOptions,
+    run: RunOptions,
     context: typer.Context,
-    model: Model = None,
-    data: Task = None,
+    model: Annotated[str | None, typer.Option(help="Checkpoint: a folder or a hub id.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="File (JSONL, JSON, CSV, TSV, Parquet, Arrow, E2E, WebNLG, DART), folder, or hub "
+            "data set."
+        ),
+    ] = None,
     saved: Annotated[
         Path | None,
         typer.Option("--card", help="Measure nothing: read this card.json and write it again."),
@@ -102,14 +75,9 @@ def card(
         list[str] | None,
         typer.Option(help="Pattern of modules to measure; may be repeated."),
     ] = None,
-    rank: Rank = None,
-    alpha: Alpha = None,
     ridge: Annotated[
         float, typer.Option(min=0, help="Share of the mean eigenvalue added to moments.")
     ] = 1e-3,
-    steps: Steps = None,
-    learning_rate: LearningRate = None,
-    train_batch_size: TrainBatchSize = None,
     tangent_samples: Annotated[
         int, typer.Option(min=1, help="Examples for that prediction, drawn at random.")
     ] = 256,
@@ -168,14 +136,15 @@ def card(
         int | None, typer.Option(min=2, help="Longest sequence; the model's window by default.")
     ] = None,
     too_long: Annotated[
-        TooLong, typer.Option(help="Longer sequences: refuse, or leave out.")
-    ] = TooLong.error,
+        Literal["error", "skip"], typer.Option(help="Longer sequences: refuse, or leave out.")
+    ] = "error",
     partitions: Annotated[
         int, typer.Option(min=1, help="Passes over the data: more passes, less memory.")
     ] = 1,
     offload: Annotated[
-        Offload, typer.Option(help="Keep running sums on the device, the host or disk.")
-    ] = Offload.none,
+        Literal["none", "cpu", "disk"],
+        typer.Option(help="Keep running sums on the device, the host or disk."),
+    ] = "none",
     dtype: Annotated[
         str | None, typer.Option(help="float16, bfloat16, float32 or float64; the checkpoint's.")
     ] = None,
@@ -187,9 +156,9 @@ def card(
         bool, typer.Option(help="Measure time, memory and latency on this device.")
     ] = True,
     gradient_checkpointing: Annotated[
-        Checkpointing,
+        Literal["none", "reentrant", "non-reentrant"],
         typer.Option(help="What the planned run uses: its costs are measured with it."),
-    ] = Checkpointing.none,
+    ] = "none",
     packing: Annotated[
         int | None,
         typer.Option(
@@ -227,7 +196,7 @@ def card(
         raise InputError("pass --model and --data to measure a card, or --card to read one")
     if saved is not None:
         _refuse_measuring(context)
-    if offload is Offload.disk and resume_dir is None:
+    if offload == "disk" and resume_dir is None:
         raise InputError("--offload disk needs a folder: pass --resume-dir")
     folder = output_dir or Path("out/card")
     if not estimate:
@@ -235,19 +204,11 @@ def card(
     if saved is not None:
         made = LayerCard.load(saved)
     else:
-        protocol = planned(
-            FinetuneOptions(),
-            rank=rank,
-            alpha=alpha,
-            learning_rate=learning_rate,
-            steps=steps,
-            train_batch_size=train_batch_size,
-            seed=seed,
-        )
+        protocol = run.of(FinetuneOptions(), seed)
         options = CardOptions(
             protocol=protocol,
-            window=Window(max_length, too_long.value),
-            one_pass=PassOptions(batch_size, tangent_samples, draws, partitions, offload.value),
+            window=Window(max_length, too_long),
+            one_pass=PassOptions(batch_size, tangent_samples, draws, partitions, offload),
             ridge=ridge,
             modules=tuple(modules) if modules else None,
             pilot=pilot,
@@ -256,7 +217,7 @@ def card(
             curvature=CurvatureOptions(directions, damping, curvature_samples),
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             lanczos=LanczosOptions(interval_products, interval_damping),
-            gradient_checkpointing=gradient_checkpointing.value,
+            gradient_checkpointing=gradient_checkpointing,
             packing=packing,
             calibrate=calibrate,
         )

@@ -8,7 +8,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.data_options import reading, tell_columns
+from realmodel.cli.gathered import gathered
 from realmodel.datasets import ReadOptions
 from realmodel.doctor import Check, checks
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr, stdout
@@ -20,7 +21,7 @@ SHOWN = 3
 SAMPLES = 512
 
 
-@reads_data
+@gathered(reading=reading)
 def doctor(
     reading: ReadOptions,
     model: Annotated[

@@ -13,18 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from realmodel.cli.claim import claim
-from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.data_options import reading, tell_columns
+from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.preflight import preflight
-from realmodel.cli.protocol import (
-    Alpha,
-    BatchSize,
-    LearningRate,
-    Rank,
-    Steps,
-    announce,
-    planned,
-)
+from realmodel.cli.protocol import BatchRunOptions, announce
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from realmodel.runs.numbers import joined, number
@@ -36,9 +29,10 @@ if TYPE_CHECKING:
     from realmodel.placement.saved_placement import SavedPlacement
 
 
-@reads_data
+@gathered(reading=reading, run=BatchRunOptions)
 def finetune(
     reading: ReadOptions,
+    run: BatchRunOptions,
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
     model: Annotated[
         str | None,
@@ -65,11 +59,6 @@ def finetune(
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="Runs, with seeds SEED, SEED+1, ...")
     ] = 1,
-    rank: Rank = None,
-    alpha: Alpha = None,
-    learning_rate: LearningRate = None,
-    steps: Steps = None,
-    train_batch_size: BatchSize = None,
     num_samples: Annotated[
         int | None, typer.Option(min=2, help="Examples to draw from the data.")
     ] = 1024,
@@ -105,7 +94,7 @@ def finetune(
     from realmodel.datasets import read_examples
     from realmodel.datasets.split import split_by_prompt
     from realmodel.finetuning import FinetuneOptions, target_modules
-    from realmodel.finetuning import finetune as run
+    from realmodel.finetuning import finetune as train
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
@@ -115,21 +104,13 @@ def finetune(
 
     claim(output_dir)
     saved = None if placement is None else SavedPlacement.load(placement)
-    if saved is not None and (layers is not None or modules is not None or rank is not None):
+    if saved is not None and (layers is not None or modules is not None or run.rank is not None):
         raise InputError("a placement has its own modules and ranks: leave out the other options")
     if saved is None and model is None:
         raise InputError("name the checkpoint by --model, or a placement of one by --placement")
     chosen = None if layers is None else list(parse_layers(layers))
     names = modules if saved is None else list(saved.ranks)
-    first = planned(
-        FinetuneOptions() if saved is None else saved.protocol,
-        rank=rank,
-        alpha=alpha,
-        learning_rate=learning_rate,
-        steps=steps,
-        train_batch_size=train_batch_size,
-        seed=seed,
-    )
+    first = run.of(FinetuneOptions() if saved is None else saved.protocol, seed)
     options = [replace(first, seed=seed + index) for index in range(seeds)]
     source = str(model if model is not None or saved is None else saved.model)
     preflight(source, device=device, trust_remote_code=trust_remote_code)
@@ -162,7 +143,7 @@ def finetune(
     with progress() as bar:
         for protocol in options:
             line = bar.add_task(f"seed {protocol.seed}", total=protocol.steps)
-            result = run(
+            result = train(
                 checkpoint,
                 training,
                 measured,
