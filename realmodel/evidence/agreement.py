@@ -1,7 +1,7 @@
 """How well a score's order agrees with the order of realised gains."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -31,15 +31,6 @@ class Agreement:
     over_seeds: tuple[float, float] | None = None
     over_placements: tuple[float, float] | None = None
     reason: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {
-            "spearman": self.spearman,
-            "over_seeds": self.over_seeds,
-            "over_placements": self.over_placements,
-            "reason": self.reason,
-        }
 
 
 def spearman(x: Float64[Array, " n"], y: Float64[Array, " n"]) -> float | None:
@@ -88,7 +79,7 @@ def agreement(
     return Agreement(central, over_seeds, over_placements)
 
 
-def interval(replicates: Any) -> tuple[float, float] | None:
+def interval(replicates: Iterable[float | None]) -> tuple[float, float] | None:
     """2.5% and 97.5% points of the replicates that are defined."""
     defined = [value for value in replicates if value is not None]
     if not defined:

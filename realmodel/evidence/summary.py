@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -43,10 +42,6 @@ class SizeSummary:
     regret: float | None
     regret_share: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {**vars(self), "placements": self.placements.to_dict(), "pick": list(self.pick)}
-
 
 @dataclass(frozen=True)
 class ForecastSummary:
@@ -68,13 +63,6 @@ class ForecastSummary:
     ratio_by_size: Mapping[int, float]
     close: float
     covered: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {
-            **vars(self),
-            "ratio_by_size": {str(size): ratio for size, ratio in self.ratio_by_size.items()},
-        }
 
 
 @dataclass(frozen=True)
@@ -105,16 +93,6 @@ class ScoreSummary:
     single_layers: Agreement
     forecast: ForecastSummary | None
     seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {
-            **vars(self),
-            "sizes": [size.to_dict() for size in self.sizes],
-            "all_sizes": self.all_sizes.to_dict(),
-            "single_layers": self.single_layers.to_dict(),
-            "forecast": None if self.forecast is None else self.forecast.to_dict(),
-        }
 
 
 def summarise(

@@ -1,7 +1,7 @@
 """Which kinds of module or which single modules to adapt, by the card's model of its modules."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 from realmodel.card.certified import SECONDS
@@ -53,13 +53,7 @@ class ModuleSet:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
-        return {
-            "layers": list(self.layers),
-            "modules": list(self.modules),
-            "gain": self.gain,
-            "parameters": self.parameters,
-            "costs": self.costs,
-        }
+        return asdict(self) | {"parameters": self.parameters}
 
 
 @dataclass(frozen=True)
