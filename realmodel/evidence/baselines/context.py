@@ -1,12 +1,13 @@
 """What a score may look at: measured when the first score asks, with the time that it took."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from realmodel.card.pilot import Pilot
 from realmodel.card.pilot_runs import make_pilot
@@ -19,7 +20,8 @@ from realmodel.measure.attention import attention
 from realmodel.measure.gauss_newton import GaussNewton, residual_gauss_newton
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
-from realmodel.model.batches import EncodedExample
+from realmodel.measure.random_subset import random_subset
+from realmodel.model.batches import EncodedExample, batches, completion_loss
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import AdaptedModule, ModuleTable
 from realmodel.runs.stopwatch import clock_of
@@ -67,6 +69,14 @@ class Context:
     def layers(self) -> tuple[int, ...]:
         """Their layers, ascending."""
         return self.table.layers
+
+    @property
+    def blocks(self) -> dict[int, str]:
+        """By layer the full name of its transformer block."""
+        blocks = {
+            module.layer: module.name.removesuffix(f".{module.kind}") for module in self.modules
+        }
+        return dict(sorted(blocks.items()))
 
     @property
     def protocol(self) -> FinetuneOptions:
@@ -153,6 +163,29 @@ class Context:
             _ = self.quadratic
             seconds += float(self._times[self._quadratic_name])
         return seconds + self._pilot_seconds if need == "pilot" else seconds
+
+    def drawn(self, count: int) -> list[EncodedExample]:
+        """At most ``count`` of the sequences, at random."""
+        return [self.encoded[at] for at in random_subset(len(self.encoded), count, self.seed)]
+
+    def sequence_gradients(
+        self, parameters: Sequence[torch.Tensor], count: int
+    ) -> Iterator[tuple[torch.Tensor | None, ...]]:
+        """Of at most ``count`` sequences, each by itself: of its mean loss, with the data's labels.
+
+        ``None`` where the loss does not depend on a parameter.
+        """
+        required = [parameter.requires_grad for parameter in parameters]
+        try:
+            for parameter in parameters:
+                parameter.requires_grad_(True)
+            for batch in batches(self.drawn(count), batch_size=1, pad_id=0):
+                moved = batch.to(parameters[0].device)
+                loss, tokens = completion_loss(self.checkpoint.model, moved)
+                yield torch.autograd.grad(loss / tokens, parameters, allow_unused=True)
+        finally:
+            for parameter, before in zip(parameters, required, strict=True):
+                parameter.requires_grad_(before)
 
     def weight(self, module: AdaptedModule) -> Float64[Array, "m d"]:
         """The module's weight, outputs first, in float64."""
