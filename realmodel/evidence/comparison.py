@@ -1,6 +1,7 @@
 """The comparison: fine-tune the placements, score them, and set one against the other."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
@@ -18,7 +19,6 @@ from realmodel.evidence.run_store import RunStore
 from realmodel.evidence.scored import Scored
 from realmodel.evidence.summary import Gains, summarise
 from realmodel.evidence.task import Task
-from realmodel.measure.attention import attention
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
 from theory import InputError
@@ -77,8 +77,13 @@ def compare(
         raise InputError(f"there is no score {unknown[0]!r}: choose among {', '.join(BASELINES)}")
     wanted = candidates(table.layers, options)
     store = RunStore(folder, task.protocol(checkpoint, options))
+
+    def tune(placements: Sequence[Candidate]) -> None:
+        told = partial(progress, "fine-tuning")
+        realise(trained, task, table, (one.layers for one in placements), options, store, told)
+
     if train:
-        tune(trained, task, table, wanted, options, store, progress)
+        tune(wanted)
     elif not finished(store, wanted, options.seeds):
         raise InputError(f"{folder} holds no finished run of these placements: train some first")
     context = Context(checkpoint, table, task.training, options, folder, trained)
@@ -91,20 +96,14 @@ def compare(
         if pick not in known
     )
     if train:
-        tune(trained, task, table, picks, options, store, progress)
+        tune(picks)
     gains = finished(store, (*wanted, *picks), options.seeds)
     everything = tuple(table.layers)
     if everything not in gains:
         raise InputError(f"{folder} holds no run of all layers, which the others are shares of")
-    pooled = [one for one in wanted if one.role == "pool" and one.layers in gains]
-    kept: dict[str, Any] = {
-        "pools": {
-            size: [one.layers for one in pooled if len(one.layers) == size]
-            for size in options.sizes
-        },
-        "singles": [one.layers for one in wanted if one.role == "single" and one.layers in gains],
-        "everything": everything,
-    }
+    pooled = [one.layers for one in wanted if one.role == "pool" and one.layers in gains]
+    pools = {size: [own for own in pooled if len(own) == size] for size in options.sizes}
+    singles = [one.layers for one in wanted if one.role == "single" and one.layers in gains]
     roles = {one.layers: one.role for one in reversed(wanted)}
     predictions = {
         one.baseline.name: with_realised(one.predictions, gains, roles)
@@ -131,45 +130,12 @@ def compare(
             for one in scored
             for placement, value in one.values.items()
         ],
-        summaries=[summarise(one, gains, **kept) for one in scored],
+        summaries=[summarise(one, gains, pools, singles, everything) for one in scored],
         predictions=predictions,
         prediction={name: prediction_summary(rows) for name, rows in predictions.items()},
         left_out=left_out,
         untrained=sorted({one.layers for one in (*wanted, *picks)} - set(gains)),
     )
-
-
-def tune(
-    checkpoint: Checkpoint,
-    task: Task,
-    table: ModuleTable,
-    wanted: Sequence[Candidate],
-    options: CompareOptions,
-    store: RunStore,
-    progress: Progress,
-) -> None:
-    """Fine-tune what is not in the store, telling ``progress`` of every run."""
-    placements = {one.label: one.layers for one in wanted}
-    total = len(set(placements.values())) * options.seeds
-    done = 0
-
-    def on_run() -> None:
-        nonlocal done
-        done += 1
-        progress("fine-tuning", done, total)
-
-    with attention(checkpoint.model, "sdpa"):
-        realise(
-            checkpoint,
-            task.training,
-            task.heldout,
-            table,
-            placements,
-            options,
-            store,
-            other=task.other,
-            on_run=on_run,
-        )
 
 
 def finished(store: RunStore, wanted: Sequence[Candidate], seeds: int) -> Gains:

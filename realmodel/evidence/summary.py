@@ -98,7 +98,6 @@ class ScoreSummary:
 def summarise(
     scored: Scored,
     gains: Gains,
-    *,
     pools: Mapping[int, Sequence[Placement]],
     singles: Sequence[Placement],
     everything: Placement,

@@ -13,6 +13,7 @@ import numpy as np
 from realmodel.card import LayerCard
 from realmodel.card.additivity_record import additivity_record
 from realmodel.evidence.agreement import spearman
+from realmodel.evidence.prediction import BOUNDS
 from theory import InputError
 from theory.arrays import Array, Float64
 
@@ -199,4 +200,4 @@ def _placement(
         "alignment": float(u @ M @ u / (u @ u)) if u.any() else 0.0,
         "joint": float(part.gain()),
         "realised": gain,
-    } | {name: record[name] for name in ("lower", "upper", "signed_lower", "signed_upper")}
+    } | {name: record[name] for name in BOUNDS}
