@@ -1,5 +1,6 @@
 """What each layer costs to train and to serve, and what depth alone costs."""
 
+from dataclasses import replace
 from typing import Any
 
 from paper_figures.preset import Preset
@@ -18,19 +19,13 @@ KINDS = ("time", "memory", "serving", "parameters")
 
 def inputs(preset: Preset) -> dict[str, Step]:
     """One card of each model: costs do not depend on the task."""
-    first = {step.options["model"]: (key, step) for key, step in reversed(_all(preset))}
-    return dict(first[model] for model in preset.models)
-
-
-def _all(preset: Preset) -> list[tuple[str, Step]]:
-    return list(cards(preset, preset.models).items())
+    return cards(replace(preset, data=preset.data[:1]), preset.models)
 
 
 def compute(**measured: Data) -> Data:
-    """One row for each model and layer."""
-    return {
-        "rows": [row for item in measured.values() for row in _rows(item["model"], item["card"])]
-    }
+    """One row for each model and layer, of the first card where several are given."""
+    first = {item["model"]: item["card"] for item in reversed(measured.values())}
+    return {"rows": [row for model in reversed(first) for row in _rows(model, first[model])]}
 
 
 def _rows(model: str, card: Data) -> list[dict[str, Any]]:
