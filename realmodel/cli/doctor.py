@@ -1,5 +1,6 @@
 """``layercard doctor``: does this machine have what the commands need, and are the data right?"""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +57,7 @@ def doctor(
     with stderr.status("looking around"):
         found = list(checks(output_dir or Path("out"), seed))
     broken = [check.name for check in found if check.status == "broken"]
-    record: dict[str, Any] = {"broken": broken, "checks": [check.to_dict() for check in found]}
+    record: dict[str, Any] = {"broken": broken, "checks": [asdict(check) for check in found]}
     shown: list[Any] = [report(found)]
     if model is not None and data is not None:
         from realmodel.card.data_report import data_report
