@@ -1,6 +1,6 @@
 """``layercard card``: measure which layers of a model matter on a task."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reading, tell_columns
 from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
-from realmodel.cli.preflight import preflight
+from realmodel.cli.loading import Loading
 from realmodel.cli.protocol import RunOptions, announce
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import (
@@ -41,10 +41,11 @@ if TYPE_CHECKING:
 DEFAULT_SAMPLES = 512
 
 
-@gathered(reading=reading, run=RunOptions)
+@gathered(reading=reading, run=RunOptions, loading=Loading)
 def card(
     reading: ReadOptions,
     run: RunOptions,
+    loading: Loading,
     context: typer.Context,
     model: Annotated[str | None, typer.Option(help="Checkpoint: a folder or a hub id.")] = None,
     data: Annotated[
@@ -145,13 +146,6 @@ def card(
         Literal["none", "cpu", "disk"],
         typer.Option(help="Keep running sums on the device, the host or disk."),
     ] = "none",
-    dtype: Annotated[
-        str | None, typer.Option(help="float16, bfloat16, float32 or float64; the checkpoint's.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or auto (several).")] = "cpu",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
-    ] = False,
     calibrate: Annotated[
         bool, typer.Option(help="Measure time, memory and latency on this device.")
     ] = True,
@@ -223,10 +217,8 @@ def card(
         )
         if trials and pilot is False:
             raise InputError(f"--trials {trials} needs the pilot: leave out --no-pilot")
-        source = Source(
-            str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading
-        )
-        preflight(source.model, device=device, trust_remote_code=trust_remote_code)
+        source = Source(str(model), data or Path(), num_samples, loading, reading)
+        loading.preflight(source.model)
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
@@ -284,10 +276,8 @@ class Source:
     model: str
     data: Path
     num_samples: int | None
-    dtype: str | None
-    device: str
-    trust_remote_code: bool
-    reading: ReadOptions = field(default_factory=ReadOptions)
+    loading: Loading
+    reading: ReadOptions
 
     def named(self, max_length: int | None) -> "dict[str, Any]":
         """How the data were read, where that is not the default: commands that follow do alike."""
@@ -311,15 +301,9 @@ class Source:
 def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":
     """Measure a card under progress bars."""
     from realmodel.card import measure_card
-    from realmodel.model.checkpoint import load_checkpoint
 
     examples = source.examples(options.seed)
-    checkpoint = load_checkpoint(
-        source.model,
-        dtype=source.dtype,
-        device=source.device,
-        trust_remote_code=source.trust_remote_code,
-    )
+    checkpoint = source.loading.load(source.model)
     with stage_lines() as tell:
         return measure_card(
             checkpoint,
@@ -343,12 +327,13 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     from realmodel.runs.host_memory import host_memory
     from realmodel.runs.numbers import amount
 
-    model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
-    tokenizer = load_tokenizer(source.model, trust_remote_code=source.trust_remote_code)
+    loading = source.loading
+    model = empty_model(source.model, trust_remote_code=loading.trust_remote_code)
+    tokenizer = load_tokenizer(source.model, trust_remote_code=loading.trust_remote_code)
     encoded = options.window.encoded(source.examples(options.seed), model, tokenizer)
     check_tokens(encoded, embedding_rows(model))
-    dtype = getattr(torch, source.dtype or "float32")
-    stages = expected_stages(model, encoded, options, device=source.device, dtype=dtype)
+    dtype = getattr(torch, loading.dtype or "float32")
+    stages = expected_stages(model, encoded, options, device=loading.device, dtype=dtype)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     rows.title_justify = rows.caption_justify = "left"
     for stage in stages:
@@ -358,7 +343,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     rows.caption = "times within a factor of two; memory of the large arrays"
     # Where the model is not on the host, only sums and rows are.
     free, own = host_memory()[0], PROCESS_BYTES
-    if source.device == "cpu":
+    if loading.device == "cpu":
         own = max(stage.memory - stage.host for stage in stages[:1])
     record: dict[str, Any] = {"stages": [asdict(stage) for stage in stages], "partitions": None}
     if own + max(stage.host for stage in stages) > free:

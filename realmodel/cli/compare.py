@@ -12,17 +12,18 @@ from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reading, tell_columns
 from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
-from realmodel.cli.preflight import preflight
+from realmodel.cli.loading import Loading
 from realmodel.cli.protocol import BatchRunOptions, announce
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say, stage_lines
 from realmodel.runs.printable import printable
 
 
-@gathered(reading=reading, run=BatchRunOptions)
+@gathered(reading=reading, run=BatchRunOptions, loading=Loading)
 def compare(
     reading: ReadOptions,
     run: BatchRunOptions,
+    loading: Loading,
     model: Annotated[
         str, typer.Option(help="Checkpoint: a folder, a hub id, demo:gpt2 or demo:qwen3.")
     ],
@@ -66,13 +67,12 @@ def compare(
         int, typer.Option(help="Sequences behind the Gauss-Newton curvature.")
     ] = 32,
     damping: Annotated[float, typer.Option(help="Added to the curvature's diagonal.")] = 0.1,
-    dtype: Annotated[
-        str | None, typer.Option(help="Arithmetic of the scores; the checkpoint's.")
-    ] = None,
     run_dtype: Annotated[
-        str | None, typer.Option(show_default="of the scores", help="Arithmetic of the runs.")
+        str | None,
+        typer.Option(
+            show_default="of the scores", help="Arithmetic of the runs; --dtype is of the scores."
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
     output_dir: OutputDir = None,
     train: Annotated[
         bool, typer.Option("--train/--no-train", help="--no-train: only with the runs at hand.")
@@ -96,7 +96,6 @@ def compare(
     from realmodel.evidence.examples import other_text, task_examples
     from realmodel.finetuning import FinetuneOptions
     from realmodel.measure.gauss_newton import CurvatureOptions
-    from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
     from theory.whole_file import write_json, write_whole
 
@@ -118,14 +117,14 @@ def compare(
         seed=seed,
     )
     announce(protocol, "every run")
-    preflight(checkpoint_source(model), device=device)
+    loading.preflight(checkpoint_source(model))
     default, training, held = task_examples(model, data, heldout, options, reading, tell_columns)
-    checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
+    checkpoint = loading.load(checkpoint_source(model))
     apart = other_text(other, options) if other else ()
     task = Task.from_examples(name or default, checkpoint, training, held, options, other=apart)
     trained = None
     if run_dtype not in (None, checkpoint.dtype):
-        trained = load_checkpoint(checkpoint_source(model), dtype=run_dtype, device=device)
+        trained = loading.load(checkpoint_source(model), dtype=run_dtype)
     with stage_lines() as tell:
         result = compared(
             checkpoint,

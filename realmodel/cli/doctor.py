@@ -11,6 +11,7 @@ from rich.text import Text
 
 from realmodel.cli.data_options import reading, tell_columns
 from realmodel.cli.gathered import gathered
+from realmodel.cli.loading import Loading
 from realmodel.datasets import ReadOptions
 from realmodel.doctor import Check, checks
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr, stdout
@@ -22,9 +23,10 @@ SHOWN = 3
 SAMPLES = 512
 
 
-@gathered(reading=reading)
+@gathered(reading=reading, loading=Loading)
 def doctor(
     reading: ReadOptions,
+    loading: Loading,
     model: Annotated[
         str | None,
         typer.Option(help="Checkpoint to look at the data with: a folder, a hub id or demo:gpt2."),
@@ -38,11 +40,6 @@ def doctor(
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Longest sequence; the model's window by default.")
     ] = None,
-    dtype: Annotated[str | None, typer.Option(help="Arithmetic; the checkpoint's.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or auto.")] = "cpu",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
-    ] = False,
     as_json: AsJson = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
@@ -64,19 +61,13 @@ def doctor(
         from realmodel.card.options import CardOptions
         from realmodel.datasets import read_examples
         from realmodel.demo import checkpoint_source
-        from realmodel.model.checkpoint import load_checkpoint
         from realmodel.model.lora_protocol import FinetuneOptions
         from realmodel.model.window import Window
 
         examples = read_examples(
             data, at_most=num_samples, seed=seed, options=reading, tell=tell_columns
         )
-        checkpoint = load_checkpoint(
-            checkpoint_source(model),
-            dtype=dtype,
-            device=device,
-            trust_remote_code=trust_remote_code,
-        )
+        checkpoint = loading.load(checkpoint_source(model))
         options = CardOptions(
             protocol=FinetuneOptions(seed=seed), window=Window(max_length, too_long="skip")
         )

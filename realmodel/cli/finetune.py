@@ -16,7 +16,7 @@ from realmodel.cli.claim import claim
 from realmodel.cli.data_options import reading, tell_columns
 from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
-from realmodel.cli.preflight import preflight
+from realmodel.cli.loading import Loading
 from realmodel.cli.protocol import BatchRunOptions, announce
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from realmodel.placement.saved_placement import SavedPlacement
 
 
-@gathered(reading=reading, run=BatchRunOptions)
+@gathered(reading=reading, run=BatchRunOptions, loading=Loading)
 def finetune(
     reading: ReadOptions,
     run: BatchRunOptions,
+    loading: Loading,
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
     model: Annotated[
         str | None,
@@ -74,11 +75,6 @@ def finetune(
     save_every: Annotated[
         int, typer.Option(min=0, help="Steps between saves; with an output folder.")
     ] = 50,
-    dtype: Annotated[str | None, typer.Option(help="Arithmetic; the checkpoint's.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or auto.")] = "cpu",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code of the checkpoint.")
-    ] = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -95,7 +91,6 @@ def finetune(
     from realmodel.datasets.split import split_by_prompt
     from realmodel.finetuning import FinetuneOptions, target_modules
     from realmodel.finetuning import finetune as train
-    from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.model.window import Window
@@ -113,7 +108,7 @@ def finetune(
     first = run.of(FinetuneOptions() if saved is None else saved.protocol, seed)
     options = [replace(first, seed=seed + index) for index in range(seeds)]
     source = str(model if model is not None or saved is None else saved.model)
-    preflight(source, device=device, trust_remote_code=trust_remote_code)
+    loading.preflight(source)
     announce(first, "training run" if saved is None else "training run of the placement")
     examples = read_examples(
         data, at_most=num_samples, seed=seed, options=reading, tell=tell_columns
@@ -128,9 +123,7 @@ def finetune(
             options=replace(reading, split=heldout_split or reading.split),
         )
     held = held[:heldout_samples]
-    checkpoint = load_checkpoint(
-        source, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
-    )
+    checkpoint = loading.load(source, attention="sdpa")
     targets = target_modules(find_modules(checkpoint.model), layers=chosen, names=names)
     window = Window(max_length, too_long="skip")
     training, measured = (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from realmodel.card import LayerCard
     from realmodel.costs.checkpointing import Checkpointing
+    from realmodel.costs.device_costs import DeviceCosts
 
 
 def place(
@@ -151,44 +152,23 @@ def place(
         measured = _calibrated(
             measured, model, seed, gradient_checkpointing, packing, trust_remote_code
         )
-    elif packing not in (None, measured.costs.packing):
-        own = measured.costs.packing
-        raise InputError(
-            f"the card's costs are of {'padded' if own is None else f'{own}-token packed'} rows, "
-            f"not of packed ones of {packing} tokens: add --calibrate"
-        )
-    elif gradient_checkpointing not in (None, measured.costs.gradient_checkpointing):
-        raise InputError(
-            f"the card's costs are of a run with gradient checkpointing "
-            f"{measured.costs.gradient_checkpointing!r}, not {gradient_checkpointing!r}: add "
-            "--calibrate"
-        )
-    among = None if layers is None else parse_layers(layers)
+    else:
+        _check_costs(measured.costs, gradient_checkpointing, packing)
+    asked: dict[str, Any] = {
+        "objective": objective,
+        "budget": budget,
+        "layers": None if layers is None else parse_layers(layers),
+        "engine": engine,
+        "force": force,
+    }
     modules, ranks = list(measured.modules), None
     tables: RenderableType = ""
     if len(read) > 1:
-        shared = place_tasks(
-            read,
-            objective=objective,
-            budget=budget,
-            layers=among,
-            combine=combine or "worst",
-            predictor=predictor,
-            engine=engine,
-            force=force,
-        )
+        shared = place_tasks(read, combine=combine or "worst", predictor=predictor, **asked)
         chosen, record, warnings = shared.layers, shared.to_dict(), shared.warnings
         words = report.tasks_verdict(shared)
     elif not whole:
-        parts = place_modules(
-            measured,
-            unit=unit,
-            objective=objective,
-            budget=budget,
-            layers=among,
-            engine=engine,
-            force=force,
-        )
+        parts = place_modules(measured, unit=unit, **asked)
         chosen, record, warnings = parts.best.layers, parts.to_dict(), parts.warnings
         names = set(parts.best.modules)
         modules = [module for module in modules if module.name in names]
@@ -196,15 +176,11 @@ def place(
     else:
         choice = choose(
             measured,
-            objective=objective,
-            budget=budget,
-            layers=among,
             allocate_ranks=rank_allocation,
             predictor=predictor,
-            engine=engine,
             rule=rule,
-            force=force,
             shape=shape,
+            **asked,
         )
         chosen, record, warnings = choice.best.layers, choice.to_dict(), choice.warnings
         ranks = None if choice.ranks is None else choice.ranks.ranks
@@ -249,6 +225,29 @@ def _refuse(what: str, options: "Mapping[str, bool]") -> None:
     found = next((option for option, given in options.items() if given), None)
     if found is not None:
         raise InputError(f"{found} has no meaning with {what}: leave it out")
+
+
+def _check_costs(
+    costs: "DeviceCosts", gradient_checkpointing: "Checkpointing | None", packing: int | None
+) -> None:
+    """Refuse costs of another training step than was asked for.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    if packing not in (None, costs.packing):
+        own = "padded" if costs.packing is None else f"{costs.packing}-token packed"
+        raise InputError(
+            f"the card's costs are of {own} rows, not of packed ones of {packing} tokens: add "
+            "--calibrate"
+        )
+    if gradient_checkpointing not in (None, costs.gradient_checkpointing):
+        raise InputError(
+            f"the card's costs are of a run with gradient checkpointing "
+            f"{costs.gradient_checkpointing!r}, not {gradient_checkpointing!r}: add --calibrate"
+        )
 
 
 def _written(
