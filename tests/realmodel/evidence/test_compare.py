@@ -159,6 +159,10 @@ def test_nothing_is_measured_for_scores_that_need_nothing_or_are_kept(run, monke
     again = run(options, without=left_out("nothing", "statistics"))
     assert len(passes) == 1
     assert len(again.summaries) > len(first.summaries)
+    # The exact curvature needs the sequences in groups, which the others do not keep.
+    exact = run(replace(options, exact_curvature=True), without=left_out("quadratic"))
+    assert len(passes) == 2
+    assert {s.name for s in exact.summaries} == set(BASELINES) - set(left_out("quadratic"))
 
 
 def test_runs_of_another_protocol_are_refused(run):
