@@ -152,8 +152,10 @@ class DeviceCosts:
             )
             for kind in cls.KINDS
         }
-        # Cards of before lack the later fields, and went by the number of modules where measured.
-        before = {"fixed_share": float(record["calibrated"])}
-        own = before | {f.name: record[f.name] for f in fields(cls) if f.name in record} | costs
-        shape = own.get("batch")
-        return cls(**own | {"batch": None if shape is None else (shape[0], shape[1])})
+        own: dict[str, Any] = {f.name: record[f.name] for f in fields(cls) if f.name in record}
+        own |= costs
+        if own.get("batch") is not None:
+            own["batch"] = (own["batch"][0], own["batch"][1])
+        # Cards of before went by the number of modules where they were measured.
+        own.setdefault("fixed_share", float(record["calibrated"]))
+        return cls(**own)
