@@ -51,8 +51,8 @@ class ForecastSummary:
     ----------
     ratio : float
         Median.
-    ratio_by_size : mapping of int to float
-        Median of the placements of each size.
+    ratio_by_size : mapping of str to float
+        Median of the placements of each size, which stands as text: JSON knows no other keys.
     close : float
         Share of the placements within ``CLOSE``.
     covered : float or None
@@ -60,7 +60,7 @@ class ForecastSummary:
     """
 
     ratio: float
-    ratio_by_size: Mapping[int, float]
+    ratio_by_size: Mapping[str, float]
     close: float
     covered: float | None
 
@@ -162,7 +162,9 @@ def forecast(scored: Scored, gains: Gains) -> ForecastSummary:
     ]
     return ForecastSummary(
         ratio=float(np.median(list(ratio.values()))),
-        ratio_by_size={k: float(np.median([ratio[x] for x in both if len(x) == k])) for k in sizes},
+        ratio_by_size={
+            str(k): float(np.median([ratio[x] for x in both if len(x) == k])) for k in sizes
+        },
         close=float(np.mean([CLOSE[0] <= value <= CLOSE[1] for value in ratio.values()])),
         covered=float(np.mean(within)) if within else None,
     )

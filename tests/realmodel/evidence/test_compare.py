@@ -69,7 +69,8 @@ def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_p
     for path in (tmp_path / "runs").glob("run-*"):
         assert finished_files.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
     record = result.to_dict()
-    json.dumps(record, allow_nan=False)
+    written = json.dumps(record, allow_nan=False, sort_keys=True)
+    assert json.dumps(json.loads(written), sort_keys=True) == written  # no key that JSON changes
     assert {s["name"] for s in record["summaries"]} == set(BASELINES) - {"pilot", "trials"}
     assert len(record["left_out"]) == 2
     assert all("too few for a pilot" in why for why in record["left_out"].values())
