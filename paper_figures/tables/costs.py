@@ -6,7 +6,7 @@ from typing import Any
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
-from paper_figures.table import Column, Table
+from paper_figures.table import Column
 
 CAPTION = (
     "Cost of adapting one layer alone, by the model base + per-depth (L - lowest layer) + own "
@@ -14,7 +14,19 @@ CAPTION = (
     "adapter adds to a decoded token. Shares are of adapting every layer. Training is cheap at the "
     "top because backward stops at the lowest adapted layer; serving cost goes by the count."
 )
-KINDS = ("time", "memory", "serving", "parameters")
+COLUMNS = (
+    Column("model", "model"),
+    Column("layer", "layer"),
+    Column("unit", "unit of time"),
+    Column("time", "step time", ".3g"),
+    Column("time_share", "share", ".0%"),
+    Column("memory", "memory (bytes)", ".3g"),
+    Column("memory_share", "share", ".0%"),
+    Column("serving", "serving, per token", ".3g"),
+    Column("serving_share", "share", ".0%"),
+    Column("parameters", "parameters", ".3g"),
+    Column("parameters_share", "share", ".0%"),
+)
 
 
 def inputs(preset: Preset) -> dict[str, Step]:
@@ -37,18 +49,3 @@ def _rows(model: str, card: Data) -> list[dict[str, Any]]:
         | costs.record([position])
         for position, layer in enumerate(card["layers"])
     ]
-
-
-def tabulate(data: Data) -> Table:
-    """Each cost, and its share of adapting every layer."""
-    heading = {
-        "time": "step time",
-        "memory": "memory (bytes)",
-        "serving": "serving, per token",
-        "parameters": "parameters",
-    }
-    columns = [Column("model", "model"), Column("layer", "layer"), Column("unit", "unit of time")]
-    for kind in KINDS:
-        columns.append(Column(kind, heading[kind], ".3g"))
-        columns.append(Column(f"{kind}_share", "share", ".0%"))
-    return Table(CAPTION, tuple(columns), tuple(data["rows"]))
