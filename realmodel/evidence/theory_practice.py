@@ -14,6 +14,7 @@ from realmodel.card import LayerCard
 from realmodel.card.additivity_record import additivity_record
 from realmodel.evidence.agreement import spearman
 from realmodel.evidence.mean_gains import Trained, mean_gains
+from realmodel.evidence.prediction import BOUNDS
 from theory import InputError
 from theory.arrays import Array, Float64
 
@@ -187,4 +188,4 @@ def _placement(
         "alignment": float(u @ M @ u / (u @ u)) if u.any() else 0.0,
         "joint": float(part.gain()),
         "realised": gain,
-    } | {name: record[name] for name in ("lower", "upper", "signed_lower", "signed_upper")}
+    } | {name: record[name] for name in BOUNDS}
