@@ -14,6 +14,7 @@ from realmodel.measure.statistics.completion_logits import completion_logits
 from realmodel.model.activation import fused_activations
 from realmodel.model.batches import Batch
 from realmodel.model.modules import AdaptedModule
+from realmodel.runs.one_line import one_line
 from theory import InputError
 
 Change = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -55,11 +56,9 @@ def check_forward_mode(model: Any, modules: Sequence[AdaptedModule]) -> None:
         with fused_activations(model):
             tangents(model, batch, (module,), directions, head=Head())
     except (RuntimeError, NotImplementedError) as error:
-        kind = str(model.config.model_type)
-        text = " ".join(str(error).split())[:160]
         raise InputError(
-            f"this {kind} model has no forward-mode derivative, which the exact curvature needs "
-            f"({text})"
+            f"this {model.config.model_type} model has no forward-mode derivative, which the exact "
+            f"curvature needs ({one_line(error, 160)})"
         ) from error
 
 
