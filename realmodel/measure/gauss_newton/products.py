@@ -53,9 +53,7 @@ class GaussNewtonProducts:
         self._plan = plan_batches(encoded, labels=labels, batch_size=batch_size)
         self.group_tokens = np.zeros(self.groups)
         for planned in self._plan:
-            self.group_tokens[planned.group] += sum(
-                encoded[place].num_completion_tokens for place in planned.indices
-            )
+            self.group_tokens[planned.group] += planned.tokens(encoded)
 
     def by_group(self, change: dict[str, Array]) -> dict[str, Array]:
         """Products summed over each group's tokens: (groups, m, d) by module, float64."""

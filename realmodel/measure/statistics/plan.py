@@ -18,6 +18,10 @@ class PlannedBatch:
     group: int
     indices: tuple[int, ...]
 
+    def tokens(self, encoded: Sequence[EncodedExample]) -> int:
+        """Completion tokens in it."""
+        return sum(encoded[place].num_completion_tokens for place in self.indices)
+
     def padded(
         self, encoded: Sequence[EncodedExample], padding_side: str, device: torch.device | str
     ) -> Batch:

@@ -238,8 +238,7 @@ def test_memory_is_that_of_a_real_pass(name: str) -> None:
         batch_size=8, padding_side="right", partitions=1, seed=0, dtype="float32",
     )  # fmt: skip
     factors = LoraFactors.drawn(modules, protocol)
-    partition = Partition(modules, given, factors, range(16), device=None)
-    partition.start(torch.float32, None)
+    partition = Partition(modules, given, factors, range(16), device=None, folder=None)
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}
 
