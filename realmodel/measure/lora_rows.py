@@ -60,7 +60,7 @@ class LoraRows:
         """Store the rows of the batch's sequences of one module."""
         view, name = seen.view, seen.module.name
         kept = [i for i, place in enumerate(view.places) if place in self.row_of]
-        if not kept or name not in self.factors.A:
+        if not kept:
             return
         wide = torch.promote_types(seen.grad.dtype, torch.float32)
         g = seen.grad.to(wide)
