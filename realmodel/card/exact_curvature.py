@@ -64,12 +64,5 @@ def _replicates(measured: GaussNewton, labels: Sequence[int]) -> Replicates | No
     used = np.flatnonzero((measured.gradient_tokens > 0) & (measured.curvature_tokens > 0))
     if len(used) < 3:
         return None
-    left_out = []
-    for group in used:
-        kept = used[used != group]
-        left_out.append(measured.of_groups(kept).regroup(labels))
-    return Replicates(
-        np.stack([quadratic.gradient for quadratic in left_out]),
-        np.stack([quadratic.curvature for quadratic in left_out]),
-        left_out[0].sizes,
-    )
+    left_out = [used[used != group] for group in used]
+    return Replicates.of([measured.of_groups(kept).regroup(labels) for kept in left_out])

@@ -13,9 +13,6 @@ from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint
 from theory import InputError
 
-GROUPS = 4
-"""Groups of sequences of the jackknife."""
-
 
 def intervals(
     checkpoint: Checkpoint,
@@ -37,7 +34,6 @@ def intervals(
                 layers,
                 options.lanczos,
                 ridge=options.ridge,
-                groups=GROUPS,
                 batch_size=options.one_pass.batch_size,
             )
         found.append(asdict(interval) | {"layers": list(interval.layers)})

@@ -82,17 +82,10 @@ class Trials:
     @property
     def predictor(self) -> Predictor:
         """One direction a layer; nats per completion token before they saturate."""
-        ceiling, replicates = self.saturation.ceiling, None
-        if self.tangent.replicates is not None:
-            found = [
-                self._quadratic(ceiling, _alone(left))
-                for left in self.tangent.replicates.quadratics
-            ]
-            replicates = Replicates(
-                np.stack([one.gradient for one in found]),
-                np.stack([one.curvature for one in found]),
-                found[0].sizes,
-            )
+        ceiling, replicates = self.saturation.ceiling, self.tangent.replicates
+        if replicates is not None:
+            samples = [_alone(quadratic) for quadratic in replicates.quadratics]
+            replicates = Replicates.of([self._quadratic(ceiling, alone) for alone in samples])
         return Predictor("trials", self._quadratic(ceiling), replicates)
 
     @cached_property

@@ -12,7 +12,7 @@ import torch
 from realmodel.measure.attention import attention
 from realmodel.measure.head import Head
 from realmodel.measure.measurement import Measurement, Part, PassRecord
-from realmodel.measure.partition import Counts, Partition
+from realmodel.measure.partition import Partition
 from realmodel.measure.pass_options import PassOptions
 from realmodel.measure.random_subset import random_groups, random_subset
 from realmodel.measure.seen import BatchView
@@ -159,7 +159,7 @@ def one_pass(
         "factors": None if factors is None else factors.digest,
     }
     finished: list[Any] = []
-    counts = Counts.zero(max(1, kept_groups))
+    counts: dict[str, torch.Tensor] = {}
     with (
         measuring(model, gradient_checkpointing=gradient_checkpointing),
         attention(model, "sdpa"),
@@ -190,7 +190,7 @@ def one_pass(
             counts = partition.counts
             finished.append(_put_away(partition, options.offload, folder, number))
     if together:
-        counts = Counts.summed(processes.gather(counts))
+        processes.sum_over_processes(counts)
         part = Part(part.data, 0, 1)
     return Measurement(
         modules=table,
@@ -198,10 +198,10 @@ def one_pass(
         model=digest,
         options=record,
         parts=(part,),
-        positions=counts.positions,
-        group_tokens=tuple(counts.tokens),
-        group_sequences=tuple(counts.sequences),
-        group_losses=tuple(counts.losses),
+        positions=int(counts["positions"]),
+        group_tokens=tuple(counts["tokens"].tolist()),
+        group_sequences=tuple(counts["sequences"].tolist()),
+        group_losses=tuple(counts["losses"].tolist()),
         row_tokens=row_tokens,
     )
 

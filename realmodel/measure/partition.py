@@ -1,7 +1,6 @@
 """The sums of one partition of the modules while batches stream through."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +23,6 @@ from realmodel.runs.saved_run import SavedRun
 from theory import InputError
 
 
-@dataclass
-class Counts:
-    """Unpadded positions; completion tokens, sequences and summed loss (nats) of each group."""
-
-    positions: int
-    tokens: list[int]
-    sequences: list[int]
-    losses: list[float]
-
-    @classmethod
-    def zero(cls, groups: int) -> "Counts":
-        """Nothing seen yet."""
-        return cls(0, [0] * groups, [0] * groups, [0.0] * groups)
-
-    @classmethod
-    def summed(cls, parts: Sequence["Counts"]) -> "Counts":
-        """Those of all processes."""
-
-        def added(name: str) -> list[Any]:
-            return [sum(values) for values in zip(*(getattr(p, name) for p in parts), strict=True)]
-
-        return cls(
-            sum(part.positions for part in parts),
-            added("tokens"),
-            added("sequences"),
-            added("losses"),
-        )
-
-
 class Partition:
     """Observers of some modules, and what they have seen so far.
 
@@ -61,7 +31,8 @@ class Partition:
     sums
         Everything observed, by name; see :class:`realmodel.measure.measurement.Measurement`.
     counts
-        What it is a sum over.
+        What it is a sum over: unpadded ``positions`` in all; ``tokens`` (of completions),
+        ``sequences`` and ``losses`` (summed, nats) of each group.
 
     Parameters
     ----------
@@ -85,7 +56,13 @@ class Partition:
     ) -> None:
         self.modules, self.options, self.device = tuple(modules), options, device
         self.sums: dict[str, torch.Tensor] = {}
-        self.counts = Counts.zero(max(1, options.groups))
+        groups = max(1, options.groups)
+        self.counts = {
+            "positions": torch.zeros((), dtype=torch.int64),
+            "tokens": torch.zeros(groups, dtype=torch.int64),
+            "sequences": torch.zeros(groups, dtype=torch.int64),
+            "losses": torch.zeros(groups, dtype=torch.float64),
+        }
         self._observers: list[Observer] = []
         wanted = options.output_moment == "sampled" or options.protocol is not None
         self._draws = options.draws if wanted else 0
@@ -118,12 +95,13 @@ class Partition:
                 self.sums[name].copy_(tensor)
             else:
                 self.sums[name] = tensor.to(self.device or device)
-        self.counts = Counts(**{item.name: counts[item.name] for item in fields(Counts)})
+        for name, own in self.counts.items():
+            own.copy_(torch.tensor(counts[name], dtype=own.dtype))
         return done
 
     def store(self, saved: SavedRun, done: int) -> None:
         """Write sums and counts after ``done`` batches."""
-        saved.store(self.sums, asdict(self.counts), done)
+        saved.store(self.sums, {name: own.tolist() for name, own in self.counts.items()}, done)
 
     def add(self, model: Any, head: Head, view: BatchView) -> None:
         """Run one batch forward, and backward for each kind of labels.
@@ -154,10 +132,10 @@ class Partition:
             # Asked once: each asking waits for the device.
             if finite and not torch.stack(finite).all():
                 raise not_finite(f"a gradient of sequences {view.places} is not finite", model)
-        self.counts.positions += int(view.batch.attention_mask.sum())
-        self.counts.tokens[view.group] += len(targets)
-        self.counts.sequences[view.group] += len(view.places)
-        self.counts.losses[view.group] += loss
+        self.counts["positions"] += view.batch.attention_mask.sum().cpu()
+        self.counts["tokens"][view.group] += len(targets)
+        self.counts["sequences"][view.group] += len(view.places)
+        self.counts["losses"][view.group] += loss
 
     def check_reached(self) -> None:
         """Raise where a module was never used."""

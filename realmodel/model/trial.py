@@ -4,9 +4,10 @@ Nothing is known by the architecture's name. Two random sequences go forward, an
 first goes backward; what arrives where, and where exactly nothing arrives, shows the rest.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -71,22 +72,19 @@ def observe(model: Any, modules: Mapping[str, nn.Module]) -> dict[str, Sight]:
         # A leaf must not be modified in place, which some models do with what they embed.
         return embedded[-1] * 1
 
-    def see(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            sight, hidden = sights[name], inputs[0]
-            sight.calls += 1
-            kept.append(hidden)
-            sight.source = _identity(hidden)
-            sight.reason = sight.reason or _misfit(module, hidden, output, shape)
-            if isinstance(output, torch.Tensor) and output.requires_grad:
-                output.register_hook(lambda gradient: setattr(sight, "gradient", gradient))
-
-        return hook
+    def see(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        sight, hidden = sights[name], inputs[0]
+        sight.calls += 1
+        kept.append(hidden)
+        sight.source = _identity(hidden)
+        sight.reason = sight.reason or _misfit(module, hidden, output, shape)
+        if isinstance(output, torch.Tensor) and output.requires_grad:
+            output.register_hook(lambda gradient: setattr(sight, "gradient", gradient))
 
     with frozen(model), torch.enable_grad(), ExitStack() as hooks:
         hooks.callback(table.register_forward_hook(embed).remove)
         for name, module in modules.items():
-            hooks.callback(module.register_forward_hook(see(name)).remove)
+            hooks.callback(module.register_forward_hook(partial(see, name)).remove)
         try:
             logits = model(**_inputs(model, length)).logits
             if tuple(logits.shape[:2]) != shape:

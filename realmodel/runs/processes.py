@@ -3,7 +3,6 @@
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -73,10 +72,3 @@ def sum_over_processes(tensors: Mapping[str, torch.Tensor]) -> None:
             tensor.copy_(moved)
         else:
             dist.all_reduce(tensor)
-
-
-def gather(record: Any) -> list[Any]:
-    """The records of all processes, in the order of their ranks."""
-    records: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(records, record)
-    return records
