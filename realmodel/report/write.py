@@ -5,6 +5,7 @@ from pathlib import Path
 from realmodel.card.layer_card import LayerCard
 from realmodel.report.markdown import markdown
 from realmodel.report.page.render import html
+from realmodel.report.verdict import recommended
 from theory.whole_file import write_whole
 
 
@@ -16,8 +17,8 @@ def write_card(card: LayerCard, folder: Path) -> tuple[Path, ...]:
     InputError
         If the folder cannot be written.
     """
-    path = folder / "card.json"
-    texts = {"card.md": markdown(card), "card.html": html(card, str(path))}
+    path, choice = folder / "card.json", recommended(card)
+    texts = {"card.md": markdown(card, choice), "card.html": html(card, str(path), choice)}
     written = [card.save(path)]
     written += [write_whole(folder / name, text) for name, text in texts.items()]
     return tuple(written)
