@@ -6,6 +6,7 @@ the paper's bounds and the signed ones, the joint gain, and what fine-tuning gai
 """
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -142,12 +143,13 @@ def concentration(layers: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def _realised(
     runs: Sequence[Mapping[str, Any]],
 ) -> dict[tuple[str | None, tuple[int, ...]], float]:
-    """Gain with seed 0; picks have no label of their own."""
-    return {
-        (None if run["role"] == "pick" else run["label"], tuple(run["layers"])): run["gain"]
-        for run in runs
-        if run["seed"] == 0
-    }
+    """Mean gain over the seeds that all placements have; picks have no label of their own."""
+    gains: dict[tuple[str | None, tuple[int, ...]], dict[int, float]] = {}
+    for run in runs:
+        label = None if run["role"] == "pick" else run["label"]
+        gains.setdefault((label, tuple(run["layers"])), {})[run["seed"]] = run["gain"]
+    seeds = set[int].intersection(*map(set, gains.values()))
+    return {key: fmean(own[seed] for seed in sorted(seeds)) for key, own in gains.items()}
 
 
 def _layers(

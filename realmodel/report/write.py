@@ -10,7 +10,18 @@ from theory.whole_file import write_whole
 
 
 def write_card(card: LayerCard, folder: Path) -> tuple[Path, ...]:
-    """Write ``card.json`` with its replicates, ``card.md`` and ``card.html``; returns their paths.
+    """Write ``card.json`` with its replicates, ``card.md`` and ``card.html``.
+
+    Parameters
+    ----------
+    card : LayerCard
+    folder : Path
+        Made if it is not there; files of these names are replaced whole.
+
+    Returns
+    -------
+    tuple of Path
+        ``card.json``, ``card.md``, ``card.html``.
 
     Raises
     ------
