@@ -323,6 +323,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
 
     from realmodel.card.estimate import PROCESS_BYTES, expected_stages, fewest_partitions
     from realmodel.model.checkpoint import empty_model, load_tokenizer
+    from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.runs.host_memory import host_memory
     from realmodel.runs.numbers import amount
@@ -333,7 +334,8 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     encoded = options.window.encoded(source.examples(options.seed), model, tokenizer)
     check_tokens(encoded, embedding_rows(model))
     dtype = getattr(torch, loading.dtype or "float32")
-    stages = expected_stages(model, encoded, options, device=loading.device, dtype=dtype)
+    modules = find_modules(model, options.modules).modules
+    stages = expected_stages(model, encoded, modules, options, device=loading.device, dtype=dtype)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     rows.title_justify = rows.caption_justify = "left"
     for stage in stages:
@@ -348,7 +350,7 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     record: dict[str, Any] = {"stages": [asdict(stage) for stage in stages], "partitions": None}
     if own + max(stage.host for stage in stages) > free:
         left = free - own + PROCESS_BYTES
-        count = fewest_partitions(model, encoded, options, dtype=dtype, host_bytes=left)
+        count = fewest_partitions(model, encoded, modules, options, dtype=dtype, host_bytes=left)
         record["partitions"] = count
         rows.caption += f"\n{amount(float(free), 'bytes')} are free on the host: " + (
             "too few for one layer at a time, whatever the partitions"

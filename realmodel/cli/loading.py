@@ -30,7 +30,8 @@ class Loading:
         InputError
             A device that is not there, or a checkpoint of a kind that cannot be measured.
         """
-        from realmodel.model.checkpoint import check_device, load_config  # imports torch
+        from realmodel.model.checkpoint import load_config  # imports torch
+        from realmodel.model.device import check_device
 
         if self.device != "auto":
             check_device(self.device)
