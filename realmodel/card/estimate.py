@@ -309,10 +309,11 @@ class _Shape:
         if again != "none":
             backward *= 2  # the forward pass once more; of the reentrant kind always to the bottom
         depths = 6 if again == "reentrant" else 4
-        operations = 5 * (6 * forward + depths * backward)
+        # All but one for their peak, and a round for their time; more rounds in the time budgets.
+        operations = 2 * (6 * forward + depths * backward)
         step = self.values * 4 * PASSES_OVER_MEMORY * 10 * positions / machine.bandwidth
         step += 10 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
-        seconds = operations / machine.rate + 5 * step + CALIBRATION_SECONDS
+        seconds = operations / machine.rate + 2 * step + CALIBRATION_SECONDS
         memory = self.weights + int(self.values * self.itemsize * positions)
         memory += 3 * 4 * positions * self.vocabulary
         return StageEstimate("costs", operations, seconds, memory + self.sums)
