@@ -144,7 +144,7 @@ def finetune(
             heldout,
             at_most=heldout_samples,
             seed=seed,
-            options=replace(reading, split=heldout_split or reading.split),
+            options=reading.of_other_data(heldout, heldout_split),
         )
     held = held[:heldout_samples]
     checkpoint = load_checkpoint(

@@ -51,10 +51,11 @@ def table(document: Document, options: ReadOptions) -> Table:
 def rows(document: Document, mark: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each record with the number of its last line."""
     names = header(document, mark)
-    if len(set(names)) < len(names) or not all(names):
+    # The first column may have no name: what pandas writes as the index of each row.
+    if len(set(names)) < len(names) or not all(names[1:]) or not any(names):
         raise InputError(
             f"{document.path}: line {document.lines[0][0]}: the header {names} must name each "
-            "column once"
+            "column once; name them in the first line"
         )
     # Texts are longer than csv's default of 128 KiB; the file is in memory anyway.
     csv.field_size_limit(sys.maxsize)

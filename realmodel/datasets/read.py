@@ -53,7 +53,7 @@ def read_examples(
     options : ReadOptions, optional
         Columns, split, and what is trained.
     tell : callable, optional
-        Told which columns are read.
+        Told which columns are read, and of a chat template without use.
 
     Returns
     -------
@@ -79,6 +79,9 @@ def read_examples(
     examples = with_references(load(str(source), format, options or ReadOptions(), tell))
     if not examples:
         raise InputError(f"data {str(source)!r} has no examples")
+    template = options and options.chat_template
+    if tell and template and all(example.conversation is None for example in examples):
+        tell(f"{source}: no example is a conversation, so that the chat template is not used")
     if num_samples is not None and not 1 <= num_samples <= len(examples):
         raise InputError(
             f"{num_samples} samples asked of {str(source)!r}, which has {len(examples)} examples; "
@@ -109,21 +112,38 @@ def load(
     elif not exists and format is None and hub.recognises(source):
         yield from schema.examples(hub.table(source, options), options, tell)
     else:
-        yield from of_file(path, format, options, tell)
+        yield from of_file(path, format, options, tell, alone=True)
 
 
 def of_file(
-    path: Path, format: str | None, options: ReadOptions, tell: Callable[[str], None] | None
+    path: Path,
+    format: str | None,
+    options: ReadOptions,
+    tell: Callable[[str], None] | None,
+    *,
+    alone: bool = False,
 ) -> Iterable[Example]:
-    """All examples of one file."""
+    """All examples of one file, which ``alone`` is no split of anything."""
     with opened(path) as stream:
         if columnar.recognises(stream):
+            whole(path, options, alone=alone)
             return schema.examples(columnar.table(path, stream), options, tell)
         document = Document.of_bytes(path, stream.read())
+    whole(path, options, alone=alone and not jsonl.lists_in(document.json))
     module = reader(document, format, options)
     if hasattr(module, "table"):
         return schema.examples(module.table(document, options), options, tell)
     return module.parse(document)
+
+
+def whole(path: Path, options: ReadOptions, *, alone: bool) -> None:
+    """Refuse a split or a subset of a file that has none, which would be read whole instead."""
+    for name, given in (("split", options.split), ("subset", options.subset)):
+        if alone and given is not None:
+            raise InputError(
+                f"data file {str(path)!r} has no {name} {given!r}, it is one file: leave the {name} "
+                "out, or give a folder or a hub data set that has it"
+            )
 
 
 def reader(document: Document, format: str | None, options: ReadOptions) -> ModuleType:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -182,6 +183,26 @@ REFUSED = [
     ({"prompt": "a", "chosen": "b", "rejected": "c"}, r"is a preference .*; name the column"),
     ({"prompt": "a", "response": "b", "answer": "c"}, r"has answer and response; name the compl"),
     ({"prompt": "a", "completion": "b", "label": False}, r"label that this is no good completion"),
+    ({"prompt": "a", "completion": "b", "label": "False"}, r"label that this is no good"),
+    (
+        {"question": "q", "options": {"A": "x", "B": "y"}, "answer": "B"},
+        r"answer is 'B', none of the choices \['x', 'y'\]",
+    ),
+    ({"question": "q", "A": "x", "B": "y", "answer": "B"}, r"answer is 'B', the name of a column"),
+    ({"messages": [ASKED, {**TOLD, "weight": 0}]}, r"message 2 says by its weight, 0, that it is"),
+    ({"messages": [ASKED, {**TOLD, "train": False}]}, r"by its train, False, that it is not to"),
+    (
+        {"conversations": [{**ASKED, "from": "gpt"}, TOLD]},
+        r"message 1 has from 'gpt' and role 'user'; keep one",
+    ),
+    (
+        {"messages": [ASKED, {"role": "assistant", "tool_calls": "add(2, 3)"}]},
+        r"message 2 has tool_calls 'add\(2, 3\)'; expected a list of calls",
+    ),
+    (
+        {"messages": [ASKED, {"role": "assistant", "tool_calls": [{"function": "add"}]}]},
+        r"message 2 has tool_calls .*; expected a list of calls, each with the name",
+    ),
     ({"foo": 1, "bar": 2}, r"has fields \['bar', 'foo'\]; looked for prompt/completion"),
     ({"messages": "hello"}, r"messages is 'hello'; expected a list of messages"),
     ({"messages": []}, r"messages is \[\]; expected a list of messages"),
@@ -217,6 +238,13 @@ def test_never_silently_wrong(row: dict[str, Any], message: str, tmp_path: Path)
         ({"completion_column": "null"}, r"has no column 'null'"),
         ({"column": "a", "completion_column": "b"}, r"exclude each other"),
         ({"loss": "none"}, r"loss on 'none': choose one of completion, all"),
+        (
+            {"prompt_columns": ("completion",), "completion_column": "completion"},
+            r"column 'completion' is named twice",
+        ),
+        ({"prompt_columns": ("prompt", "prompt")}, r"column 'prompt' is named twice"),
+        ({"split": "test"}, r"has no split 'test', it is one file: leave the split out"),
+        ({"subset": "main"}, r"has no subset 'main', it is one file"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -239,6 +267,26 @@ def test_columns_found_are_told_once_for_each_combination(tmp_path: Path) -> Non
     ]
 
 
+def test_a_template_without_a_conversation_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = written(tmp_path, [{"prompt": "a", "completion": "b"}])
+    read_examples(path, options=ReadOptions(chat_template="x"), tell=told.append)
+    assert told[1:] == [
+        f"{path}: no example is a conversation, so that the chat template is not used"
+    ]
+    written(tmp_path, [{"messages": [ASKED, TOLD]}])
+    read_examples(path, options=ReadOptions(chat_template="x"), tell=told.append)
+    assert len(told) == 3
+
+
+def test_held_out_data_have_their_own_splits(tmp_path: Path) -> None:
+    path = written(tmp_path, [{"prompt": "a", "completion": "b"}])
+    options = ReadOptions(split="train", subset="main", column="text")
+    assert options.of_other_data(path) == ReadOptions(column="text")
+    assert options.of_other_data(tmp_path) == options
+    assert options.of_other_data("n" * 300, "test") == replace(options, split="test")
+
+
 ROWS = [{"prompt": "a, or b", "completion": "c"}, {"prompt": 'say "d"', "completion": "e\nf"}]
 CONTAINERS = {
     "rows.jsonl": "\n".join(map(json.dumps, ROWS)),
@@ -251,6 +299,7 @@ CONTAINERS = {
     "rows.csv": 'prompt,completion\n"a, or b",c\n"say ""d""","e\nf"\n',
     "rows.tsv": 'prompt\tcompletion\na, or b\tc\n"say ""d"""\t"e\nf"\n',
     "semicolons.csv": 'prompt;completion\n"a, or b";c\n"say ""d""";"e\nf"\n',
+    "pandas.csv": ',prompt,completion\n0,"a, or b",c\n1,"say ""d""","e\nf"\n',
     "no-suffix": 'id,prompt,completion\n\n1,"a, or b",c\n2,"say ""d""","e\nf"\n',
 }
 
