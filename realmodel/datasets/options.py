@@ -98,7 +98,7 @@ class ReadOptions:
         >>> ReadOptions(split="train").of_other_data("squad", "validation").split
         'validation'
         """
-        alone = os.path.isfile(source)  # noqa: PTH113  # False where a path is none
+        alone = os.path.isfile(source)  # False where a path is none
         inherited = (None, None) if alone else (self.split, self.subset)
         return replace(self, split=split or inherited[0], subset=inherited[1])
 

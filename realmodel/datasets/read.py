@@ -141,8 +141,8 @@ def whole(path: Path, options: ReadOptions, *, alone: bool) -> None:
     for name, given in (("split", options.split), ("subset", options.subset)):
         if alone and given is not None:
             raise InputError(
-                f"data file {str(path)!r} has no {name} {given!r}, it is one file: leave the {name} "
-                "out, or give a folder or a hub data set that has it"
+                f"data file {str(path)!r} has no {name} {given!r}, it is one file: leave the "
+                f"{name} out, or give a folder or a hub data set that has it"
             )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
@@ -27,6 +27,7 @@ from transformers.utils import logging
 from realmodel.runs.numbers import number
 from realmodel.runs.panics import panics_as_errors
 from theory import InputError
+from theory.read_json import read_json
 
 DTYPES = {
     "float16": torch.float16,
@@ -37,6 +38,14 @@ DTYPES = {
 
 FLOATS = ("F16", "BF16", "F32", "F64")
 """How safetensors names the numbers that weights are measured in."""
+
+OTHER_HEAD = re.compile(r"For\w*(Classification|QuestionAnswering|MultipleChoice)$|RewardModel$")
+"""Classes that a language model becomes; a tied head would be filled in without a word."""
+
+INDEX = "model.safetensors.index.json"
+
+POINTER = b"version https://git-lfs"
+"""How the text begins that stands in place of a large file that was not downloaded."""
 
 LAYERS, EXPERTS = 2000, 10_000
 MOST = {
@@ -123,6 +132,7 @@ def load_checkpoint(
     if not more:
         more = {"use_safetensors": True}
     try:
+        _refuse_damaged(source)
         _refuse_other_numbers(source)
         model, report = _model_class(config).from_pretrained(
             place,
@@ -274,6 +284,12 @@ def _refuse_kinds(source: str, config: Any) -> None:
             f"checkpoint {source!r}: {kind!r} has an encoder and a decoder, and layercard measures "
             "models that continue one text: give a causal (decoder-only) language model"
         )
+    other = next((name for name in named if OTHER_HEAD.search(name)), None)
+    if other is not None:
+        raise InputError(
+            f"checkpoint {source!r} was saved as {other}, whose head says nothing of the next "
+            "token: give a causal language model"
+        )
     if any("MaskedLM" in name for name in named):
         raise InputError(
             f"checkpoint {source!r} was saved as {named[0]}, which reads in both directions: it is "
@@ -309,8 +325,44 @@ def _refuse_endless(source: str, record: Any) -> None:
             )
 
 
+def _layer(name: str) -> str:
+    """Up to the number of the layer: ``model.layers.#``."""
+    return name.partition(".#.")[0] if ".#." in name else ""
+
+
 def _any_layer(name: str) -> str:
     return re.sub(r"\.\d+\.", ".#.", name)
+
+
+def _refuse_damaged(source: str) -> None:
+    """Refuse weight files that were downloaded in part, by the name of the file."""
+    index = Path(source, INDEX)
+    if index.is_file():
+        record = read_json(index, "list of weight files")
+        shards = record.get("weight_map") if isinstance(record, dict) else None
+        if not isinstance(shards, dict):
+            raise InputError(f"checkpoint {source!r}: {INDEX} has no weight_map; download it again")
+        absent = [n for n in sorted(set(map(str, shards.values()))) if not Path(source, n).exists()]
+        if absent:
+            raise InputError(
+                f"checkpoint {source!r} lacks {absent[0]}, one of the weight files that {INDEX} "
+                "lists; download it again"
+            )
+    for path in sorted(Path(source).glob("*.safetensors")):
+        try:
+            with path.open("rb") as file:
+                if file.read(len(POINTER)) == POINTER:
+                    raise InputError(
+                        f"checkpoint {source!r}: {path.name} is a Git LFS pointer, not the "
+                        "weights; fetch them (git lfs pull)"
+                    )
+            with safe_open(path, "pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"checkpoint {source!r} cannot be loaded: {path.name} is damaged "
+                f"({_one_line(error)}); download it again"
+            ) from error
 
 
 def _refuse_other_numbers(source: str) -> None:
@@ -343,6 +395,21 @@ def _refuse_incomplete(
         raise InputError(
             f"checkpoint {source!r} holds weights of more layers than its config.json gives, such "
             f"as {further[0]}: it would be measured in part"
+        )
+    # A bias, a norm or a scale that the architecture of config.json has not: left out, it would be
+    # another model. Buffers and further heads are no such thing.
+    layers = {prefix for name in known if (prefix := _layer(name))}
+    dropped = sorted(
+        name
+        for name in report["unexpected_keys"]
+        if f"{_any_layer(name).rpartition('.')[0]}.weight" in known
+        or (name.endswith(".weight") and _layer(_any_layer(name)) in layers)
+    )
+    if dropped:
+        raise InputError(
+            f"checkpoint {source!r} holds {len(dropped)} weights that {kind} by its config.json "
+            f"does not have, such as {dropped[0]}: it would be measured without them; mend "
+            "config.json, or merge adapters into the weights"
         )
     missing = sorted(report["missing_keys"])
     if missing:
@@ -476,4 +543,5 @@ def identified(checkpoint_or_model: Checkpoint | Any) -> tuple[Any, str]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    told = " ".join(str(error).split())[:300] or type(error).__name__
+    return f"nothing is known by the name {told}" if isinstance(error, KeyError) else told
