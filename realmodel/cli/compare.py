@@ -9,7 +9,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from realmodel.cli.claim import claim
-from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.data_options import READING, reads_data, tell_columns
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.preflight import preflight
 from realmodel.cli.protocol import (
@@ -21,6 +21,7 @@ from realmodel.cli.protocol import (
     announce,
     planned,
 )
+from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say, stage_lines
 from realmodel.runs.printable import printable
@@ -29,6 +30,7 @@ from realmodel.runs.printable import printable
 @reads_data
 def compare(
     reading: ReadOptions,
+    context: typer.Context,
     model: Annotated[
         str, typer.Option(help="Checkpoint: a folder, a hub id, demo:gpt2 or demo:qwen3.")
     ],
@@ -112,6 +114,12 @@ def compare(
     from theory.whole_file import write_json, write_whole
 
     folder = output_dir or Path("out/compare")
+    exact = None if exact_curvature else "--exact-curvature"
+    of_data = dict.fromkeys(("heldout", *READING), None if data is not None else "--data")
+    say_unused(
+        context,
+        {"directions": exact, "damping": exact, "curvature_samples": exact, **of_data},
+    )
     claim(folder)
     own_task = data is None and model.startswith(PREFIX)
     protocol = planned(

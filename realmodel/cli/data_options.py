@@ -76,6 +76,10 @@ def reading(
     )
 
 
+READING = tuple(inspect.signature(reading).parameters)
+"""Names of these parameters."""
+
+
 def reads_data(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options above in place of its parameter ``reading``.
 

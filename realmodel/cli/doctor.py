@@ -8,7 +8,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.data_options import READING, reads_data, tell_columns
+from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.doctor import Check, checks
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr, stdout
@@ -23,6 +24,7 @@ SAMPLES = 512
 @reads_data
 def doctor(
     reading: ReadOptions,
+    context: typer.Context,
     model: Annotated[
         str | None,
         typer.Option(help="Checkpoint to look at the data with: a folder, a hub id or demo:gpt2."),
@@ -52,6 +54,9 @@ def doctor(
     """
     if (model is None) != (data is None):
         raise InputError("pass --model and --data together: data are looked at through a tokenizer")
+    needed = None if model is not None else "--model and --data"
+    looking = ("num_samples", "max_length", "dtype", "device", "trust_remote_code", *READING)
+    say_unused(context, dict.fromkeys(looking, needed))
     with stderr.status("looking around"):
         found = list(checks(output_dir or Path("out"), seed))
     broken = [check.name for check in found if check.status == "broken"]

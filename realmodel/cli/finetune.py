@@ -25,6 +25,7 @@ from realmodel.cli.protocol import (
     announce,
     planned,
 )
+from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from realmodel.runs.numbers import joined, number
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @reads_data
 def finetune(
     reading: ReadOptions,
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
     model: Annotated[
         str | None,
@@ -113,6 +115,15 @@ def finetune(
     from realmodel.placement.saved_placement import SavedPlacement
     from theory.whole_file import write_json
 
+    folder = None if output_dir is not None else "--output-dir"
+    say_unused(
+        context,
+        {
+            "heldout_split": None if heldout is not None else "--heldout",
+            "save_every": folder,
+            "max_new_tokens": None if generate else "--generate",
+        },
+    )
     claim(output_dir)
     saved = None if placement is None else SavedPlacement.load(placement)
     if saved is not None and (layers is not None or modules is not None or rank is not None):
