@@ -74,7 +74,7 @@ class Measured:
     def statistics(self) -> Measurement:
         """Moments, gradients, and the rows of the tangent model: the one pass of a card."""
         path = self.folder / "statistics.safetensors"
-        if path.exists() and "statistics" in self._times:
+        if path.exists() and self._known("statistics"):
             return Measurement.load(path, model=self.checkpoint.digest)
         clock = clock_of(self.checkpoint.model.device)
         start = clock()
@@ -98,7 +98,7 @@ class Measured:
         if not options.exact_curvature:
             return None
         path = self.folder / f"{self._quadratic_name}.safetensors"
-        if path.exists() and self._quadratic_name in self._times:
+        if path.exists() and self._known(self._quadratic_name):
             found = GaussNewton.load(path, model=self.checkpoint.digest)
         else:
             clock = clock_of(self.checkpoint.model.device)
@@ -115,10 +115,10 @@ class Measured:
         if need in ("nothing", "weights", "sequences"):
             return 0.0
         _ = self.statistics
-        seconds = float(self._times["statistics"])
+        seconds = float(self._times["statistics"]["seconds"])
         if need == "quadratic":  # its directions come from the statistics
             _ = self.quadratic
-            seconds += float(self._times[self._quadratic_name])
+            seconds += float(self._times[self._quadratic_name]["seconds"])
         return seconds + self._pilot_seconds if need == "pilot" else seconds
 
     @cached_property
@@ -138,6 +138,24 @@ class Measured:
         path = self.folder / "seconds.json"
         return read_object(path) if path.exists() else {}
 
+    def _origin(self, name: str) -> dict[str, Any]:
+        """What decides the numbers of a kept measurement, besides what its name says."""
+        identity = self.identity
+        whole = name == "statistics"
+        return {
+            "layercard": identity["layercard"],
+            "protocol": identity["protocol"],
+            "arithmetic": self.checkpoint.dtype,
+            "modules": identity["modules"],
+            "seed": self.options.seed,
+            "groups": "one" if whole and not self.options.exact_curvature else "all",
+        }
+
+    def _known(self, name: str) -> bool:
+        """Whether what is kept under a name was measured as it would be now."""
+        kept = self._times.get(name)
+        return isinstance(kept, dict) and kept.get("of") == self._origin(name)
+
     def _keep(self, name: str, seconds: float) -> None:
-        self._times[name] = seconds
+        self._times[name] = {"seconds": seconds, "of": self._origin(name)}
         write_json(self.folder / "seconds.json", self._times)

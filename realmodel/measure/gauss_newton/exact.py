@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,9 @@ def gauss_newton(
     if work_dir is not None:
         name = f"{CURVATURE.replace(' ', '-')}-{shard[0]}-of-{shard[1]}"
         identity = {
+            "layercard": version("layercard"),
             "model": digest,
+            "dtype": str(next(model.parameters()).dtype),
             "data": data,
             "options": [groups, batch_size, wanted, padding_side, seed, *shard, CURVATURE],
             "directions": _digest(directions),

@@ -6,6 +6,7 @@ import pytest
 from realmodel.datasets.split import split_by_prompt
 from realmodel.finetuning import FinetuneOptions, finetune, target_modules
 from realmodel.finetuning.schedule import batch_schedule
+from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import LARGEST
 from theory import InputError
 
@@ -91,6 +92,16 @@ def test_a_run_of_something_else_is_refused(run, tmp_path, change, message):
     run(folder=tmp_path)
     with pytest.raises(InputError, match=message):
         run(folder=tmp_path, **change)
+
+
+def test_a_run_in_another_arithmetic_is_refused(folders, table_of, encoded_by, tmp_path):
+    """The digest of a folder is that of its files, whatever they are loaded as."""
+    loaded = [load_checkpoint(folders["gpt2"], dtype=dtype) for dtype in ("float32", "float64")]
+    modules = target_modules(table_of(loaded[0]), layers=(0,))
+    encoded = encoded_by(loaded[0])
+    finetune(loaded[0], encoded[:24], encoded[24:], modules, OPTIONS, folder=tmp_path)
+    with pytest.raises(InputError, match="holds a run with arithmetic 'float32', not 'float64'"):
+        finetune(loaded[1], encoded[:24], encoded[24:], modules, OPTIONS, folder=tmp_path)
 
 
 @pytest.mark.parametrize(
