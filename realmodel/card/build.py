@@ -145,6 +145,12 @@ def card_of_sequences(
         progress=lambda done, total: tell("one pass", done, total),
     )
     tangent = tangent_model(measurement)
+    if not tangent.predictor.quadratic.gradient.any():
+        raise InputError(
+            f"the loss of this {checkpoint.architecture} model does not change with any measured "
+            "module: every gradient is exactly zero, so that there is nothing to choose; check the "
+            "checkpoint's weights and its config.json"
+        )
     exact = None
     if options.exact_curvature:
         exact = exact_curvature(

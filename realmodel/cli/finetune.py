@@ -105,7 +105,7 @@ def finetune(
     PeftModel.from_pretrained loads it, and a killed command continues.
     """
     from realmodel.datasets import read_examples
-    from realmodel.datasets.split import split_by_prompt
+    from realmodel.datasets.split import not_trained, split_by_prompt
     from realmodel.finetuning import FinetuneOptions, target_modules
     from realmodel.finetuning import finetune as run
     from realmodel.model.checkpoint import load_checkpoint
@@ -157,6 +157,12 @@ def finetune(
             seed=seed,
             options=reading.of_other_data(heldout, heldout_split),
         )
+        fresh = not_trained(held, examples)
+        if len(fresh) < len(held):
+            say(
+                f"{len(held) - len(fresh)} held-out examples left out: their prompts are trained on"
+            )
+        held = fresh
     held = held[:heldout_samples]
     checkpoint = load_checkpoint(
         source, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
