@@ -24,6 +24,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from realmodel.model.quiet import quiet
 from realmodel.runs.numbers import number
 from realmodel.runs.panics import panics_as_errors
 from theory import InputError
@@ -125,35 +126,31 @@ def load_checkpoint(
     tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
-    # What transformers would warn about is refused below, in one line.
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
     place, more = _located(source)
     if not more:
         more = {"use_safetensors": True}
     try:
         _refuse_damaged(source)
         _refuse_other_numbers(source)
-        model, report = _model_class(config).from_pretrained(
-            place,
-            config=config,
-            dtype=_chosen_dtype(config, dtype, device),
-            device_map="auto" if device == "auto" else None,
-            # Without a wish transformers takes sdpa where the architecture has it.
-            attn_implementation=None if attention == "sdpa" else attention,
-            # The grouped kernel knows neither float64 nor forward mode.
-            experts_implementation="eager",
-            trust_remote_code=trust_remote_code,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            **more,
-        )
+        with quiet():  # what transformers would warn about is refused below, in one line
+            model, report = _model_class(config).from_pretrained(
+                place,
+                config=config,
+                dtype=_chosen_dtype(config, dtype, device),
+                device_map="auto" if device == "auto" else None,
+                # Without a wish transformers takes sdpa where the architecture has it.
+                attn_implementation=None if attention == "sdpa" else attention,
+                # The grouped kernel knows neither float64 nor forward mode.
+                experts_implementation="eager",
+                trust_remote_code=trust_remote_code,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                **more,
+            )
     except InputError:
         raise
     except Exception as error:  # safetensors, tokenizers and hub errors share no base class
         raise InputError(f"checkpoint {source!r} cannot be loaded: {_one_line(error)}") from error
-    finally:
-        logging.set_verbosity(verbosity)
     _refuse_incomplete(source, str(config.model_type), report, model.state_dict())
     if device != "auto":
         model = model.to(device)
@@ -238,10 +235,8 @@ def load_tokenizer(source: str, *, trust_remote_code: bool = False) -> Any:
 def empty_model(source: str, *, trust_remote_code: bool = False) -> Any:
     """The architecture of a checkpoint without its weights (meta device), for estimates."""
     config = load_config(str(source), trust_remote_code=trust_remote_code)
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), quiet():
             return _model_class(config).from_config(
                 config,
                 attn_implementation="eager",
@@ -250,8 +245,6 @@ def empty_model(source: str, *, trust_remote_code: bool = False) -> Any:
             )
     except Exception as error:
         raise InputError(f"checkpoint {source!r} cannot be built: {_one_line(error)}") from error
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def _located(source: str) -> tuple[str, dict[str, Any]]:

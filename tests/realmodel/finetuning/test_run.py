@@ -1,11 +1,14 @@
 import json
+import logging
 from dataclasses import replace
 
 import pytest
 
 from realmodel.datasets.split import split_by_prompt
 from realmodel.finetuning import FinetuneOptions, finetune, target_modules
+from realmodel.finetuning.loss import trailing_loss
 from realmodel.finetuning.schedule import batch_schedule
+from realmodel.model.batches import batches
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import LARGEST
 from theory import InputError
@@ -169,3 +172,15 @@ def test_the_split_keeps_prompts_apart(examples):
     assert not {e.prompt for e in training} & {e.prompt for e in heldout}
     with pytest.raises(InputError, match="1 distinct prompt cannot be split"):
         split_by_prompt(examples[:1], seed=0)
+
+
+def test_padding_without_a_mask_is_meant(gpt2, encoded_by, caplog, monkeypatch):
+    """Transformers would advise the mask that right padding does not need."""
+    monkeypatch.setattr(gpt2.model.config, "pad_token_id", 0)
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    logging.Logger.warning_once.cache_clear()
+    (batch,) = batches(encoded_by(gpt2)[:4], batch_size=4, pad_id=0)
+    trailing_loss(gpt2.model, batch)
+    assert caplog.text == ""
+    gpt2.model(input_ids=batch.input_ids)
+    assert "attention_mask" in caplog.text
