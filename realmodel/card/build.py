@@ -82,6 +82,14 @@ def measure_card(
         options out of range, not enough memory.
     """
     options = options or CardOptions()
+    if not isinstance(checkpoint, Checkpoint) or not isinstance(options, CardOptions):
+        raise InputError(
+            "expected a Checkpoint, as load_checkpoint returns it, and CardOptions; got "
+            f"{type(checkpoint).__name__} and {type(options).__name__}"
+        )
+    examples = tuple(examples)
+    if other := next((one for one in examples if not isinstance(one, Example)), None):
+        raise InputError(f"expected examples, as read_examples returns them; got {other!r:.80}")
     find_modules(checkpoint.model, options.modules)  # refuses before anything is encoded
     encoded = options.window.encoded(examples, checkpoint.model, checkpoint.tokenizer)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))

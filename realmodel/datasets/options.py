@@ -45,8 +45,8 @@ class ReadOptions:
     Raises
     ------
     InputError
-        When ``column`` is given beside a completion column, a column is named twice, or ``loss``
-        is unknown.
+        When ``column`` is given beside a completion column, a column is named twice, the prompt
+        columns are one text, or ``loss`` is unknown.
     """
 
     column: str | None = None
@@ -64,6 +64,11 @@ class ReadOptions:
                 f"column {self.column!r} and completion column {self.completion_column!r} exclude "
                 "each other: the first holds all that is trained"
             )
+        if isinstance(self.prompt_columns, str):
+            raise InputError(
+                f"prompt columns must be a tuple of names, not the text {self.prompt_columns!r}"
+            )
+        object.__setattr__(self, "prompt_columns", tuple(self.prompt_columns))
         named = [*self.prompt_columns, self.column or self.completion_column]
         twice = next((name for name in named if name and named.count(name) > 1), None)
         if twice is not None:

@@ -12,6 +12,7 @@ from realmodel.datasets.example import Example
 from realmodel.datasets.options import ReadOptions
 from realmodel.datasets.references import with_references
 from theory import InputError
+from theory.whole_numbers import whole_number
 
 # Releases make examples themselves; tables have columns, and a schema is found in each row.
 # E2E last: "||" may also occur inside JSON text.
@@ -76,13 +77,22 @@ def read_examples(
     >>> first.prompt, second.completion, first.references
     ('name : Aromi\n', 'A pub, Aromi.', ('Aromi is a pub.', 'A pub, Aromi.'))
     """
+    if not isinstance(source, str | Path) or not isinstance(options, ReadOptions | None):
+        raise InputError(
+            f"expected a path or a name, and ReadOptions; got {source!r:.80} and {options!r:.80}"
+        )
+    if num_samples is not None:
+        num_samples = whole_number(num_samples, "num_samples", 1)
+    if at_most is not None:
+        at_most = whole_number(at_most, "at_most", 1)
+    seed = whole_number(seed, "seed", 0)
     examples = with_references(load(str(source), format, options or ReadOptions(), tell))
     if not examples:
         raise InputError(f"data {str(source)!r} has no examples")
     template = options and options.chat_template
     if tell and template and all(example.conversation is None for example in examples):
         tell(f"{source}: no example is a conversation, so that the chat template is not used")
-    if num_samples is not None and not 1 <= num_samples <= len(examples):
+    if num_samples is not None and num_samples > len(examples):
         raise InputError(
             f"{num_samples} samples asked of {str(source)!r}, which has {len(examples)} examples; "
             f"ask for 1 to {len(examples)}"

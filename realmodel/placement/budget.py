@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from numbers import Real
 from typing import Final
 
 from realmodel.costs.device_costs import DeviceCosts
@@ -40,7 +41,7 @@ class Budget:
     def parse(
         cls,
         objective: str,
-        text: str,
+        text: str | float,
         costs: DeviceCosts,
         *,
         unit: str = "layer",
@@ -54,7 +55,8 @@ class Budget:
 
         Parameters
         ----------
-        objective, text : str
+        objective : str
+        text : str or float
         costs : DeviceCosts
         unit : str
             What is counted: ``layer``, ``kind`` or ``module``.
@@ -69,6 +71,10 @@ class Budget:
         """
         if objective not in OBJECTIVES:
             raise InputError(f"unknown objective {objective!r}: choose {', '.join(OBJECTIVES)}")
+        if isinstance(text, Real) and not isinstance(text, bool):
+            text = f"{float(text):.15g}"
+        if not isinstance(text, str):
+            raise InputError(f"budget {text!r:.40} is not an amount: try 4, 60%, 80ms or 1.5GB")
         read = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([%\wµ]*)\s*", text)
         value = float(read[1]) if read is not None else math.nan
         if read is None or not math.isfinite(value):

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from realmodel.datasets import Example, ReadOptions, read_examples
@@ -429,3 +430,27 @@ def test_a_table_of_the_wrong_kind_is_no_crash(tmp_path: Path) -> None:
         read_examples(written(tmp_path, table.wide, "wide.csv"))
     with pytest.raises(InputError, match=r"line 3: no completion"):
         read_examples(written(tmp_path, "prompt,completion\na,b\nc,\n", "gap.csv"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"num_samples": 1.0}, "num_samples must be a whole number of at least 1, not 1.0"),
+        ({"num_samples": True}, "num_samples must be a whole number of at least 1, not True"),
+        ({"num_samples": "1"}, "num_samples must be a whole number of at least 1, not '1'"),
+        ({"at_most": -1}, "at_most must be a whole number of at least 1, not -1"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
+        ({"options": {"split": "test"}}, "expected a path or a name, and ReadOptions; got"),
+    ],
+)
+def test_arguments_of_the_wrong_kind(given: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = written(tmp_path, [{"prompt": "a", "completion": "b"}] * 3)
+    with pytest.raises(InputError, match=message):
+        read_examples(path, **given)
+    for source in (None, 3, [path]):
+        with pytest.raises(InputError, match="expected a path or a name"):
+            read_examples(source)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="must be a tuple of names, not the text 'query'"):
+        ReadOptions(prompt_columns="query")  # type: ignore[arg-type]
+    assert len(read_examples(path, num_samples=np.int64(2), seed=np.int32(1))) == 2
+    assert ReadOptions(prompt_columns=["a"]) == ReadOptions(prompt_columns=("a",))  # type: ignore[arg-type]
