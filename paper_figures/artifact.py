@@ -71,12 +71,17 @@ def artifacts() -> dict[str, Artifact]:
 
 
 def select(names: list[str]) -> tuple[Artifact, ...]:
-    """The named artifacts, or all.
+    """The named artifacts, each once and in the order given, or all.
 
     Raises
     ------
     InputError
         If a name is unknown.
+
+    Examples
+    --------
+    >>> [artifact.kind for artifact in select(["overview", "placements", "overview"])]
+    ['figure', 'table']
     """
     known = artifacts()
     if unknown := [name for name in names if name not in known]:

@@ -19,7 +19,19 @@ from theory.whole_file import write_whole
 
 @dataclass(frozen=True)
 class Built:
-    """What became of one figure or table: its files, or why it was refused."""
+    """What became of one figure or table: its files, or why it was refused.
+
+    Attributes
+    ----------
+    name, kind, title : str
+        Of the artifact; ``kind`` is "figure" or "table".
+    computed : bool
+        Whether anything had to be computed for it.
+    files : tuple of Path
+        What was written.
+    refused : str or None
+        Why nothing was.
+    """
 
     name: str
     kind: str

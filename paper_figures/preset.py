@@ -99,6 +99,11 @@ def preset(name: str) -> Preset:
     ------
     InputError
         If there is none.
+
+    Examples
+    --------
+    >>> preset("demo").models
+    ('embedded:gpt2', 'embedded:qwen3')
     """
     if name not in PRESETS:
         raise InputError(f"unknown preset {name!r}; choose from {', '.join(PRESETS)}")

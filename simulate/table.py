@@ -144,5 +144,11 @@ class Table:
 
 
 def finite(value: float) -> float | None:
-    """``value`` as a plain float; None, which JSON can hold, when it is infinite or undefined."""
+    """``value`` as a plain float; None, which JSON can hold, when it is infinite or undefined.
+
+    Examples
+    --------
+    >>> finite(np.float64(0.5)), finite(np.inf), finite(np.nan)
+    (0.5, None, None)
+    """
     return float(value) if np.isfinite(value) else None

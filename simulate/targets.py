@@ -85,6 +85,20 @@ def tilted(
     tau(c) is a mean of M's eigenvalues with weights exp(c mu) |u'v|^2, so it rises strictly from
     the smallest eigenvalue to the largest.
 
+    Parameters
+    ----------
+    u : (m, p) array
+        Whitened targets, one row for each output.
+    coupling : (p, p) array
+        ``M``, symmetric with zero diagonal blocks.
+    alignment : float
+        ``tau = tr(u M u') / tr(u u')`` that the result has.
+
+    Returns
+    -------
+    (m, p) array
+        In the unit of ``u``, before any scaling to a norm.
+
     Raises
     ------
     InputError

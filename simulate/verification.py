@@ -201,7 +201,13 @@ def is_tight(theorem: Theorem[Any]) -> bool:
 
 
 def is_needed(theorem: Theorem[Any]) -> bool:
-    """Whether each problem of the broken example fails an assumption and a bound."""
+    """Whether each problem of the broken example fails an assumption and a bound.
+
+    Examples
+    --------
+    >>> is_needed(THEOREMS["1b"])
+    True
+    """
     example = theorem.violated_example()
     outcome = theorem.check(example, assume=False)
     return outcome.violations == outcome.problems and not theorem.admits(example).any()

@@ -82,7 +82,22 @@ def measure(
 
 
 def described(made: "LayerCard", model: str, task: str, *, fronts: bool = True) -> Data:
-    """A card with what it predicts for common placements, and its Pareto fronts."""
+    """A card with what it predicts for common placements, and its Pareto fronts.
+
+    Parameters
+    ----------
+    made : LayerCard
+    model, task : str
+        Short names, as a figure shows them.
+    fronts : bool
+        With the fronts of time, memory and serving, which take longest.
+
+    Returns
+    -------
+    Data
+        JSON: the card, ``placements`` by name and ``fronts`` by cost; gains in nats per completion
+        token.
+    """
     from realmodel.card.certified import best_of_size
     from realmodel.placement import front_point, frontier
     from realmodel.placement.structured import structured_placements

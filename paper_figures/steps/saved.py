@@ -36,12 +36,16 @@ def saved_cards(paths: tuple[str, ...], *, fronts: bool = False) -> dict[str, St
 
 
 def saved_comparisons(paths: tuple[str, ...]) -> dict[str, Step]:
-    """One step for each ``comparison.json``.
+    """One step for each ``comparison.json``, by the model and the task that it is of.
+
+    Parameters
+    ----------
+    paths : tuple of str
 
     Raises
     ------
     InputError
-        As :func:`saved_cards`.
+        A file that cannot be read or is no comparison.
     """
     steps: dict[str, Step] = {}
     for path in paths:

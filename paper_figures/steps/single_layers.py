@@ -48,6 +48,25 @@ def run(
     """Held-out gain of each of a few layers alone after runs of each number of steps.
 
     Every run has a schedule of its own that falls to zero, as a planned run of that length has.
+
+    Parameters
+    ----------
+    model, task : str
+        Checkpoint and data file.
+    samples : int
+        Sequences to draw, training and held-out ones together.
+    steps : list of int
+        Lengths of the runs.
+    protocol : mapping of str to float
+        The other options of :class:`realmodel.FinetuneOptions`.
+    device, dtype, seed
+        As in :class:`paper_figures.preset.Preset`.
+
+    Returns
+    -------
+    Data
+        JSON: ``loss_before`` and one of ``rows`` for each layer and length, with its ``gain``, in
+        nats per completion token.
     """
     from realmodel.finetuning import FinetuneOptions, finetune, target_modules
     from realmodel.model.modules import find_modules

@@ -16,8 +16,8 @@ SPREAD: Final = 0.12
 KEPT: Final = 0.4
 """Least share of its promise that a run of few layers keeps where steps are useful.
 
-Runs of four layers kept 0.76 to 1.8 of it on eleven pairs of model and task, and 0.08 and 0.18 on
-the two that overshoot (docs/forecast.md).
+Runs of four or five layers kept 0.73 to 1.8 of it on eleven pairs of model and task, and 0.08 and
+0.18 on the two that overshoot (docs/forecast.md).
 """
 
 SHORTER: Final = 0.2

@@ -17,7 +17,9 @@ class ModuleProfile:
     Attributes
     ----------
     module : AdaptedModule
+        Its full name, layer, kind and shape.
     measures : Measures
+        Residual norm, gradient norm, moments of the input and gains.
     singular_values : array of shape (k,)
         Of the whitened gradient, descending: what each further rank is worth (3c).
     """

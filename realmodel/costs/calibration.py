@@ -23,12 +23,14 @@ from realmodel.model.modules import AdaptedModule
 from realmodel.model.peft_adapters import peft_adapters
 from realmodel.runs.stopwatch import Clock, fastest
 from theory import InputError
+from theory.arrays import Array, Float64
 from theory.choice.cost_model import CostModel
 
 ROUNDS = 3
-"""Rounds in any case."""
+"""Rounds also where they take longer than the time given, until the fit is close."""
 
-PLACEMENTS = 6
+CLOSE = 0.1
+"""A fit is close when it misses no step by more than this share."""
 
 
 def calibrated_costs(
@@ -66,7 +68,7 @@ def calibrated_costs(
     packing : int, optional
         Tokens of a row where the batch is packed (:func:`realmodel.costs.packing.packed`).
     seconds : float
-        No further round is begun after so many.
+        After so many no further round is begun, if three are done or the fit is close.
     clock : callable
         Seconds; ``time.process_time`` measures processor time, for a machine that is shared.
     progress : callable
@@ -92,14 +94,28 @@ def calibrated_costs(
     sizes = [adapter_cost(own, rank).parameters * depth for own in inside]
     by_size = np.array(sizes) / sum(counted.parameters.per_layer)
     by_number = np.array([len(own) for own in inside]) * depth / len(modules)
+    reach = [depth - own[0] for own in chosen]
+    design = np.column_stack([np.ones(len(chosen)), reach, by_number, by_size])
+    plain = design[of_layers][:, [0, 1, 3]]
+
+    def timed(rounds: Float64[Array, "r n"]) -> tuple[Float64[Array, " n"], Float64[Array, "4"]]:
+        """Seconds of every placement's step, and the fit to them."""
+        times = np.median(rounds / rounds[:, [every]], axis=0) * rounds[:, every].min()
+        return times, _fit(design, times)
+
+    def settled(rounds: Float64[Array, "r n"]) -> bool:
+        times, fit = timed(rounds)
+        return _worst(design @ fit, times) <= CLOSE
+
     device = next(model.parameters()).device
     batch = batch.to(device)
-    kept = np.zeros(len(chosen))
-    total = len(chosen) + ROUNDS + 1
+    kept = np.zeros(len(plain))
+    total = len(plain) + ROUNDS + 1
     try:
         with live_steps(model, inside, batch, rank=rank, kind=gradient_checkpointing) as steps:
-            for at, step in enumerate(steps):
-                step()  # AdamW makes its state, which is counted apart
+            if device.type == "cuda":
+                steps[every]()  # cuBLAS takes its workspace, which stays
+            for at, step in enumerate(steps[of_layers]):
                 kept[at] = peak_bytes(step, device)
                 progress(at + 1, total)
             rounds = in_rounds(
@@ -108,7 +124,8 @@ def calibrated_costs(
                 clock,
                 seconds=seconds,
                 at_least=ROUNDS,
-                finished=lambda done: progress(len(chosen) + min(done, ROUNDS), total),
+                settled=settled,
+                finished=lambda done: progress(len(plain) + min(done, ROUNDS), total),
             )
         with attention(model, "sdpa"):
             added = _serving(model, modules, layers, batch, rank, seconds / 4, clock)
@@ -119,11 +136,7 @@ def calibrated_costs(
             f"{tuple(batch.input_ids.shape)} tokens: take smaller batches, or count costs "
             "instead of measuring them"
         ) from error
-    times = np.median(rounds / rounds[:, [every]], axis=0) * rounds[:, every].min()
-    reach = [depth - own[0] for own in chosen]
-    design = np.column_stack([np.ones(len(chosen)), reach, by_number, by_size])
-    seconds_fit = _fit(design, times)
-    plain, kept = design[of_layers][:, [0, 1, 3]], kept[of_layers]
+    times, seconds_fit = timed(rounds)
     memory_fit = _fit(plain, kept)
     counts = np.array([len(own) for own in table.values()]) * depth / len(modules)
     weights = np.asarray(counted.parameters.per_layer)

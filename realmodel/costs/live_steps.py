@@ -61,9 +61,13 @@ def live_steps(
 
 
 def training_step(adapted: Any, batch: Batch) -> Step:
-    """Forward, backward and AdamW on one batch, at learning rate zero."""
+    """Forward, backward and AdamW on one batch, at learning rate zero; AdamW has its state."""
     trainable = [p for p in adapted.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trainable, lr=0.0)
+    for parameter in trainable:
+        parameter.grad = torch.zeros_like(parameter)
+    optimiser.step()
+    optimiser.zero_grad()
 
     def step() -> None:
         loss, count = completion_loss(adapted, batch)
@@ -81,6 +85,7 @@ def in_rounds(
     *,
     seconds: float,
     at_least: int,
+    settled: Callable[[Float64[Array, "r n"]], bool] = lambda rounds: False,
     finished: Callable[[int], None] = lambda rounds: None,
 ) -> Float64[Array, "r n"]:
     """Seconds of every step in every round, each round in an order of its own.
@@ -98,12 +103,18 @@ def in_rounds(
     seconds : float
         No further round is begun after so many.
     at_least : int
-        Rounds in any case.
+        Rounds also beyond that time.
+    settled : callable
+        Told the rounds that are done: whether fewer are enough.
     finished : callable
         Told how many rounds are done.
     """
     shuffled, begin, rounds = random.Random(0), clock(), list[list[float]]()
-    while len(rounds) < at_least or clock() - begin < seconds:
+    while (
+        not rounds
+        or clock() - begin < seconds
+        or (len(rounds) < at_least and not settled(np.array(rounds)))
+    ):
         times = [0.0] * len(steps)
         for at in shuffled.sample(range(len(steps)), len(steps)):
             times[at] = elapsed(steps[at], device, clock)

@@ -75,7 +75,7 @@ def across(comparisons: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def seeds_table(comparisons: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """How far the seeds of each comparison agree: no score can do better than that."""
+    """How far the seeds of each comparison agree: what limits every score."""
     head = [
         "pair",
         "loss before",
@@ -101,7 +101,7 @@ def seeds_table(comparisons: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def seed_agreement(runs: Sequence[Mapping[str, Any]]) -> float | None:
     """Spearman correlation of the pool's gains between the first and the second half of the seeds.
 
-    It says how well a score could do at most: ``None`` with one seed.
+    It says how well the runs can be ordered at all (:func:`noise_ceiling`): ``None`` with one seed.
 
     Examples
     --------
@@ -116,6 +116,37 @@ def seed_agreement(runs: Sequence[Mapping[str, Any]]) -> float | None:
         return None
     half = gains.shape[1] // 2
     return spearman(gains[:, :half].mean(axis=1), gains[:, half:].mean(axis=1))
+
+
+def noise_ceiling(agreement: float | None, seeds: int) -> float | None:
+    """Correlation with the mean gain over ``seeds`` of a score that knows the expected gains.
+
+    Parameters
+    ----------
+    agreement : float or None
+        Correlation ``r`` of the gains of one seed with those of another.
+    seeds : int
+        How many seeds the mean is over.
+
+    Returns
+    -------
+    float or None
+        ``sqrt(k r / (1 + (k - 1) r))``; ``None`` where the seeds do not agree at all.
+
+    Notes
+    -----
+    Source: C. Spearman, 1904 (attenuation) and 1910, and W. Brown, 1910 (reliability of a mean). It
+    is exact for Pearson's correlation with noise that is independent of the gains and equal in all
+    seeds; with ranks it is an approximation.
+
+    Examples
+    --------
+    >>> round(noise_ceiling(0.64, 1), 2), round(noise_ceiling(0.64, 2), 2)
+    (0.8, 0.88)
+    """
+    if agreement is None or agreement <= 0:
+        return None
+    return float(np.sqrt(seeds * agreement / (1 + (seeds - 1) * agreement)))
 
 
 def single_run_agreement(runs: Sequence[Mapping[str, Any]]) -> float | None:

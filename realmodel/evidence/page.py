@@ -13,7 +13,7 @@ import numpy as np
 import typer
 from scipy.stats import rankdata
 
-from realmodel.evidence.across import mean, pool_gains, shown, within_sizes
+from realmodel.evidence.across import mean, noise_ceiling, pool_gains, shown, within_sizes
 from realmodel.evidence.agreement import spearman
 from realmodel.evidence.published import PUBLISHED
 from realmodel.evidence.recorded import read_comparison
@@ -235,9 +235,18 @@ def seeds_table(records: Records) -> list[str]:
             agree = spearman(gains[:, 0], gains[:, 1])
             apart = float(np.abs(gains[:, 0] - gains[:, 1]).mean() / one["all_gain"])
             cells = [titled(one), str(size), str(len(gains)), shown(agree, ".2f")]
-            rows.append([*cells, f"{100 * apart:.1f}"])
-    head = ["task", "layers", "placements", "Spearman of seed 0 with seed 1"]
-    return markdown_table([*head, "mean difference, % of the all-layer gain"], rows or [["-"] * 5])
+            limits = [shown(noise_ceiling(agree, seeds), ".2f") for seeds in (1, 2)]
+            rows.append([*cells, *limits, f"{100 * apart:.1f}"])
+    head = [
+        "task",
+        "layers",
+        "placements",
+        "Spearman of seed 0 with seed 1",
+        "of a perfect score with one seed",
+        "with the mean of two",
+        "mean difference, % of the all-layer gain",
+    ]
+    return markdown_table(head, rows or [["-"] * len(head)])
 
 
 def forgetting_table(records: Records) -> list[str]:

@@ -130,7 +130,14 @@ def encode(
 
 
 def padding_id(tokenizer: Any) -> int:
-    """The tokenizer's padding token, or its end of sequence (padding is masked everywhere)."""
+    """The tokenizer's padding token, or its end of sequence (padding is masked everywhere).
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> padding_id(SimpleNamespace(pad_token_id=None, eos_token_id=2))
+    2
+    """
     pad = tokenizer.pad_token_id
     return int(tokenizer.eos_token_id if pad is None else pad)
 

@@ -86,6 +86,12 @@ def lora_config_arguments(
 
 
 def ranks_of(arguments: Mapping[str, Any]) -> dict[str, int]:
-    """Rank by module name that a set of arguments asks for."""
+    """Rank by module name that a set of arguments asks for.
+
+    Examples
+    --------
+    >>> ranks_of({"r": 8, "rank_pattern": {"h.0.fc": 2}, "target_modules": ["h.0.fc", "h.1.fc"]})
+    {'h.0.fc': 2, 'h.1.fc': 8}
+    """
     pattern: Mapping[str, int] = arguments["rank_pattern"]
     return {name: int(pattern.get(name, arguments["r"])) for name in arguments["target_modules"]}

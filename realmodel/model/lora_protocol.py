@@ -33,7 +33,7 @@ class FinetuneOptions:
 
     The defaults are the one protocol that a card predicts, a placement carries, ``finetune`` trains
     and ``compare`` compares. The learning rate suits a pretrained language model: at rank 8 a real
-    one of 135 million parameters gained 1.44 of its 3.02 nats in 24 steps of 4 sequences with it.
+    one of 135 million parameters gained 1.17 of its 2.72 nats on E2E in 24 steps of 4 sequences.
 
     Parameters
     ----------

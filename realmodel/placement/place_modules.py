@@ -163,6 +163,7 @@ def place_modules(
     Parameters
     ----------
     card : LayerCard
+        With ``modules.npz`` beside it.
     unit : {"kind", "module"}
         Every kind (``self_attn.q_proj`` in all layers) is taken or left as one, or every module.
     budget : str or float
@@ -176,6 +177,12 @@ def place_modules(
         Whose serving cost is meant (:mod:`realmodel.costs.serving`).
     force : bool
         Rank although the card's pilot refuses to.
+
+    Returns
+    -------
+    ModuleChoice
+        The modules, their gain in nats per completion token, their certificate, and what whole
+        layers within the budget would gain.
 
     Raises
     ------

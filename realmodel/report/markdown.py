@@ -14,11 +14,20 @@ from realmodel.runs.printable import printable
 
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
+    from realmodel.placement.place import Choice
 
 
-def markdown(card: "LayerCard") -> str:
-    """Front matter for machines, then bounds, layers, coupling, costs and provenance."""
-    record, found = card.to_dict(), verdict(card)
+def markdown(card: "LayerCard", choice: "Choice | None" = None) -> str:
+    """Front matter for machines, then bounds, layers, coupling, costs and provenance.
+
+    Parameters
+    ----------
+    card : LayerCard
+    choice : Choice, optional
+        :func:`realmodel.report.verdict.recommended`, where it is known already.
+    """
+    refused = card.refusal is not None
+    record, found = card.to_dict(), verdict(card) if refused else verdict(card, choice)
     expected = card.forecast(card.predictor(), tuple(range(len(card.layers))))
     front = {
         "layercard": record["version"],

@@ -16,7 +16,7 @@ class Fit:
     layers
         The tuned layers.
     gain
-        Decrease of the training loss.
+        Decrease of the training loss, in its unit.
     gains
         The decrease after each step or sweep of an iterative fit, the start included.
     """

@@ -161,6 +161,18 @@ class Additivity:
 def additivity(quadratic: BlockQuadratic, layers: Sequence[int] | None = None) -> Additivity:
     """Compare the joint gain of ``layers`` with the sum of their single gains.
 
+    Parameters
+    ----------
+    quadratic : BlockQuadratic
+        One block per layer.
+    layers : sequence of int, optional
+        The set ``S``; all layers by default.
+
+    Returns
+    -------
+    Additivity
+        Gains in the unit of the loss; a bound that does not hold here is infinite, with its reason.
+
     Raises
     ------
     InputError

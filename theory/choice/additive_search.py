@@ -26,6 +26,17 @@ def additive_within_budget(
 
     For each lowest layer the rest is a knapsack; the best of them is exact for the additive score.
 
+    Parameters
+    ----------
+    quadratic : BlockQuadratic
+        One block per layer.
+    budget : float
+        Largest cost, in the unit of ``cost``.
+    cost : CostModel
+        Of a set of layers: a part for each, and one for the depth down to the lowest.
+    candidates : sequence of int, optional
+        Layers to choose from; all by default.
+
     Returns
     -------
     Placement

@@ -41,6 +41,10 @@ class Certificate:
         The best set that was found, never worse than greedy.
     reason : str
         Empty, or why the bound is only the gain of all candidates.
+
+    Notes
+    -----
+    Provenance: extension (10a to 10c).
     """
 
     upper: float

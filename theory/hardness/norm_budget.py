@@ -52,6 +52,18 @@ def budgeted_gain(adapter: LinearAdapter, budget: float | int) -> BudgetedGain:
     ``sum c_i^2 / (L_i + nu)^2 = budget^2``. The block is positive semi-definite, so the
     trust-region problem has no hard case.
 
+    Parameters
+    ----------
+    adapter : LinearAdapter
+        ``A`` of shape (m, d) with its gradient and curvature.
+    budget : float
+        Largest Frobenius norm of ``A``, in the unit of its entries.
+
+    Returns
+    -------
+    BudgetedGain
+        The gain and its bound ``min(Res^2 / 2, budget ||C||_F)`` in the unit of the loss.
+
     Raises
     ------
     InputError

@@ -90,6 +90,10 @@ class Compensation:
         12b, never wider.
     reasons
         Why a bound is infinite.
+
+    Notes
+    -----
+    Provenance: 5a and 5b are reconstructions of Proposition 5.1, 5d and 12b extensions.
     """
 
     layers: tuple[int, ...]

@@ -107,6 +107,14 @@ class JointGain:
         Layer of each block.
     search : str
         How the best set is looked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> H = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> own = JointGain(BlockQuadratic(np.array([1.0, 1.0, 0.9]), H, (1, 1, 1)), (4, 5, 6), "exact")
+    >>> own.pick(2), round(own.value((4, 6)), 3)
+    ((4, 6), 0.905)
     """
 
     quadratic: BlockQuadratic

@@ -81,20 +81,33 @@ def select_directions(
 
     Parameters
     ----------
-    ridge
+    statistics : Measurement
+        Of one pass, with moments and gradients by group.
+    directions : int
+        k, at most the smallest side of a module.
+    kind : {"residual", "gradient", "random"}
+        What they are chosen by.
+    ridge : float
         Added to Sigma and Gamma as a fraction of their mean eigenvalue.
-    half
+    half : int, optional
         0 or 1: choose by the gradient of the even or odd groups alone, so that the other half
         gives an unbiased gain. None uses all sequences, and the gain on them is overstated.
+    seed : int
+        Of random directions.
 
-    Notes
-    -----
-    Provenance: extension (3c, 3d).
+    Returns
+    -------
+    Directions
+        Of each module k rank-one matrices ``l r'``, as (k, out) and (k, in) factors.
 
     Raises
     ------
     InputError
         If an option is out of range or the statistics hold no Gamma or no halves.
+
+    Notes
+    -----
+    Provenance: extension (3c, 3d).
     """
     if kind not in get_args(Kind):
         raise InputError(f"directions {kind!r}: choose one of {', '.join(get_args(Kind))}")

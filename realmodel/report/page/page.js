@@ -169,7 +169,7 @@ function frontChart() {
   else {
     const mine = chosen(), cx = x(mine.costs[kind]), cy = y(mine.gain);
     const mark = draw(svg, "path", { d: `M${cx},${cy - 9}l9,9l-9,9l-9,-9z`, class: "point on", id: "own-point" });
-    draw(mark, "title", {}, `${recommended() ? "recommended" : "your own"}: ${told(mine)}`);
+    draw(mark, "title", {}, `${recommended() ? (card.refused ? "the model's own" : "recommended") : "your own"}: ${told(mine)}`);
   }
   by("front-label").textContent = `Pareto front of gain against ${unit.axis}: ${front.length} placements, ` +
     `gain from ${level(front[0].gain)} to ${level(front.at(-1).gain)}${card.forecast ? " nats per token" : " of that of all layers"}`;
@@ -200,7 +200,7 @@ function show() {
   by("interval").textContent = interval + (card.forecast
     ? `${percent(point.gain / whole.gain)} of the ${number(whole.gain)} that all ${layers.length} layers predict.`
     : "The order is meant: the level is no forecast.");
-  const words = `${own === null ? "Adapt" : recommended() ? "Recommended:" : "Your own:"} ${list(point.layers)}.`;
+  const words = `${own === null ? "Adapt" : recommended() ? `${card.refused ? "The model's own" : "Recommended"}:` : "Your own:"} ${list(point.layers)}.`;
   by("chosen").textContent = words;
   slider.setAttribute("aria-valuetext", `${budget}. ${words} Predicted gain ${level(point.gain)}${card.forecast ? " nats per token" : " of that of all layers"}`);
   by("strip").querySelectorAll("button").forEach((button, i) => {

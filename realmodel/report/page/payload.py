@@ -59,6 +59,7 @@ def payload(card: "LayerCard", record: dict[str, Any], beside: "Against") -> str
         "recommended": {"gain": level.chosen, "interval": beside.interval},
         "level": _curve(level),
         "forecast": is_forecast(card),
+        "refused": card.refusal is not None,
         "coupling": {name: record["coupling"][name] for name in ("matrix", "signed_matrix")},
         "fronts": {
             kind["name"]: [level.shown(point) for point in frontier(card, kind["name"], model)]

@@ -22,9 +22,10 @@ from realmodel.runs.numbers import amount, cell, number
 
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
+    from realmodel.placement.place import Choice
 
 
-def html(card: "LayerCard", path: str = "card.json") -> str:
+def html(card: "LayerCard", path: str = "card.json", choice: "Choice | None" = None) -> str:
     """One HTML page that needs no network, no server and no other file.
 
     Parameters
@@ -32,6 +33,8 @@ def html(card: "LayerCard", path: str = "card.json") -> str:
     card : LayerCard
     path : str
         Of ``card.json`` in the commands that can be copied.
+    choice : Choice, optional
+        :func:`realmodel.report.verdict.recommended`, where it is known already.
     """
     environment = Environment(
         loader=PackageLoader("realmodel.report", "page"),
@@ -46,7 +49,8 @@ def html(card: "LayerCard", path: str = "card.json") -> str:
     assert source is not None
     css, js = (source.get_source(environment, f"page.{kind}")[0] for kind in ("css", "js"))
     record = card.to_dict()
-    choice = recommended(card)
+    choice = recommended(card) if choice is None else choice
+    refused = card.refusal is not None
     beside = against(card, choice)
     found = notes(card)
     named = results([note.text for note in found])
@@ -62,10 +66,11 @@ def html(card: "LayerCard", path: str = "card.json") -> str:
         notes=[(linked(note.text, known), note.void) for note in found],
         glossary=GLOSSARY,
         results=named,
-        verdict=verdict(card, choice),
+        verdict=verdict(card) if refused else verdict(card, choice),
+        refused=refused,
         against=beside,
         commands=next_commands(card, None, path, "out/place"),
-        trainers=_trainers(card, choice.best.layers),
+        trainers=[] if refused else _trainers(card, choice.best.layers),
         measured_columns=measured,
         cost=_cost_words(card),
         predictor=card.predictor().title,

@@ -186,6 +186,12 @@ def test_a_refusing_card_ranks_nothing_unless_forced(refusing: LayerCard, tmp_pa
     assert "refuses to rank" in report.markdown(refusing)
     for page in report.write_card(refusing, tmp_path):
         assert page.exists()
+    shown = (tmp_path / "card.html").read_text()
+    assert f'<h2 id="verdict-title">{found.headline}</h2>' in shown
+    assert 'aria-labelledby="against-title" hidden>' in shown
+    assert "for study, not for a choice" in shown
+    assert 'data-copy="peft"' not in shown  # nothing to paste into a trainer
+    assert "Adapt layer" not in shown
     path = str(tmp_path / "card.json")
     done = CliRunner().invoke(app, ["place", path, "--budget", "2"])
     assert done.exit_code == 2

@@ -4,10 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from realmodel.evidence.across import application, seed_agreement, single_run_agreement
+from realmodel.evidence.across import (
+    application,
+    noise_ceiling,
+    seed_agreement,
+    single_run_agreement,
+)
 
 
 def comparison(spearman: dict[str, float]) -> dict[str, Any]:
@@ -78,6 +84,20 @@ def test_a_single_run_is_set_against_the_mean_of_the_others() -> None:
     # Ranks of the seeds: 1 2 3, 2 1 3, 3 1 2; of the means of the others: 3 1 2, 3 1 2, 1 2 3.
     expected = [-0.5, 0.5, -0.5]
     assert single_run_agreement(runs) == pytest.approx(sum(expected) / 3)
+
+
+@pytest.mark.parametrize("noise", [0.1, 1.0, 3.0])
+def test_the_noise_ceiling_is_the_correlation_of_the_expected_gains(noise: float) -> None:
+    # Orthonormal and centred: sample correlations are then those of the model.
+    draws = np.random.default_rng(0).normal(size=(12, 4))
+    basis = np.linalg.qr(np.column_stack([np.ones(12), draws]))[0]
+    expected, first, second = basis[:, 1], *(basis[:, 1] + noise * basis[:, at] for at in (2, 3))
+    between = np.corrcoef(first, second)[0, 1]
+    for seeds, mean in ((1, first), (2, (first + second) / 2)):
+        found = noise_ceiling(between, seeds)
+        assert found == pytest.approx(np.corrcoef(expected, mean)[0, 1], rel=1e-12)
+    assert noise_ceiling(-0.1, 2) is None
+    assert noise_ceiling(None, 2) is None
 
 
 def test_bad_input(tmp_path: Path) -> None:

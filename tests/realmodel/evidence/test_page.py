@@ -128,7 +128,7 @@ def test_tables_from_a_record_made_by_hand(page: Path) -> None:
     assert f"| {' | '.join(cells)} |" in lines
     both = np.array([[0.5, 0.45], [0.2, 0.6], [0.4, 0.1]])
     agree, apart = spearmanr(*both.T).statistic, np.abs(both[:, 0] - both[:, 1]).mean() / 2
-    assert f"| E2E | 2 | 3 | {agree:.2f} | {100 * apart:.1f} |" in lines
+    assert f"| E2E | 2 | 3 | {agree:.2f} | - | - | {100 * apart:.1f} |" in lines
     assert "| E2E | random-05 of 2 | 0.800 | 1.000 | +0.300 |" in lines
     assert "| score | E2E, 2 layers, at 0.003 | E2E, 2 layers, at 0.001 |" in lines
     assert "| Uniform-K | 0.25 | 0.75 |" in lines

@@ -22,6 +22,8 @@ from transformers import TrainingArguments
 
 from realmodel import report
 from realmodel.card import LayerCard
+from realmodel.card.pilot import Pilot, PilotRun
+from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.placement import frontier
 from realmodel.placement.export import lora_config_arguments
 from realmodel.report.columns import PROFILES
@@ -204,6 +206,26 @@ class TestInChromium:
         assert driver.get_log("browser") == []  # type: ignore[no-untyped-call]
         assert len(driver.find_elements(By.CSS_SELECTOR, "#profiles figure")) == len(PROFILES)
         assert len(driver.find_elements(By.CSS_SELECTOR, "#heat tbody td")) == 64
+
+    def test_a_card_that_refuses_recommends_nothing(
+        self, driver: webdriver.Chrome, card: LayerCard, tmp_path: Path
+    ) -> None:
+        lost = PilotRun(card.indices, 1.0, -1.0, 0.01), PilotRun((1, 5), 0.5, -0.5, 0.01)
+        run = FinetuneOptions()
+        refused = replace(card, protocol=run, pilot=Pilot(run, 12, 64, 16, 3.0, *lost))
+        (tmp_path / "card.html").write_text(report.html(refused), encoding="utf-8")
+        before = driver.current_url
+        driver.get((tmp_path / "card.html").as_uri())
+        assert driver.get_log("browser") == []  # type: ignore[no-untyped-call]
+        assert at(driver, "verdict-title").text.startswith("No ranking")
+        assert not at(driver, "against").is_displayed()
+        assert not at(driver, "prices").is_displayed()
+        assert at(driver, "chosen").text.startswith("The model's own: layers")
+        text = driver.find_element(By.TAG_NAME, "body").text
+        assert "for study, not for a choice" in text
+        assert "recommended" not in text.lower()
+        driver.get(before)
+        assert at(driver, "chosen").text.startswith("Recommended: layers")
 
     def test_the_slider_moves_along_the_front_by_keyboard(
         self, driver: webdriver.Chrome, card: LayerCard
