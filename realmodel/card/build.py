@@ -1,7 +1,7 @@
 """Measure a Layer Card: one pass over the sequences, costs, profiles."""
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -82,14 +82,8 @@ def measure_card(
         options out of range, not enough memory.
     """
     options = options or CardOptions()
-    if not isinstance(checkpoint, Checkpoint) or not isinstance(options, CardOptions):
-        raise InputError(
-            "expected a Checkpoint, as load_checkpoint returns it, and CardOptions; got "
-            f"{type(checkpoint).__name__} and {type(options).__name__}"
-        )
     examples = tuple(examples)
-    if other := next((one for one in examples if not isinstance(one, Example)), None):
-        raise InputError(f"expected examples, as read_examples returns them; got {other!r:.80}")
+    _check_kinds(checkpoint, examples, options)
     find_modules(checkpoint.model, options.modules)  # refuses before anything is encoded
     encoded = options.window.encoded(examples, checkpoint.model, checkpoint.tokenizer)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
@@ -112,6 +106,17 @@ def measure_card(
         work_dir=work_dir,
         progress=progress,
     )
+
+
+def _check_kinds(checkpoint: object, examples: Iterable[object], options: object) -> None:
+    if not isinstance(checkpoint, Checkpoint) or not isinstance(options, CardOptions):
+        raise InputError(
+            "expected a Checkpoint, as load_checkpoint returns it, and CardOptions; got "
+            f"{type(checkpoint).__name__} and {type(options).__name__}"
+        )
+    for one in examples:
+        if not isinstance(one, Example):
+            raise InputError(f"expected examples, as read_examples returns them; got {one!r:.80}")
 
 
 def card_of_sequences(

@@ -77,10 +77,7 @@ def read_examples(
     >>> first.prompt, second.completion, first.references
     ('name : Aromi\n', 'A pub, Aromi.', ('Aromi is a pub.', 'A pub, Aromi.'))
     """
-    if not isinstance(source, str | Path) or not isinstance(options, ReadOptions | None):
-        raise InputError(
-            f"expected a path or a name, and ReadOptions; got {source!r:.80} and {options!r:.80}"
-        )
+    _check_kinds(source, options)
     if num_samples is not None:
         num_samples = whole_number(num_samples, "num_samples", 1)
     if at_most is not None:
@@ -99,6 +96,13 @@ def read_examples(
         )
     count = num_samples if num_samples is not None else at_most
     return examples if count is None or count >= len(examples) else drawn(examples, count, seed)
+
+
+def _check_kinds(source: object, options: object) -> None:
+    if not isinstance(source, str | Path) or not isinstance(options, ReadOptions | None):
+        raise InputError(
+            f"expected a path or a name, and ReadOptions; got {source!r:.80} and {options!r:.80}"
+        )
 
 
 def drawn(examples: Sequence[Example], count: int, seed: int) -> tuple[Example, ...]:

@@ -71,10 +71,7 @@ class Budget:
         """
         if objective not in OBJECTIVES:
             raise InputError(f"unknown objective {objective!r}: choose {', '.join(OBJECTIVES)}")
-        if isinstance(text, Real) and not isinstance(text, bool):
-            text = f"{float(text):.15g}"
-        if not isinstance(text, str):
-            raise InputError(f"budget {text!r:.40} is not an amount: try 4, 60%, 80ms or 1.5GB")
+        text = _amount(text)
         read = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([%\wµ]*)\s*", text)
         value = float(read[1]) if read is not None else math.nan
         if read is None or not math.isfinite(value):
@@ -134,6 +131,15 @@ class Budget:
         words = f"{amount(value, unit)} {noun} ({number(100 * share)}% of every layer"
         beyond = "; more than adapting every layer costs, so it limits nothing"
         return cls(objective, value, words + (beyond if share > 1 else "") + ")")
+
+
+def _amount(given: object) -> str:
+    """What was given, as text: a number says the same as its digits."""
+    if isinstance(given, Real) and not isinstance(given, bool):
+        return f"{float(given):.15g}"
+    if not isinstance(given, str):
+        raise InputError(f"budget {given!r:.40} is not an amount: try 4, 60%, 80ms or 1.5GB")
+    return given
 
 
 def no_choice(costs: DeviceCosts, unit: str = "layer") -> InputError:

@@ -183,7 +183,7 @@ def place(
     if not candidates:
         raise InputError(f"shape {shape!r} leaves none of the layers to choose from")
     if not _admits(card, limit, candidates):
-        raise _too_little(card, limit, budget, candidates)
+        raise _too_little(card, limit, str(budget), candidates)
     sets = form.sets(candidates, len(card.layers))
     if sets is None:
         best = _best(card, model, limit, candidates, by)
