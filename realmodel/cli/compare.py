@@ -25,6 +25,7 @@ from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say, stage_lines
 from realmodel.runs.printable import printable
+from theory import InputError
 
 
 @reads_data
@@ -120,6 +121,11 @@ def compare(
         context,
         {"directions": exact, "damping": exact, "curvature_samples": exact, **of_data},
     )
+    if folder.resolve() == Path(model).resolve():
+        raise InputError(
+            f"the output folder {str(folder)!r} is the checkpoint's own, and what is kept there "
+            "would become part of it: choose another"
+        )
     claim(folder)
     own_task = data is None and model.startswith(PREFIX)
     protocol = planned(

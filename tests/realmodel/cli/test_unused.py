@@ -99,3 +99,12 @@ def test_a_card_is_kept_though_the_runs_are_of_another_model(
     assert done.exit_code == 2
     assert "holds runs of 'other'" in " ".join(done.stderr.split())
     assert (tmp_path / "out/card.json").is_file()
+
+
+def test_a_comparison_is_not_kept_within_the_checkpoint(gpt2_folder: Path, task_file: Path) -> None:
+    before = sorted(gpt2_folder.iterdir())
+    words = ("--model", str(gpt2_folder), "--data", str(task_file))
+    done = CliRunner().invoke(app, ["compare", *words, "--output-dir", f"{gpt2_folder}/."])
+    assert done.exit_code == 2
+    assert "is the checkpoint's own" in " ".join(done.stderr.split())
+    assert sorted(gpt2_folder.iterdir()) == before
