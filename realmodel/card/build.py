@@ -1,7 +1,7 @@
 """Measure a Layer Card: one pass over the sequences, costs, profiles."""
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -84,6 +84,8 @@ def measure_card(
         options out of range, not enough memory.
     """
     options, model = options or CardOptions(), checkpoint.model
+    examples = tuple(examples)
+    _check_kinds(checkpoint, examples, options)
     table = find_modules(model, options.modules)  # refuses before anything is encoded
     encoded = options.window.encoded(examples, model, checkpoint.tokenizer)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
@@ -106,6 +108,17 @@ def measure_card(
         work_dir=work_dir,
         progress=progress,
     )
+
+
+def _check_kinds(checkpoint: object, examples: Iterable[object], options: object) -> None:
+    if not isinstance(checkpoint, Checkpoint) or not isinstance(options, CardOptions):
+        raise InputError(
+            "expected a Checkpoint, as load_checkpoint returns it, and CardOptions; got "
+            f"{type(checkpoint).__name__} and {type(options).__name__}"
+        )
+    for one in examples:
+        if not isinstance(one, Example):
+            raise InputError(f"expected examples, as read_examples returns them; got {one!r:.80}")
 
 
 def card_of_sequences(
@@ -141,6 +154,12 @@ def card_of_sequences(
         progress=partial(tell, "one pass"),
     )
     tangent = tangent_model(measurement)
+    if not tangent.predictor.quadratic.gradient.any():
+        raise InputError(
+            f"the loss of this {checkpoint.architecture} model does not change with any measured "
+            "module: every gradient is exactly zero, so that there is nothing to choose; check the "
+            "checkpoint's weights and its config.json"
+        )
     exact = None
     if options.exact_curvature:
         told = partial(tell, "exact curvature")

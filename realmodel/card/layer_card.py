@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from realmodel.card.additivity_record import additivity_record
 from realmodel.card.certified import DEFAULT_SIZE, Certified, best_of_size, certified
@@ -192,6 +192,10 @@ class LayerCard:
         InputError
             When a model is asked for that the card does not have.
         """
+        if name is not None and name not in get_args(PredictorName):
+            raise InputError(
+                f"unknown predictor {name!r}: choose {', '.join(get_args(PredictorName))}"
+            )
         if name == "gauss-newton" or (name is None and self.tangent is None):
             if self.gauss_newton is None:
                 raise InputError(ABSENT["gauss-newton"])

@@ -27,7 +27,7 @@ def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:
         The file cannot be read, holds no runs, or its runs are of another model than the card.
     """
     try:
-        runs: Sequence[Mapping[str, Any]] = read_json(path, "fine-tuning result")["runs"]
+        runs = read_runs(path)
         found: dict[tuple[tuple[int, ...], tuple[str, ...]], list[Mapping[str, Any]]] = {}
         for run in runs:
             if run["model_digest"] != card.model["digest"]:
@@ -42,9 +42,24 @@ def with_finetuning(card: LayerCard, path: str | Path) -> LayerCard:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{str(path)!r} is not a fine-tuning result: {error!r}") from error
-    if not rows:
-        raise InputError(f"{str(path)!r} holds no fine-tuning run")
     return card.with_measured(*rows)
+
+
+def read_runs(path: str | Path) -> Sequence[Mapping[str, Any]]:
+    """The runs of a ``finetune.json``.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read or holds no runs.
+    """
+    record = read_json(path, "fine-tuning result")
+    runs = record.get("runs") if isinstance(record, dict) else None
+    if not isinstance(runs, list):
+        raise InputError(f"{str(path)!r} is not a fine-tuning result: it lists no runs")
+    if not runs:
+        raise InputError(f"{str(path)!r} holds no fine-tuning run")
+    return runs
 
 
 def _row(

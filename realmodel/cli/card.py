@@ -13,6 +13,7 @@ from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.loading import Loading
 from realmodel.cli.protocol import RunOptions, announce
+from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import (
     AsJson,
@@ -179,7 +180,7 @@ def card(
     """
     from realmodel import report
     from realmodel.card import CardOptions, LayerCard
-    from realmodel.card.measured import with_finetuning
+    from realmodel.card.measured import read_runs, with_finetuning
     from realmodel.measure.gauss_newton import CurvatureOptions, LanczosOptions
     from realmodel.measure.pass_options import PassOptions
     from realmodel.model.lora_protocol import FinetuneOptions
@@ -192,6 +193,25 @@ def card(
         _refuse_measuring(context)
     if offload == "disk" and resume_dir is None:
         raise InputError("--offload disk needs a folder: pass --resume-dir")
+    exact = None if exact_curvature else "--exact-curvature"
+    say_unused(
+        context,
+        {
+            "directions": exact,
+            "damping": exact,
+            "curvature_samples": None if interval else exact,
+            "interval_products": None if interval else "--interval",
+            "interval_damping": None if interval else "--interval",
+            "gradient_checkpointing": None if calibrate else "--calibrate",
+            "packing": None if calibrate else "--calibrate",
+            **dict.fromkeys(
+                ("finetuned", "resume_dir", "output_dir", "verbose"),
+                "a card, and --estimate measures none" if estimate else None,
+            ),
+        },
+    )
+    for path in finetuned or ():
+        read_runs(path)
     folder = output_dir or Path("out/card")
     if not estimate:
         claim(folder, resume_dir)
@@ -229,6 +249,8 @@ def card(
             first = processes.place()[0] == 0
         if not first:  # one process of torchrun writes for all
             return
+        if finetuned:  # whatever those files hold, what took hours is kept
+            report.write_card(made, folder)
     for path in finetuned or ():
         made = with_finetuning(made, path)
     for row in made.measured:

@@ -9,14 +9,16 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from realmodel.cli.claim import claim
-from realmodel.cli.data_options import reading, tell_columns
+from realmodel.cli.data_options import READING, reading, tell_columns
 from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.loading import Loading
 from realmodel.cli.protocol import BatchRunOptions, announce
+from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say, stage_lines
 from realmodel.runs.printable import printable
+from theory import InputError
 
 
 @gathered(reading=reading, run=BatchRunOptions, loading=Loading)
@@ -24,6 +26,7 @@ def compare(
     reading: ReadOptions,
     run: BatchRunOptions,
     loading: Loading,
+    context: typer.Context,
     model: Annotated[
         str, typer.Option(help="Checkpoint: a folder, a hub id, demo:gpt2 or demo:qwen3.")
     ],
@@ -100,6 +103,17 @@ def compare(
     from theory.whole_file import write_json, write_whole
 
     folder = output_dir or Path("out/compare")
+    exact = None if exact_curvature else "--exact-curvature"
+    of_data = dict.fromkeys(("heldout", *READING), None if data is not None else "--data")
+    say_unused(
+        context,
+        {"directions": exact, "damping": exact, "curvature_samples": exact, **of_data},
+    )
+    if folder.resolve() == Path(model).resolve():
+        raise InputError(
+            f"the output folder {str(folder)!r} is the checkpoint's own, and what is kept there "
+            "would become part of it: choose another"
+        )
     claim(folder)
     own_task = data is None and model.startswith(PREFIX)
     protocol = run.of(PROTOCOL if own_task else FinetuneOptions(), 0)

@@ -1,5 +1,6 @@
 """The options of every command that reads data."""
 
+import inspect
 from typing import Annotated, Literal
 
 import typer
@@ -62,6 +63,10 @@ def reading(
         loss=loss_on,
         template_source=chat_template,
     )
+
+
+READING = tuple(inspect.signature(reading).parameters)
+"""Names of these parameters."""
 
 
 def tell_columns(message: str) -> None:

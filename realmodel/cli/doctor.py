@@ -9,9 +9,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from realmodel.cli.data_options import reading, tell_columns
+from realmodel.cli.data_options import READING, reading, tell_columns
 from realmodel.cli.gathered import gathered
 from realmodel.cli.loading import Loading
+from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.doctor import Check, checks
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, stderr, stdout
@@ -27,6 +28,7 @@ SAMPLES = 512
 def doctor(
     reading: ReadOptions,
     loading: Loading,
+    context: typer.Context,
     model: Annotated[
         str | None,
         typer.Option(help="Checkpoint to look at the data with: a folder, a hub id or demo:gpt2."),
@@ -51,6 +53,9 @@ def doctor(
     """
     if (model is None) != (data is None):
         raise InputError("pass --model and --data together: data are looked at through a tokenizer")
+    needed = None if model is not None else "--model and --data"
+    looking = ("num_samples", "max_length", "dtype", "device", "trust_remote_code", *READING)
+    say_unused(context, dict.fromkeys(looking, needed))
     with stderr.status("looking around"):
         found = list(checks(output_dir or Path("out"), seed))
     broken = [check.name for check in found if check.status == "broken"]

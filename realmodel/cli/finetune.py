@@ -16,6 +16,7 @@ from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
 from realmodel.cli.loading import Loading
 from realmodel.cli.protocol import BatchRunOptions, announce
+from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from theory import InputError
@@ -30,6 +31,7 @@ def finetune(
     reading: ReadOptions,
     run: BatchRunOptions,
     loading: Loading,
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
     model: Annotated[
         str | None,
@@ -84,7 +86,7 @@ def finetune(
     PeftModel.from_pretrained loads it, and a killed command continues.
     """
     from realmodel.datasets import read_examples
-    from realmodel.datasets.split import split_by_prompt
+    from realmodel.datasets.split import not_trained, split_by_prompt
     from realmodel.finetuning import FinetuneOptions, target_modules
     from realmodel.finetuning import finetune as train
     from realmodel.model.modules import find_modules
@@ -94,6 +96,15 @@ def finetune(
     from realmodel.report.realised import realised, runs_table
     from theory.whole_file import write_json
 
+    folder = None if output_dir is not None else "--output-dir"
+    say_unused(
+        context,
+        {
+            "heldout_split": None if heldout is not None else "--heldout",
+            "save_every": folder,
+            "max_new_tokens": None if generate else "--generate",
+        },
+    )
     claim(output_dir)
     saved = None if placement is None else SavedPlacement.load(placement)
     if saved is not None and (layers is not None or modules is not None or run.rank is not None):
@@ -117,8 +128,14 @@ def finetune(
             heldout,
             at_most=heldout_samples,
             seed=seed,
-            options=replace(reading, split=heldout_split or reading.split),
+            options=reading.of_other_data(heldout, heldout_split),
         )
+        fresh = not_trained(held, examples)
+        if len(fresh) < len(held):
+            say(
+                f"{len(held) - len(fresh)} held-out examples left out: their prompts are trained on"
+            )
+        held = fresh
     held = held[:heldout_samples]
     checkpoint = loading.load(source, attention="sdpa")
     targets = target_modules(find_modules(checkpoint.model), layers=chosen, names=names)

@@ -7,6 +7,7 @@ import typer
 
 from realmodel.cli.claim import claim
 from realmodel.cli.layers import parse_layers
+from realmodel.cli.unused import say_unused
 from realmodel.runs.console import AsJson, OutputDir, Seed, Verbose, emit, say, stdout
 from theory import InputError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def place(
+    context: typer.Context,
     cards: Annotated[
         list[Path],
         typer.Argument(
@@ -129,6 +131,13 @@ def place(
     from realmodel.placement import place_modules, place_tasks
     from realmodel.placement.export import lora_config_arguments, lora_config_code
 
+    say_unused(
+        context,
+        {
+            "export": None if output_dir is not None else "--output-dir",
+            "model": None if output_dir is not None or calibrate else "--output-dir or --calibrate",
+        },
+    )
     claim(output_dir)
     read = [LayerCard.load(path) for path in cards]
     measured = read[0]
@@ -286,6 +295,8 @@ def _written(
                 say(f"not written: {name}: {refusal(name, placement)}")
     else:
         formats = [name.strip() for name in export.split(",") if name.strip()]
+        if not formats:
+            raise InputError(f"export {export!r} names no format: choose from {', '.join(FORMATS)}")
     written = write_exports(folder, placement, skeleton, formats)
     return (*written, write_json(folder / "placement.json", record))
 

@@ -9,6 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from realmodel.cli.claim import claim
+from realmodel.cli.unused import say_unused
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from simulate.experiments import EXPERIMENTS, experiment
 from simulate.ranges import ranges
@@ -16,6 +17,7 @@ from simulate.table import Table
 
 
 def simulate(
+    context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="Experiment; omit to list them.")] = None,
     worlds: Annotated[
         int | None, typer.Option(help="Worlds at each point of the grid.", min=1, max=10**9)
@@ -42,6 +44,7 @@ def simulate(
 
     A run that was killed continues where it stopped when it is started again.
     """
+    say_unused(context, {"workers": None if dask is None else "no --dask, which brings its own"})
     if name is None:
         _list(as_json)
         return

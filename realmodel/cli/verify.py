@@ -7,12 +7,14 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from realmodel.cli.claim import claim
+from realmodel.cli.unused import say_unused
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
 from simulate.verification import Report
 from theory.whole_file import write_json
 
 
 def verify(
+    context: typer.Context,
     problems: Annotated[
         int, typer.Option(help="Random problems, split over their kinds.", min=1)
     ] = 10_000,
@@ -31,6 +33,7 @@ def verify(
     """
     from simulate import verification
 
+    say_unused(context, {"jobs": None if dask is None else "no --dask, which brings its own"})
     claim(output_dir)
     with progress() as bar:
         task = bar.add_task("verify", total=None)

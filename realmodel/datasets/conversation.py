@@ -18,6 +18,8 @@ SPEAKERS = {
     "function_call": "assistant",
 }
 ROLES = ("system", "developer", "user", "assistant", "tool", "function", "ipython")
+# How fine-tuning services and trainers say that a reply is context alone.
+UNTRAINED = ("weight", "train", "training", "loss")
 
 
 @dataclass(frozen=True)
@@ -93,20 +95,42 @@ def _message(number: int, entry: Any) -> dict[str, Any]:
     # Tables fill what a message lacks with nulls.
     message = {str(key): value for key, value in entry.items() if value is not None}
     for old, new in (("from", "role"), ("value", "content")):
-        if old in message and new not in message:
-            message[new] = message.pop(old)
+        if old in message and message.setdefault(new, message[old]) != message[old]:
+            raise InputError(
+                f"message {number} has {old} {message[old]!r:.60} and {new} {message[new]!r:.60}; "
+                "keep one of them"
+            )
+        message.pop(old, None)
     role = message.get("role")
     role = SPEAKERS.get(role, role) if isinstance(role, str) else role
     if role not in ROLES:
         raise InputError(f"message {number} has role {role!r:.60}; known are {', '.join(ROLES)}")
-    content = message.get("content", "" if message.get("tool_calls") else None)
+    calls = message.get("tool_calls")
+    if calls is not None and not (isinstance(calls, list) and all(map(_is_call, calls))):
+        raise InputError(
+            f"message {number} has tool_calls {calls!r:.60}; expected a list of calls, each with "
+            "the name of its function"
+        )
+    for name in UNTRAINED:
+        if role == "assistant" and name in message and not message[name]:
+            raise InputError(
+                f"message {number} says by its {name}, {message[name]!r}, that it is not to be "
+                "trained; give what comes before the reply as prompt and the reply as completion, "
+                f"or drop {name}"
+            )
+    content = message.get("content", "" if calls else None)
     if isinstance(content, list):
         content = _joined(number, content)
     if not isinstance(content, str):
         raise InputError(f"message {number} has content {content!r:.60}; expected text")
-    if not content.strip() and not message.get("tool_calls") and role in ("user", "assistant"):
+    if not content.strip() and not calls and role in ("user", "assistant"):
         raise InputError(f"message {number} ({role}) is empty; drop it or fill it")
     return {**message, "role": role, "content": content}
+
+
+def _is_call(call: Any) -> bool:
+    function = call.get("function", call) if isinstance(call, Mapping) else None
+    return isinstance(function, Mapping) and isinstance(function.get("name"), str)
 
 
 def _joined(number: int, parts: list[Any]) -> str:

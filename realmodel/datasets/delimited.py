@@ -49,10 +49,11 @@ def table(document: Document, options: ReadOptions) -> Table:
 def rows(document: Document, mark: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each record with the number of its last line."""
     names = header(document, mark)
-    if len(set(names)) < len(names) or not all(names):
+    # The first column may have no name: what pandas writes as the index of each row.
+    if len(set(names)) < len(names) or not all(names[1:]) or not any(names):
         raise InputError(
             f"{document.path}: line {document.lines[0][0]}: the header {names} must name each "
-            "column once"
+            "column once; name them in the first line"
         )
     records = document.records(mark)
     next(records)

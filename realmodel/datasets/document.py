@@ -22,6 +22,8 @@ LARGEST = 2**30
 GZIP_MAGIC = b"\x1f\x8b"
 # First bytes of what people pass by mistake, and what to do with it.
 FOREIGN = {
+    b"PAR1": "a Parquet file within gzip; unpack it",
+    b"\x1f\x8b": "compressed twice; unpack it",
     b"PK\x03\x04": "a zip archive (or a spreadsheet); unpack it, or save it as CSV",
     b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it",
     b"\xfd7zXZ": "compressed with xz; unpack it",

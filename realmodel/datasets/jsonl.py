@@ -45,7 +45,9 @@ def lines(document: Document) -> Iterator[tuple[int, Any]]:
         try:
             yield number, parse_json(line)
         except ValueError as error:
-            raise document.error(f"line {number}", f"not JSON ({error})") from None
+            raise document.error(
+                f"line {number}", f"not JSON ({error}); give one object a line, or one array of all"
+            ) from None
 
 
 def wrapped(
@@ -57,18 +59,25 @@ def wrapped(
     """
     if is_columns(value):
         return [dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)]
-    lists = {
-        name: rows
-        for name, rows in value.items()
-        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)
-    }
-    if not lists or FIELDS & value.keys():
+    lists = lists_in(value)
+    if not lists:
         return None
     name = options.split or ("train" if "train" in lists else next(iter(lists)))
     if name not in lists or (len(lists) > 1 and name != (options.split or "train")):
         raise InputError(f"{document.path}: lists {sorted(lists)}; name the split to read")
     # The hub's viewer wraps each row once more.
     return [row["row"] if row.keys() >= {"row", "row_idx"} else row for row in lists[name]]
+
+
+def lists_in(value: Any) -> dict[str, list[dict[str, Any]]]:
+    """The lists of rows inside an object, by their names: splits, where there are several."""
+    if not isinstance(value, dict) or is_columns(value) or FIELDS & value.keys():
+        return {}
+    return {
+        name: rows
+        for name, rows in value.items()
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)
+    }
 
 
 def is_columns(value: dict[str, Any]) -> bool:

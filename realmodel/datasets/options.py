@@ -1,6 +1,7 @@
 """How a data set is read: one object that travels whole from the command line to the reader."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +45,8 @@ class ReadOptions:
     Raises
     ------
     InputError
-        When ``column`` is given beside a completion column, or ``loss`` is unknown.
+        When ``column`` is given beside a completion column, a column is named twice, the prompt
+        columns are one text, or ``loss`` is unknown.
     """
 
     column: str | None = None
@@ -62,6 +64,15 @@ class ReadOptions:
                 f"column {self.column!r} and completion column {self.completion_column!r} exclude "
                 "each other: the first holds all that is trained"
             )
+        if isinstance(self.prompt_columns, str):
+            raise InputError(
+                f"prompt columns must be a tuple of names, not the text {self.prompt_columns!r}"
+            )
+        object.__setattr__(self, "prompt_columns", tuple(self.prompt_columns))
+        named = [*self.prompt_columns, self.column or self.completion_column]
+        twice = next((name for name in named if name and named.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"column {twice!r} is named twice: a column is read once")
         if self.loss not in LOSSES:
             raise InputError(f"loss on {self.loss!r}: choose one of {', '.join(LOSSES)}")
 
@@ -83,6 +94,18 @@ class ReadOptions:
             "loss_on": None if self.loss == "completion" else self.loss,
         }
         return {name: value for name, value in found.items() if value}
+
+    def of_other_data(self, source: str | Path, split: str | None = None) -> "ReadOptions":
+        """The same columns for other data, such as held-out ones; a file of them has no splits.
+
+        Examples
+        --------
+        >>> ReadOptions(split="train").of_other_data("squad", "validation").split
+        'validation'
+        """
+        alone = os.path.isfile(source)  # False where a path is none
+        inherited = (None, None) if alone else (self.split, self.subset)
+        return replace(self, split=split or inherited[0], subset=inherited[1])
 
     @property
     def names_columns(self) -> bool:

@@ -12,6 +12,7 @@ from realmodel.datasets.example import Example
 from realmodel.datasets.options import ReadOptions
 from realmodel.datasets.references import with_references
 from theory import InputError
+from theory.whole_numbers import whole_number
 
 # Releases make examples themselves; tables have columns, and a schema is found in each row.
 # E2E last: "||" may also occur inside JSON text.
@@ -52,7 +53,7 @@ def read_examples(
     options : ReadOptions, optional
         Columns, split, and what is trained.
     tell : callable, optional
-        Told which columns are read.
+        Told which columns are read, and of a chat template without use.
 
     Returns
     -------
@@ -75,16 +76,32 @@ def read_examples(
     >>> first.prompt, second.completion, first.references
     ('name : Aromi\n', 'A pub, Aromi.', ('Aromi is a pub.', 'A pub, Aromi.'))
     """
+    _check_kinds(source, options)
+    if num_samples is not None:
+        num_samples = whole_number(num_samples, "num_samples", 1)
+    if at_most is not None:
+        at_most = whole_number(at_most, "at_most", 1)
+    seed = whole_number(seed, "seed", 0)
     examples = with_references(load(str(source), format, options or ReadOptions(), tell))
     if not examples:
         raise InputError(f"data {str(source)!r} has no examples")
-    if num_samples is not None and not 1 <= num_samples <= len(examples):
+    template = options and options.chat_template
+    if tell and template and all(example.conversation is None for example in examples):
+        tell(f"{source}: no example is a conversation, so that the chat template is not used")
+    if num_samples is not None and num_samples > len(examples):
         raise InputError(
             f"{num_samples} samples asked of {str(source)!r}, which has {len(examples)} examples; "
             f"ask for 1 to {len(examples)}"
         )
     count = num_samples if num_samples is not None else at_most
     return examples if count is None or count >= len(examples) else drawn(examples, count, seed)
+
+
+def _check_kinds(source: object, options: object) -> None:
+    if not isinstance(source, str | Path) or not isinstance(options, ReadOptions | None):
+        raise InputError(
+            f"expected a path or a name, and ReadOptions; got {source!r:.80} and {options!r:.80}"
+        )
 
 
 def drawn(examples: Sequence[Example], count: int, seed: int) -> tuple[Example, ...]:
@@ -108,21 +125,38 @@ def load(
     elif not exists and format is None and hub.recognises(source):
         yield from schema.examples(hub.table(source, options), options, tell)
     else:
-        yield from of_file(path, format, options, tell)
+        yield from of_file(path, format, options, tell, alone=True)
 
 
 def of_file(
-    path: Path, format: str | None, options: ReadOptions, tell: Callable[[str], None] | None
+    path: Path,
+    format: str | None,
+    options: ReadOptions,
+    tell: Callable[[str], None] | None,
+    *,
+    alone: bool = False,
 ) -> Iterable[Example]:
-    """All examples of one file."""
+    """All examples of one file, which ``alone`` is no split of anything."""
     with opened(path) as stream:
         if columnar.recognises(stream):
+            whole(path, options, alone=alone)
             return schema.examples(columnar.table(path, stream), options, tell)
         document = Document.of_bytes(path, stream.read())
+    whole(path, options, alone=alone and not jsonl.lists_in(document.json))
     module = reader(document, format, options)
     if hasattr(module, "table"):
         return schema.examples(module.table(document, options), options, tell)
     return module.parse(document)
+
+
+def whole(path: Path, options: ReadOptions, *, alone: bool) -> None:
+    """Refuse a split or a subset of a file that has none, which would be read whole instead."""
+    for name, given in (("split", options.split), ("subset", options.subset)):
+        if alone and given is not None:
+            raise InputError(
+                f"data file {str(path)!r} has no {name} {given!r}, it is one file: leave the "
+                f"{name} out, or give a folder or a hub data set that has it"
+            )
 
 
 def reader(document: Document, format: str | None, options: ReadOptions) -> ModuleType:

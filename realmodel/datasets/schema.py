@@ -21,7 +21,7 @@ TEXT = "text"
 PREFERRED, REJECTED = "chosen", "rejected"
 CHOICES = ("choices", "options")
 TOOLS = "tools"
-# Unpaired preferences say with a truth value whether the completion is a good one.
+# Unpaired preferences say with a truth value, in CSV by its name, whether the completion is good.
 LABEL = "label"
 FIELDS = frozenset(
     (*PROMPTS, *COMPLETIONS, *BEFORE, *AFTER, *CONVERSATIONS, TEXT, PREFERRED, REJECTED)
@@ -138,7 +138,8 @@ class Reading:
             )
         else:
             prompt, completion = self.loose_pair()
-        if self.row.get(LABEL) is False:
+        label = self.row.get(LABEL)
+        if label is False or (isinstance(label, str) and label.strip().lower() == "false"):
             raise self.error(
                 f"says by its {LABEL} that this is no good {completion}; drop such rows, or name "
                 "the completion column to train on them"
@@ -151,7 +152,10 @@ class Reading:
         if not prompts and completions:
             prompts = self.among(AFTER)
         if not prompts and not completions:
-            raise self.error(f"has fields {self.fields()}; looked for {WANTED}")
+            raise self.error(
+                f"has fields {self.fields()}; looked for {WANTED}: name the columns of prompt and "
+                "completion, or rename them"
+            )
         if not completions:
             raise self.error(f"no {PAIRS.get(prompts[0], 'completion')}; every row needs one")
         return self.one(prompts, "prompt"), self.one(completions, "completion")
@@ -275,10 +279,18 @@ class Reading:
 
     def is_no_index(self, column: str, text: str) -> None:
         """Refuse the index or letter of a choice, which is not the answer's text."""
-        choices = next((self.row[name] for name in CHOICES if name in self.row), None)
-        if choices is None or self.options.names_columns:
+        if self.options.names_columns:
             return
-        texts = choices.get("text") if isinstance(choices, Mapping) else choices
+        if len(text.strip()) == 1 and text.strip() in self.row:
+            raise self.error(
+                f"{column} is {self.row[column]!r}, the name of a column; write that column's text "
+                "instead, or name the completion column to take it as it is"
+            )
+        choices = next((self.row[name] for name in CHOICES if name in self.row), None)
+        # Texts beside their letters in two lists, or under their letters.
+        texts = (
+            choices.get("text", [*choices.values()]) if isinstance(choices, Mapping) else choices
+        )
         if isinstance(texts, list) and text not in [str(choice) for choice in texts]:
             raise self.error(
                 f"{column} is {self.row[column]!r}, none of the choices {clipped(texts)}; write "

@@ -11,6 +11,27 @@ HELD_OUT = 0.2
 """Share of the distinct prompts that is held out."""
 
 
+def not_trained(heldout: Sequence[Example], training: Sequence[Example]) -> tuple[Example, ...]:
+    """The held-out examples whose prompt is not trained on: of the others a run knows the answer.
+
+    Raises
+    ------
+    InputError
+        When none is left.
+
+    Examples
+    --------
+    >>> rows = [Example(str(i), f"p{i}", "text") for i in range(3)]
+    >>> [example.prompt for example in not_trained(rows[1:], rows[:2])]
+    ['p2']
+    """
+    trained = {example.group for example in training}
+    fresh = tuple(example for example in heldout if example.group not in trained)
+    if not fresh:
+        raise InputError("every held-out prompt is also trained on; give other held-out data")
+    return fresh
+
+
 def split_by_prompt(
     examples: Sequence[Example], *, seed: int
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:

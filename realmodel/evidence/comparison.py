@@ -15,7 +15,7 @@ from realmodel.evidence.pool import Candidate, candidates
 from realmodel.evidence.prediction import prediction_summary, with_realised
 from realmodel.evidence.realised import realise
 from realmodel.evidence.result import ComparisonResult
-from realmodel.evidence.run_store import RunStore
+from realmodel.evidence.run_store import ARITHMETIC, RunStore
 from realmodel.evidence.scored import Scored
 from realmodel.evidence.summary import Gains, summarise
 from realmodel.evidence.task import Task
@@ -76,7 +76,7 @@ def compare(
     if unknown := sorted(set(without) - set(BASELINES)):
         raise InputError(f"there is no score {unknown[0]!r}: choose among {', '.join(BASELINES)}")
     wanted = candidates(table.layers, options)
-    store = RunStore(folder, task.protocol(checkpoint, options))
+    store = RunStore(folder, task.protocol(checkpoint, options) | {ARITHMETIC: trained.dtype})
 
     def tune(placements: Sequence[Candidate]) -> None:
         told = partial(progress, "fine-tuning")

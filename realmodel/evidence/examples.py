@@ -53,7 +53,10 @@ def task_examples(
     if heldout is None:
         return name, *split_by_prompt(training, seed=options.seed)
     held = read_examples(
-        heldout, at_most=SPARE * options.heldout_samples, seed=options.seed, options=reading
+        heldout,
+        at_most=SPARE * options.heldout_samples,
+        seed=options.seed,
+        options=(reading or ReadOptions()).of_other_data(heldout),
     )
     return name, training, held
 

@@ -9,6 +9,9 @@ from theory import InputError
 from theory.read_json import read_json
 from theory.whole_file import write_json
 
+ARITHMETIC = "arithmetic"
+"""Of the runs; folders of before November 2026 do not say theirs, and are continued."""
+
 
 @dataclass(frozen=True)
 class RunStore:
@@ -34,6 +37,7 @@ class RunStore:
         path = self.folder / "protocol.json"
         if path.exists():
             found = read_object(path)
+            found = {ARITHMETIC: self.protocol.get(ARITHMETIC)} | found
             for key in sorted(self.protocol.keys() | found.keys()):
                 if found.get(key) != self.protocol.get(key):
                     raise InputError(

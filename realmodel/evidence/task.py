@@ -6,12 +6,12 @@ from itertools import chain
 from typing import Any
 
 from realmodel.datasets import Example
+from realmodel.datasets.split import not_trained
 from realmodel.evidence.options import CompareOptions
 from realmodel.finetuning.run import data_digest
 from realmodel.model.batches import EncodedExample, encode
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.vocabulary import check_tokens, embedding_rows
-from theory import InputError
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,7 @@ class Task:
         InputError
             When no held-out example is left, or a token is beyond the model's embedding.
         """
-        trained = {example.group for example in training}
-        fresh = [example for example in heldout if example.group not in trained]
-        if not fresh:
-            raise InputError(
-                f"{name}: every held-out prompt is also trained on; give other held-out data"
-            )
+        fresh = not_trained(heldout, training)
         encoded = [
             encode(examples, checkpoint.tokenizer, max_length=options.max_length, too_long="skip")[
                 :count

@@ -93,6 +93,7 @@ def finetune(
         "options": options.to_dict(),
         "ranks": dict(ranks or {}),
         "data": data_digest(training),
+        "arithmetic": checkpoint.dtype,
     }
     with adapted(checkpoint.model, modules, options, ranks) as peft_model:
         record = train(

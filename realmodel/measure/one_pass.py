@@ -3,6 +3,7 @@
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -153,6 +154,7 @@ def one_pass(
         factors = LoraFactors.drawn(table, protocol)
     folder = None if work_dir is None else Path(work_dir) / f"shard-{index}-of-{shards}"
     identity = {
+        "layercard": version("layercard"),
         "model": digest,
         "options": asdict(record),
         "part": asdict(part),

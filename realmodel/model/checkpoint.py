@@ -27,9 +27,11 @@ from realmodel.model.checkpoint_checks import (
     check_kind,
     check_sizes,
     check_stored_numbers,
+    check_undamaged,
 )
 from realmodel.model.device import check_device
 from realmodel.model.digest import model_digest, source_digest
+from realmodel.model.quiet import quiet
 from realmodel.runs.one_line import one_line
 from realmodel.runs.panics import panics_as_errors
 from theory import InputError
@@ -114,6 +116,7 @@ def load_checkpoint(
         logging.disable_progress_bar()
     place, more = _located(source)
     with _read_in_silence(source, "loaded"):
+        check_undamaged(source)
         check_stored_numbers(source)
         model, report = _model_class(config).from_pretrained(
             place,
@@ -225,17 +228,14 @@ def empty_model(source: str, *, trust_remote_code: bool = False) -> Any:
 @contextmanager
 def _read_in_silence(source: str, done: str) -> Generator[None]:
     """What transformers would warn about is refused, in one line; so is whatever it raises."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
     try:
-        yield
+        with quiet():
+            yield
     except InputError:
         raise
     except Exception as error:  # safetensors, tokenizers and hub errors share no base class
         told = one_line(error, 300)
         raise InputError(f"checkpoint {source!r} cannot be {done}: {told}") from error
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def _located(source: str) -> tuple[str, dict[str, Any]]:

@@ -6,14 +6,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
 from realmodel.runs.numbers import number
+from realmodel.runs.one_line import one_line
 from theory import InputError
+from theory.read_json import read_json
 
 FLOATS = ("F16", "BF16", "F32", "F64")
 """How safetensors names the numbers that weights are measured in."""
+
+OTHER_HEAD = re.compile(r"For\w*(Classification|QuestionAnswering|MultipleChoice)$|RewardModel$")
+"""Classes that a language model becomes; a tied head would be filled in without a word."""
+
+INDEX = "model.safetensors.index.json"
+
+POINTER = b"version https://git-lfs"
+"""How the text begins that stands in place of a large file that was not downloaded."""
 
 LAYERS, EXPERTS = 2000, 10_000
 MOST = {
@@ -78,6 +88,12 @@ def check_kind(source: str, config: Any) -> None:
             f"checkpoint {source!r}: {kind!r} has an encoder and a decoder, and layercard measures "
             "models that continue one text: give a causal (decoder-only) language model"
         )
+    other = next((name for name in named if OTHER_HEAD.search(name)), None)
+    if other is not None:
+        raise InputError(
+            f"checkpoint {source!r} was saved as {other}, whose head says nothing of the next "
+            "token: give a causal language model"
+        )
     if any("MaskedLM" in name for name in named):
         raise InputError(
             f"checkpoint {source!r} was saved as {named[0]}, which reads in both directions: it is "
@@ -99,6 +115,37 @@ def check_kind(source: str, config: Any) -> None:
             f"checkpoint {source!r}: {kind!r} is not a causal language model "
             "that transformers knows"
         )
+
+
+def check_undamaged(source: str) -> None:
+    """Refuse weight files that were downloaded in part, by the name of the file."""
+    index = Path(source, INDEX)
+    if index.is_file():
+        record = read_json(index, "list of weight files")
+        shards = record.get("weight_map") if isinstance(record, dict) else None
+        if not isinstance(shards, dict):
+            raise InputError(f"checkpoint {source!r}: {INDEX} has no weight_map; download it again")
+        absent = [n for n in sorted(set(map(str, shards.values()))) if not Path(source, n).exists()]
+        if absent:
+            raise InputError(
+                f"checkpoint {source!r} lacks {absent[0]}, one of the weight files that {INDEX} "
+                "lists; download it again"
+            )
+    for path in sorted(Path(source).glob("*.safetensors")):
+        try:
+            with path.open("rb") as file:
+                if file.read(len(POINTER)) == POINTER:
+                    raise InputError(
+                        f"checkpoint {source!r}: {path.name} is a Git LFS pointer, not the "
+                        "weights; fetch them (git lfs pull)"
+                    )
+            with safe_open(path, "pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                f"checkpoint {source!r} cannot be loaded: {path.name} is damaged "
+                f"({one_line(error)}); download it again"
+            ) from error
 
 
 def check_stored_numbers(source: str) -> None:
@@ -131,12 +178,32 @@ def check_complete(source: str, kind: str, report: Mapping[str, Any], names: Ite
             f"checkpoint {source!r} holds weights of more layers than its config.json gives, such "
             f"as {further[0]}: it would be measured in part"
         )
+    # A bias, a norm or a scale that the architecture of config.json has not: left out, it would be
+    # another model. Buffers and further heads are no such thing.
+    layers = {prefix for name in known if (prefix := _layer(name))}
+    dropped = sorted(
+        name
+        for name in report["unexpected_keys"]
+        if f"{_any_layer(name).rpartition('.')[0]}.weight" in known
+        or (name.endswith(".weight") and _layer(_any_layer(name)) in layers)
+    )
+    if dropped:
+        raise InputError(
+            f"checkpoint {source!r} holds {len(dropped)} weights that {kind} by its config.json "
+            f"does not have, such as {dropped[0]}: it would be measured without them; mend "
+            "config.json, or merge adapters into the weights"
+        )
     missing = sorted(report["missing_keys"])
     if missing:
         raise InputError(
             f"checkpoint {source!r} lacks {len(missing)} weights that {kind} needs, such as "
             f"{missing[0]}: it is incomplete or of another model"
         )
+
+
+def _layer(name: str) -> str:
+    """Up to the number of the layer: ``model.layers.#``."""
+    return name.partition(".#.")[0] if ".#." in name else ""
 
 
 def _any_layer(name: str) -> str:

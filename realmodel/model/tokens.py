@@ -19,6 +19,7 @@ from theory import InputError
 
 GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 SEEN_ROLES = ("system", "developer", "user")
+REASONING = ("reasoning_content", "reasoning", "thinking")
 PROBE = "layercardprobe"
 
 
@@ -287,6 +288,12 @@ def _all_seen(example: Example, whole: str) -> None:
     ]
     if not all(name in whole for name in _functions(conversation.tools)):
         left_out.append("the tools")
+    # Of earlier turns templates drop the thoughts on purpose.
+    last = next((m for m in reversed(conversation.messages) if m["role"] == "assistant"), {})
+    for field in REASONING:
+        thought = last.get(field)
+        if isinstance(thought, str) and thought.strip() not in whole:
+            left_out.append(f"the {field} of the last assistant message")
     if left_out:
         raise InputError(
             f"{example.id}: the chat template leaves out {left_out[0]}; give a template that "

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Final
 
 from realmodel.costs.device_costs import DeviceCosts
@@ -54,7 +55,7 @@ class Budget:
     def parse(
         cls,
         objective: str,
-        text: str,
+        text: str | float,
         costs: DeviceCosts,
         *,
         unit: str = "layer",
@@ -68,7 +69,8 @@ class Budget:
 
         Parameters
         ----------
-        objective, text : str
+        objective : str
+        text : str or float
         costs : DeviceCosts
         unit : str
             What is counted: ``layer``, ``kind`` or ``module``.
@@ -83,6 +85,7 @@ class Budget:
         """
         if objective not in OBJECTIVES:
             raise InputError(f"unknown objective {objective!r}: choose {', '.join(OBJECTIVES)}")
+        text = _amount(text)
         read = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([%\wµ]*)\s*", text)
         value = float(read[1]) if read is not None else math.nan
         if read is None or not math.isfinite(value):
@@ -142,6 +145,15 @@ class Budget:
         beyond = "; more than adapting every layer costs, so it limits nothing"
         text = words + (beyond if share > 1 else "") + ")"
         return cls(objective, value, text, costs.of(objective))
+
+
+def _amount(given: object) -> str:
+    """What was given, as text: a number says the same as its digits."""
+    if isinstance(given, Real) and given is not True and given is not False:
+        return f"{float(given):.15g}"
+    if not isinstance(given, str):
+        raise InputError(f"budget {given!r:.40} is not an amount: try 4, 60%, 80ms or 1.5GB")
+    return given
 
 
 def no_choice(costs: DeviceCosts, unit: str = "layer") -> InputError:

@@ -24,6 +24,7 @@ from theory.choice.additive_search import additive_within_budget
 from theory.choice.greedy import greedy
 from theory.choice.placement import Placement
 from theory.choice.top_k import top_k
+from theory.whole_numbers import whole_numbers
 
 SEARCHED = 14
 """Candidates up to which the runner-up is searched for; above, it is the best single exchange."""
@@ -119,7 +120,7 @@ def place(
     card: LayerCard,
     *,
     objective: str,
-    budget: str,
+    budget: str | float,
     layers: Sequence[int] | None = None,
     allocate_ranks: bool = False,
     predictor: PredictorName | None = None,
@@ -135,7 +136,7 @@ def place(
     card : LayerCard
     objective : {"gain", "parameters", "time", "memory", "serving"}
         What the budget limits: the number of layers, or one of the costs.
-    budget : str
+    budget : str or float
         ``4`` layers, ``60%`` of what adapting every layer costs, or an amount such as ``80ms``, or
         ``1.2M`` parameters.
     layers : sequence of int, optional
@@ -173,7 +174,7 @@ def place(
     free = (
         tuple(range(len(card.layers)))
         if layers is None
-        else card.positions(tuple(sorted(set(layers))))
+        else card.positions(tuple(sorted(set(whole_numbers(layers, "layers")))))
     )
     candidates = form.candidates(free)
     if not free:
@@ -181,7 +182,7 @@ def place(
     if not candidates:
         raise InputError(f"shape {shape!r} leaves none of the layers to choose from")
     if not _feasible(limit, candidates):
-        raise _too_little(card, limit, budget, candidates)
+        raise _too_little(card, limit, str(budget), candidates)
     sets = form.sets(candidates, len(card.layers))
     if sets is None:
         best = by.choose(model.quadratic, limit.value, limit.cost, candidates)

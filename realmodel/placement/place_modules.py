@@ -20,6 +20,7 @@ from theory.choice.exact_search import exact_search
 from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
 from theory.choice.underpriced_search import search_underpriced
+from theory.whole_numbers import whole_numbers
 
 Unit = Literal["kind", "module"]
 UNITS: Final[tuple[Unit, ...]] = get_args(Unit)
@@ -145,7 +146,7 @@ def place_modules(
     card: LayerCard,
     *,
     unit: str,
-    budget: str,
+    budget: str | float,
     objective: str = "parameters",
     layers: Sequence[int] | None = None,
     engine: str = "hf",
@@ -159,7 +160,7 @@ def place_modules(
         With ``modules.npz`` beside it.
     unit : {"kind", "module"}
         Every kind (``self_attn.q_proj`` in all layers) is taken or left as one, or every module.
-    budget : str
+    budget : str or float
         ``1.2M`` parameters, ``40%`` of what adapting every layer costs, an amount such as ``80ms``,
         or for the objective ``gain`` a number of units.
     objective : {"parameters", "gain", "time", "memory", "serving"}
@@ -190,7 +191,7 @@ def place_modules(
     check_ranked(card, force=force)
     model = module_model(card)
     card = replace(card, costs=served_by(card.costs, engine, card.modules))
-    wanted = set(card.indices if layers is None else layers)
+    wanted = set(card.indices if layers is None else whole_numbers(layers, "layers"))
     card.positions(tuple(sorted(wanted)))
     candidates = [at for at, module in enumerate(card.modules) if module.layer in wanted]
     named = _grouped({at: getattr(card.modules[at], label) for at in candidates})

@@ -21,6 +21,7 @@ from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
 from theory.choice.shared_placement import SharedPlacement, shared_placement
 from theory.choice.underpriced_search import UnderpricedCost, search_underpriced
+from theory.whole_numbers import whole_numbers
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def place_tasks(
         Of one model and one planned run, each on a task of its own.
     objective : {"gain", "parameters", "time", "memory", "serving"}
         What the budget limits. Time and memory are of each task's own training step.
-    budget : str
+    budget : str or float
         As :func:`realmodel.place`; the layers keep within it on every task.
     layers : sequence of int, optional
         Block indices to choose from; all by default.
@@ -196,7 +197,11 @@ def place_tasks(
     models = [card.predictor(predictor) for card in cards]
     if len({model.name for model in models}) > 1:  # shares of one model alone can be compared
         models = [card.predictor("tangent") for card in cards]
-    free = layers if layers is None else first.positions(tuple(sorted(set(layers))))
+    free = (
+        layers
+        if layers is None
+        else first.positions(tuple(sorted(set(whole_numbers(layers, "layers")))))
+    )
     if free is not None and not free:
         raise InputError("no layer to choose from: name at least one")
     quadratics = [model.quadratic for model in models]

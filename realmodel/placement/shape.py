@@ -51,11 +51,11 @@ class Shape:
         >>> Shape.parse("prefix-free", 12), Shape.parse("prefix-free:3", 12).prefix
         (Shape(name='prefix-free', prefix=6), 3)
         """
-        name, _, count = text.partition(":")
+        name, _, count = str(text).partition(":")
         if name not in SHAPES or (count and name != "prefix-free"):
             raise InputError(
-                f"unknown shape {text[:40]!r}: choose {', '.join(SHAPES)} (or prefix-free:8 for a "
-                "prefix of 8 layers)"
+                f"unknown shape {str(text)[:40]!r}: choose {', '.join(SHAPES)} (or prefix-free:8 "
+                "for a prefix of 8 layers)"
             )
         if name != "prefix-free":
             return cls(name)

@@ -1,8 +1,9 @@
 """What a score may look at: measured when the first score asks, with the time that it took."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from realmodel.measure.gauss_newton import GaussNewton, residual_gauss_newton
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 from realmodel.measure.random_subset import random_subset
+from realmodel.measure.statistics.plan import data_digest
 from realmodel.model.batches import EncodedExample, batches, completion_loss
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import AdaptedModule, ModuleTable
@@ -97,19 +99,16 @@ class Context:
     def statistics(self) -> Measurement:
         """Moments, gradients, and the rows of the tangent model: the one pass of a card."""
         path = self.folder / "statistics.safetensors"
-        # Directions are chosen on one half of the groups; the scores need the mean alone.
-        exact = self.options.exact_curvature
-        if path.exists() and "statistics" in self._times:
-            kept = Measurement.load(path, model=self.checkpoint.digest)
-            if kept.options.groups > 1 or not exact:
-                return kept
+        if path.exists() and self._known("statistics"):
+            return Measurement.load(path, model=self.checkpoint.digest)
         start = self._clock()
         found = one_pass(
             self.checkpoint,
             self.encoded,
             self.table,
             protocol=self.protocol,
-            groups=None if exact else 1,
+            # Directions are chosen on one half of the groups; the scores need the mean alone.
+            groups=None if self.options.exact_curvature else 1,
             seed=self.seed,
         )
         self._keep("statistics", self._clock() - start)
@@ -129,7 +128,7 @@ class Context:
         if not self.options.exact_curvature:
             raise InputError("this score needs the Gauss-Newton model; it was not measured")
         path = self.folder / f"{self._quadratic_name}.safetensors"
-        if path.exists() and self._quadratic_name in self._times:
+        if path.exists() and self._known(self._quadratic_name):
             found = GaussNewton.load(path, model=self.checkpoint.digest)
         else:
             statistics = self.statistics
@@ -161,10 +160,10 @@ class Context:
         if need in ("nothing", "weights", "sequences"):
             return 0.0
         _ = self.statistics
-        seconds = float(self._times["statistics"])
+        seconds = float(self._times["statistics"]["seconds"])
         if need == "quadratic":  # its directions come from the statistics
             _ = self.quadratic
-            seconds += float(self._times[self._quadratic_name])
+            seconds += float(self._times[self._quadratic_name]["seconds"])
         return seconds + self._pilot_seconds if need == "pilot" else seconds
 
     def drawn(self, count: int) -> list[EncodedExample]:
@@ -235,6 +234,24 @@ class Context:
         path = self.folder / "seconds.json"
         return read_object(path) if path.exists() else {}
 
+    @cached_property
+    def _origin(self) -> dict[str, Any]:
+        """What decides the numbers of a kept measurement, besides its name."""
+        return {
+            "layercard": version("layercard"),
+            "arithmetic": self.checkpoint.dtype,
+            "modules": [module.name for module in self.modules],
+            "data": data_digest(self.encoded),
+            "run": asdict(self.protocol),
+            "seed": self.seed,
+            "exact_curvature": self.options.exact_curvature,
+        }
+
+    def _known(self, name: str) -> bool:
+        """Whether what is kept under a name was measured as it would be now."""
+        kept = self._times.get(name)
+        return isinstance(kept, dict) and kept.get("of") == self._origin
+
     def _keep(self, name: str, seconds: float) -> None:
-        self._times[name] = seconds
+        self._times[name] = {"seconds": seconds, "of": self._origin}
         write_json(self.folder / "seconds.json", self._times)

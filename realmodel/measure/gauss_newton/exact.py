@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,9 @@ def gauss_newton(
         )
     ]
     identity = {
+        "layercard": version("layercard"),
         "model": digest,
+        "dtype": str(next(model.parameters()).dtype),
         "data": data,
         "options": [groups, batch_size, wanted, padding_side, seed, *shard, CURVATURE],
         "directions": _digest(directions),

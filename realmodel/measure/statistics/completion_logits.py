@@ -6,6 +6,7 @@ import torch
 
 from realmodel.model.batches import IGNORED, Batch
 from realmodel.model.forward import accepted
+from realmodel.model.quiet import quiet
 
 
 def completion_logits(
@@ -23,7 +24,8 @@ def completion_logits(
     # weight for each sequence.
     keep = accepted(model, logits_to_keep=columns)
     inputs = {"input_ids": batch.input_ids} if right_padded else batch.inputs
-    logits = model(**accepted(model, **inputs, use_cache=False), **keep).logits
+    with quiet():  # it advises a mask wherever there is padding
+        logits = model(**accepted(model, **inputs, use_cache=False), **keep).logits
     if not keep:
         logits = logits[:, columns.to(logits.device)]
     targets, wanted = targets[:, columns], wanted[:, columns]

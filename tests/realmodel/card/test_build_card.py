@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,3 +150,17 @@ def test_a_card_keeps_every_option_flat_under_its_flag_s_name(
     }  # fmt: skip
     replace(measured, options=record).save(tmp_path / "card.json")
     assert LayerCard.load(tmp_path / "card.json").options == record
+
+
+def test_arguments_of_the_wrong_kind(gpt2_folder: Path, task_file: Path) -> None:
+    checkpoint, rows = load_checkpoint(gpt2_folder), read_examples(task_file)
+    wrong: list[tuple[tuple[Any, ...], str]] = [
+        ((checkpoint.model, rows), "expected a Checkpoint, .* got GPT2LMHeadModel"),
+        ((checkpoint, rows, {"rank": 8}), "and CardOptions; got Checkpoint and dict"),
+        ((checkpoint, [{"prompt": "a", "completion": "b"}]), "expected examples, .* got {'prompt'"),
+        ((checkpoint, str(task_file)), "expected examples, as read_examples returns them; got"),
+        ((checkpoint, iter(())), "none of 0 examples"),
+    ]
+    for arguments, message in wrong:
+        with pytest.raises(InputError, match=message):
+            measure_card(*arguments)

@@ -54,3 +54,18 @@ def test_bad_input_is_one_line_and_exit_code_2(command, arguments, message):
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
     assert done.stdout == ""
+
+
+def test_heldout_prompts_that_are_trained_on_are_left_out(command, data_file, tmp_path):
+    done = command("--heldout", str(data_file))
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert "every held-out prompt is also trained on; give other held-out data" in said
+    more = tmp_path / "more.jsonl"
+    fresh = json.dumps(
+        {"prompt": "colour : grey | thing : cat\n", "completion": "The cat is grey."}
+    )
+    more.write_text(data_file.read_text() + fresh + "\n")
+    done = command("--heldout", str(more), "--no-latency", "--layers", "0")
+    assert done.exit_code == 0, done.output
+    assert "30 held-out examples left out: their prompts are trained on" in done.stderr

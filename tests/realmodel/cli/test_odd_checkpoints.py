@@ -74,6 +74,14 @@ def test_weights_that_are_not_numbers(
     assert "is nan in float32: check the checkpoint's weights for NaN and inf" in refused(command)
 
 
+def test_a_model_whose_loss_depends_on_no_layer(refused: Callable[..., str], model: Path) -> None:
+    """Nothing can be placed where every gradient is zero."""
+    norms = ("ln_1.weight", "ln_2.weight", "ln_f.weight")
+    reweigh(model, lambda name, tensor: tensor * (not name.endswith(norms)))
+    said = refused("card")
+    assert "does not change with any measured module: every gradient is exactly zero" in said
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_device_without_numbers(refused: Callable[..., str], command: str) -> None:
     assert "device 'meta' cannot be used" in refused(command, "--device", "meta")

@@ -59,6 +59,8 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "prose.txt": ("Once upon a time, there was\na text.\n", "cannot tell the format"),
     "open.csv": ('prompt,completion\na,"b\n', "not CSV"),
     "quote.csv": ('prompt,completion\na,"b" c\n', "line 2: not CSV"),
+    "unnamed.csv": ("prompt,,completion\na,b,c\n", "must name each column once; name them in"),
+    "pretty.jsonl": ('{\n"prompt": "a",\n"completion": "b"}\n{\n}\n', "give one object a line"),
     "ragged.csv": ("prompt,completion\na\n", "line 2: 1 cells under 2 columns"),
     "header.csv": ("prompt,completion\n", "has no examples"),
     "strange.csv": ("x,y\n1,2\n", "line 2: has fields ['x', 'y']"),

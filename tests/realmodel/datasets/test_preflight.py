@@ -318,6 +318,23 @@ def test_a_template_that_leaves_functions_out(checkpoint: Checkpoint) -> None:
     assert encoded(turns, calling, calls)
 
 
+def test_a_template_that_leaves_the_thoughts_out(checkpoint: Checkpoint) -> None:
+    plain = "{% for m in messages %}{{ m.content + eos_token }}{% endfor %}"
+    thinking = plain.replace("{{ m", "{{ m.reasoning_content | default('') }}{{ m")
+    thought = {**turn("5"), "reasoning_content": "2 and 3 make 5"}
+    asked = {"role": "user", "content": "2 + 3?"}
+
+    def encoded(template: str, *messages: dict[str, Any]) -> Any:
+        talk = Conversation(messages, None, None, template)
+        example = Example("c:1", "p", "c", conversation=talk)
+        return encode([example], checkpoint.tokenizer, max_length=512)
+
+    with pytest.raises(InputError, match="leaves out the reasoning_content of the last assistant"):
+        encoded(plain, asked, thought)
+    assert encoded(thinking, asked, thought)
+    assert encoded(plain, asked, thought, asked, turn("5"))
+
+
 def test_a_panic_of_the_tokenizer_is_one_sentence() -> None:
     class PanicException(BaseException):
         """As pyo3's, which is no Exception."""

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from realmodel.datasets import Example, ReadOptions, read_examples
@@ -182,6 +184,26 @@ REFUSED = [
     ({"prompt": "a", "chosen": "b", "rejected": "c"}, r"is a preference .*; name the column"),
     ({"prompt": "a", "response": "b", "answer": "c"}, r"has answer and response; name the compl"),
     ({"prompt": "a", "completion": "b", "label": False}, r"label that this is no good completion"),
+    ({"prompt": "a", "completion": "b", "label": "False"}, r"label that this is no good"),
+    (
+        {"question": "q", "options": {"A": "x", "B": "y"}, "answer": "B"},
+        r"answer is 'B', none of the choices \['x', 'y'\]",
+    ),
+    ({"question": "q", "A": "x", "B": "y", "answer": "B"}, r"answer is 'B', the name of a column"),
+    ({"messages": [ASKED, {**TOLD, "weight": 0}]}, r"message 2 says by its weight, 0, that it is"),
+    ({"messages": [ASKED, {**TOLD, "train": False}]}, r"by its train, False, that it is not to"),
+    (
+        {"conversations": [{**ASKED, "from": "gpt"}, TOLD]},
+        r"message 1 has from 'gpt' and role 'user'; keep one",
+    ),
+    (
+        {"messages": [ASKED, {"role": "assistant", "tool_calls": "add(2, 3)"}]},
+        r"message 2 has tool_calls 'add\(2, 3\)'; expected a list of calls",
+    ),
+    (
+        {"messages": [ASKED, {"role": "assistant", "tool_calls": [{"function": "add"}]}]},
+        r"message 2 has tool_calls .*; expected a list of calls, each with the name",
+    ),
     ({"foo": 1, "bar": 2}, r"has fields \['bar', 'foo'\]; looked for prompt/completion"),
     ({"messages": "hello"}, r"messages is 'hello'; expected a list of messages"),
     ({"messages": []}, r"messages is \[\]; expected a list of messages"),
@@ -217,6 +239,13 @@ def test_never_silently_wrong(row: dict[str, Any], message: str, tmp_path: Path)
         ({"completion_column": "null"}, r"has no column 'null'"),
         ({"column": "a", "completion_column": "b"}, r"exclude each other"),
         ({"loss": "none"}, r"loss on 'none': choose one of completion, all"),
+        (
+            {"prompt_columns": ("completion",), "completion_column": "completion"},
+            r"column 'completion' is named twice",
+        ),
+        ({"prompt_columns": ("prompt", "prompt")}, r"column 'prompt' is named twice"),
+        ({"split": "test"}, r"has no split 'test', it is one file: leave the split out"),
+        ({"subset": "main"}, r"has no subset 'main', it is one file"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -239,6 +268,26 @@ def test_columns_found_are_told_once_for_each_combination(tmp_path: Path) -> Non
     ]
 
 
+def test_a_template_without_a_conversation_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = written(tmp_path, [{"prompt": "a", "completion": "b"}])
+    read_examples(path, options=ReadOptions(chat_template="x"), tell=told.append)
+    assert told[1:] == [
+        f"{path}: no example is a conversation, so that the chat template is not used"
+    ]
+    written(tmp_path, [{"messages": [ASKED, TOLD]}])
+    read_examples(path, options=ReadOptions(chat_template="x"), tell=told.append)
+    assert len(told) == 3
+
+
+def test_held_out_data_have_their_own_splits(tmp_path: Path) -> None:
+    path = written(tmp_path, [{"prompt": "a", "completion": "b"}])
+    options = ReadOptions(split="train", subset="main", column="text")
+    assert options.of_other_data(path) == ReadOptions(column="text")
+    assert options.of_other_data(tmp_path) == options
+    assert options.of_other_data("n" * 300, "test") == replace(options, split="test")
+
+
 ROWS = [{"prompt": "a, or b", "completion": "c"}, {"prompt": 'say "d"', "completion": "e\nf"}]
 CONTAINERS = {
     "rows.jsonl": "\n".join(map(json.dumps, ROWS)),
@@ -251,6 +300,7 @@ CONTAINERS = {
     "rows.csv": 'prompt,completion\n"a, or b",c\n"say ""d""","e\nf"\n',
     "rows.tsv": 'prompt\tcompletion\na, or b\tc\n"say ""d"""\t"e\nf"\n',
     "semicolons.csv": 'prompt;completion\n"a, or b";c\n"say ""d""";"e\nf"\n',
+    "pandas.csv": ',prompt,completion\n0,"a, or b",c\n1,"say ""d""","e\nf"\n',
     "no-suffix": 'id,prompt,completion\n\n1,"a, or b",c\n2,"say ""d""","e\nf"\n',
 }
 
@@ -380,3 +430,27 @@ def test_a_table_of_the_wrong_kind_is_no_crash(tmp_path: Path) -> None:
         read_examples(written(tmp_path, table.wide, "wide.csv"))
     with pytest.raises(InputError, match=r"line 3: no completion"):
         read_examples(written(tmp_path, "prompt,completion\na,b\nc,\n", "gap.csv"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"num_samples": 1.0}, "num_samples must be a whole number of at least 1, not 1.0"),
+        ({"num_samples": True}, "num_samples must be a whole number of at least 1, not True"),
+        ({"num_samples": "1"}, "num_samples must be a whole number of at least 1, not '1'"),
+        ({"at_most": -1}, "at_most must be a whole number of at least 1, not -1"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, not -1"),
+        ({"options": {"split": "test"}}, "expected a path or a name, and ReadOptions; got"),
+    ],
+)
+def test_arguments_of_the_wrong_kind(given: dict[str, Any], message: str, tmp_path: Path) -> None:
+    path = written(tmp_path, [{"prompt": "a", "completion": "b"}] * 3)
+    with pytest.raises(InputError, match=message):
+        read_examples(path, **given)
+    for source in (None, 3, [path]):
+        with pytest.raises(InputError, match="expected a path or a name"):
+            read_examples(source)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="must be a tuple of names, not the text 'query'"):
+        ReadOptions(prompt_columns="query")  # type: ignore[arg-type]
+    assert len(read_examples(path, num_samples=np.int64(2), seed=np.int32(1))) == 2
+    assert ReadOptions(prompt_columns=["a"]) == ReadOptions(prompt_columns=("a",))  # type: ignore[arg-type]

@@ -45,6 +45,11 @@ def run(gpt2, examples, tmp_path):
     return call
 
 
+@pytest.fixture
+def gpt2_half(folders):
+    return load_checkpoint(folders["gpt2"], dtype="bfloat16")
+
+
 class KilledError(Exception):
     pass
 
@@ -172,6 +177,38 @@ def test_runs_of_another_protocol_are_refused(run):
     other = replace(OPTIONS, finetune=replace(OPTIONS.finetune, steps=3))
     with pytest.raises(InputError, match=r"holds runs with finetune .*use another folder"):
         run(other)
+
+
+def test_measurements_of_other_options_are_taken_anew(gpt2, examples, tmp_path):
+    """What is kept from a run without the exact curvature is not what that one starts from."""
+    task = Task.from_examples("things", gpt2, examples[:22], examples[22:], OPTIONS)
+    other = Task.from_examples("things", gpt2, examples[:18], examples[22:], OPTIONS)
+    table, plain = find_modules(gpt2.model), replace(OPTIONS, exact_curvature=False)
+
+    def taken(options, of=task):
+        return Context(gpt2, table, of.training, options, tmp_path).statistics
+
+    groups = [taken(options).options.groups for options in (plain, plain, OPTIONS, OPTIONS, plain)]
+    assert groups == [1, 1, 4, 4, 1]
+    path = tmp_path / "statistics.safetensors"
+    kept = path.stat().st_mtime_ns
+    taken(plain)
+    assert path.stat().st_mtime_ns == kept
+    assert len(taken(plain, other).row_tokens) == 18
+    assert path.stat().st_mtime_ns != kept
+
+
+def test_runs_in_another_arithmetic_are_refused(gpt2, gpt2_half, run, tmp_path):
+    with pytest.raises(KilledError):
+        run(progress=stop)
+    with pytest.raises(InputError, match="holds runs with arithmetic 'float32', not 'bfloat16'"):
+        run(trained=gpt2_half)
+    path = tmp_path / "runs/protocol.json"
+    record = json.loads(path.read_text())
+    del record["arithmetic"]  # as folders of before it was kept
+    path.write_text(json.dumps(record))
+    with pytest.raises(KilledError):
+        run(progress=stop)
 
 
 def test_a_damaged_run_is_named(run, tmp_path):

@@ -2,10 +2,14 @@ import json
 from dataclasses import replace
 
 import pytest
+from transformers.utils import logging
 
 from realmodel.datasets.split import split_by_prompt
 from realmodel.finetuning import FinetuneOptions, finetune, target_modules
+from realmodel.finetuning.loss import trailing_loss
 from realmodel.finetuning.schedule import batch_schedule
+from realmodel.model.batches import batches
+from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.lora_protocol import LARGEST
 from theory import InputError
 
@@ -93,6 +97,16 @@ def test_a_run_of_something_else_is_refused(run, tmp_path, change, message):
         run(folder=tmp_path, **change)
 
 
+def test_a_run_in_another_arithmetic_is_refused(folders, table_of, encoded_by, tmp_path):
+    """The digest of a folder is that of its files, whatever they are loaded as."""
+    loaded = [load_checkpoint(folders["gpt2"], dtype=dtype) for dtype in ("float32", "float64")]
+    modules = target_modules(table_of(loaded[0]), layers=(0,))
+    encoded = encoded_by(loaded[0])
+    finetune(loaded[0], encoded[:24], encoded[24:], modules, OPTIONS, folder=tmp_path)
+    with pytest.raises(InputError, match="holds a run with arithmetic 'float32', not 'float64'"):
+        finetune(loaded[1], encoded[:24], encoded[24:], modules, OPTIONS, folder=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
@@ -158,3 +172,14 @@ def test_the_split_keeps_prompts_apart(examples):
     assert not {e.prompt for e in training} & {e.prompt for e in heldout}
     with pytest.raises(InputError, match="1 distinct prompt cannot be split"):
         split_by_prompt(examples[:1], seed=0)
+
+
+def test_padding_without_a_mask_is_meant(gpt2, encoded_by):
+    """Transformers would advise the mask that right padding does not need."""
+    (batch,) = batches(encoded_by(gpt2)[:4], batch_size=4, pad_id=0)
+    before, heard = logging.get_verbosity(), []
+    hook = gpt2.model.register_forward_pre_hook(lambda *_: heard.append(logging.get_verbosity()))
+    trailing_loss(gpt2.model, batch)
+    hook.remove()
+    assert heard == [logging.ERROR]
+    assert before == logging.get_verbosity() != logging.ERROR

@@ -14,11 +14,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from realmodel.measure.gauss_newton import gauss_newton, select_directions
+from realmodel.measure.gauss_newton import exact, gauss_newton, select_directions
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import one_pass
 from realmodel.measure.pass_options import PassOptions
 from realmodel.model.batches import EncodedExample
+from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
 from realmodel.runs.tensor_file import TensorFile, write_tensors
@@ -143,6 +144,29 @@ def test_gauss_newton_continues_bit_identically(make: Any, encoded: Any, tmp_pat
     resumed, whole = run(tmp_path), run(None)
     np.testing.assert_array_equal(resumed.curvature_sums, whole.curvature_sums)
     np.testing.assert_array_equal(resumed.gradient_sums, whole.gradient_sums)
+
+
+def test_another_arithmetic_or_version_does_not_continue(
+    make: Any, encoded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest of a folder is that of its files, whatever they are loaded as."""
+    kinds = {"float32": make("gpt2").float(), "float64": make("gpt2").double()}
+    loaded = {
+        name: Checkpoint(model, None, "here", "sha256:0", "gpt2", name)
+        for name, model in kinds.items()
+    }
+    table = find_modules(kinds["float32"])
+    chosen = select_directions(one_pass(loaded["float32"], encoded, table, groups=2), directions=1)
+
+    def run(name: str) -> Any:
+        return gauss_newton(loaded[name], encoded, table, chosen, groups=2, work_dir=tmp_path)
+
+    run("float32")
+    with pytest.raises(InputError, match="a run with another dtype"):
+        run("float64")
+    monkeypatch.setattr(exact, "version", lambda _: "another")
+    with pytest.raises(InputError, match="a run with another layercard"):
+        run("float32")
 
 
 def test_a_work_folder_of_another_run_is_refused(make: Any, encoded: Any, tmp_path: Path) -> None:

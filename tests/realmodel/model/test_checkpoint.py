@@ -91,6 +91,15 @@ def _drop_weight(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def _add_biases(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    for layer in (0, 1):
+        for kind in "qk":
+            name = f"model.layers.{layer}.self_attn.{kind}_proj"
+            weights[f"{name}.bias"] = weights[f"{name}.weight"][:, 0].clone()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def _stored_as(dtype: torch.dtype, folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights = {name: weight.to(dtype) for name, weight in weights.items()}
@@ -121,7 +130,31 @@ def _remote(folder: Path) -> None:
         (lambda f: (f / "config.json").write_text("{"), "cannot be read"),
         (lambda f: (f / "model.safetensors").unlink(), "has no .safetensors file"),
         (lambda f: (f / "tokenizer.json").unlink(), "has no tokenizer that can be loaded"),
-        (_truncate, "cannot be loaded"),
+        (_truncate, r"cannot be loaded: model.safetensors is damaged \(.*\); download it again"),
+        (
+            lambda f: (f / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/"),
+            "model.safetensors is a Git LFS pointer, not the weights",
+        ),
+        (
+            lambda f: (f / "model.safetensors.index.json").write_text("[]"),
+            "model.safetensors.index.json has no weight_map; download",
+        ),
+        (
+            lambda f: (f / "model.safetensors.index.json").write_text(
+                '{"weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors"}}'
+            ),
+            "lacks model-00002-of-00002.safetensors, one of the weight files that .* lists",
+        ),
+        (_add_biases, "4 weights that qwen3 by its config.json does not have, .*k_proj.bias: it"),
+        (
+            lambda f: _config(f, model_type="llama", architectures=["LlamaForCausalLM"]),
+            "4 weights that llama by its config.json does not have, .*layers.0.self_attn.k_norm.we",
+        ),
+        (
+            lambda f: _config(f, architectures=["Qwen3ForSequenceClassification"]),
+            "was saved as Qwen3ForSequenceClassification, whose head says nothing of the next",
+        ),
+        (lambda f: _config(f, hidden_act="none"), "nothing is known by the name 'none'"),
         (_pickle, r"only pickled weights \(pytorch_model.bin\)"),
         (lambda f: _config(f, model_type="nonesuch"), "nonesuch"),
         (lambda f: ViTConfig().save_pretrained(f), "'vit' is not a causal language model"),
@@ -162,6 +195,16 @@ def test_damaged_checkpoints(folder: Path, damage: Any, match: str) -> None:
     with pytest.raises(InputError, match=match) as caught:
         load_checkpoint(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_what_belongs_to_no_module_of_the_model_is_left_aside(folder: Path) -> None:
+    """A value head, another tower, buffers: of none of them the next token depends."""
+    before = load_checkpoint(folder).model.state_dict()
+    weights = load_file(folder / "model.safetensors")
+    for name in ("v_head.summary.weight", "mtp.layers.0.proj.weight", "model.rotary.inv_freq"):
+        weights[name] = torch.ones(2)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    torch.testing.assert_close(load_checkpoint(folder).model.state_dict(), before, rtol=0, atol=0)
 
 
 def test_sources_and_options_that_do_not_exist(folder: Path, monkeypatch: Any) -> None:

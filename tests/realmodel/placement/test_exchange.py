@@ -6,6 +6,7 @@ import pytest
 
 from realmodel.card import LayerCard
 from realmodel.placement import place
+from realmodel.placement.exchange import Exchange
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +63,12 @@ def test_a_deep_model_has_a_certified_placement(make_card: Callable[..., LayerCa
         least = min(swap.loss for swap in choice.exchanges)
         assert choice.margin == pytest.approx(least, abs=1e-12)
         assert choice.best.gain <= choice.certificate.gain_at_most * (1 + 1e-12)
+
+
+def test_a_lead_is_beyond_two_standard_errors() -> None:
+    """95%: 1.96 standard errors of a normal estimate, and nothing is said without one."""
+
+    def leads(loss: float, error: float | None) -> bool | None:
+        return Exchange(0, 1, (1,), loss, error).leads
+
+    assert (leads(1.97, 1.0), leads(1.95, 1.0), leads(5.0, None)) == (True, False, None)

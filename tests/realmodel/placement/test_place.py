@@ -215,3 +215,30 @@ def test_a_rule_of_sizes_refuses_a_budget_of_cost(small: LayerCard) -> None:
         place(small, objective="time", budget="70%", rule="greedy")
     with pytest.raises(InputError, match="unknown rule 'luck': choose one of exact, greedy, top-k"):
         place(small, objective="gain", budget="3", rule="luck")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"budget": True}, "budget True is not an amount"),
+        ({"budget": None}, "budget None is not an amount"),
+        ({"objective": "time", "budget": 0.9}, r"budget '0.9' of objective time has no unit"),
+        ({"layers": "0-3"}, "layers must be whole numbers"),
+        ({"layers": [0.0, 1.0]}, "layers must be whole numbers"),
+        ({"layers": [True, False]}, "layers must be whole numbers"),
+        ({"predictor": "tangents"}, "unknown predictor 'tangents': choose tangent, gauss-newton"),
+        ({"shape": None}, "unknown shape 'None'"),
+    ],
+)
+def test_arguments_of_the_wrong_kind(small: LayerCard, given: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        place(small, **{"objective": "gain", "budget": "2", **given})
+
+
+def test_numbers_and_any_sequence_are_taken(small: LayerCard) -> None:
+    wanted = place(small, objective="gain", budget="2", layers=(0, 1, 3)).best.layers
+    for budget in (2, 2.0, np.int64(2)):
+        for layers in ([0, 1, 3], np.array([3, 1, 0]), (i for i in (0, 1, 3))):
+            assert (
+                place(small, objective="gain", budget=budget, layers=layers).best.layers == wanted
+            )  # type: ignore[arg-type]
