@@ -289,9 +289,9 @@ def _all_seen(example: Example, whole: str) -> None:
     if not all(name in whole for name in _functions(conversation.tools)):
         left_out.append("the tools")
     # Of earlier turns templates drop the thoughts on purpose.
-    last = next((m for m in reversed(conversation.messages) if m["role"] == "assistant"), {})
+    replies = [message for message in conversation.messages if message["role"] == "assistant"]
     for field in REASONING:
-        thought = last.get(field)
+        thought = replies[-1].get(field) if replies else None
         if isinstance(thought, str) and thought.strip() not in whole:
             left_out.append(f"the {field} of the last assistant message")
     if left_out:

@@ -149,7 +149,7 @@ class Budget:
 
 def _amount(given: object) -> str:
     """What was given, as text: a number says the same as its digits."""
-    if isinstance(given, Real) and given is not True and given is not False:
+    if isinstance(given, Real) and not isinstance(given, bool):
         return f"{float(given):.15g}"
     if not isinstance(given, str):
         raise InputError(f"budget {given!r:.40} is not an amount: try 4, 60%, 80ms or 1.5GB")
