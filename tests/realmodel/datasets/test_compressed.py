@@ -20,7 +20,10 @@ def test_compressed_text_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(gzip.compress(b"{}", mtime=0), "compressed twice"), (b"PAR1...\xff", "a Parquet file within gzip")],
+    [
+        (gzip.compress(b"{}", mtime=0), "compressed twice"),
+        (b"PAR1...\xff", "a Parquet file within gzip"),
+    ],
 )
 def test_what_is_compressed_and_no_text(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
