@@ -27,7 +27,7 @@ from realmodel.model.checkpoint_checks import (
     check_kind,
     check_sizes,
     check_stored_numbers,
-    check_undamaged,
+    check_files,
 )
 from realmodel.model.device import check_device
 from realmodel.model.digest import model_digest, source_digest
@@ -116,7 +116,7 @@ def load_checkpoint(
         logging.disable_progress_bar()
     place, more = _located(source)
     with _read_in_silence(source, "loaded"):
-        check_undamaged(source)
+        check_files(source)
         check_stored_numbers(source)
         model, report = _model_class(config).from_pretrained(
             place,
@@ -188,6 +188,8 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
                 "run (trust_remote_code)"
             ) from error
         told = one_line(error, 300)
+        if isinstance(error, KeyError):
+            told = f"nothing is known by the name {told}"
         raise InputError(f"checkpoint {source!r} cannot be read: {told}") from error
     if more and hasattr(config, "quantization_config"):
         delattr(config, "quantization_config")
@@ -235,6 +237,8 @@ def _read_in_silence(source: str, done: str) -> Generator[None]:
         raise
     except Exception as error:  # safetensors, tokenizers and hub errors share no base class
         told = one_line(error, 300)
+        if isinstance(error, KeyError):
+            told = f"nothing is known by the name {told}"
         raise InputError(f"checkpoint {source!r} cannot be {done}: {told}") from error
 
 

@@ -117,7 +117,7 @@ def check_kind(source: str, config: Any) -> None:
         )
 
 
-def check_undamaged(source: str) -> None:
+def check_files(source: str) -> None:
     """Refuse weight files that were downloaded in part, by the name of the file."""
     index = Path(source, INDEX)
     if index.is_file():
