@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from operator import attrgetter
 from typing import Any, Literal
 
 from matplotlib.figure import Figure
@@ -55,7 +56,10 @@ class Artifact:
 def artifacts() -> dict[str, Artifact]:
     """All figures, then all tables, by name."""
     found: dict[str, Artifact] = {}
-    for package, kind, show in ((figures, "figure", "plot"), (tables, "table", "tabulate")):
+    for package, kind, show in (
+        (figures, "figure", attrgetter("plot")),
+        (tables, "table", _tabulate),
+    ):
         for info in pkgutil.iter_modules(package.__path__):
             module: Any = import_module(f"{package.__name__}.{info.name}")
             found[info.name] = Artifact(
@@ -65,9 +69,18 @@ def artifacts() -> dict[str, Artifact]:
                 caption=module.CAPTION,
                 inputs=module.inputs,
                 compute=module.compute,
-                show=getattr(module, show),
+                show=show(module),
             )
     return found
+
+
+def _tabulate(module: Any) -> Callable[[Data], Table]:
+    """Its own ``tabulate``, or its rows under its columns."""
+
+    def under_columns(data: Data) -> Table:
+        return Table(module.CAPTION, module.COLUMNS, tuple(data["rows"]))
+
+    return getattr(module, "tabulate", under_columns)
 
 
 def select(names: list[str]) -> tuple[Artifact, ...]:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,10 +43,6 @@ class Check:
     status: Literal["ok", "note", "broken"]
     found: str
     advice: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        """JSON mapping."""
-        return asdict(self)
 
 
 def checks(output_dir: Path, seed: int) -> Iterator[Check]:

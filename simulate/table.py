@@ -23,6 +23,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "machine": platform.machine(), **packages}
 
 
+Reduction = tuple[str, Callable[["Table"], float | int | str | None]]
+"""What a number of some rows means, and how it follows from them."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under named columns.
@@ -88,11 +92,7 @@ class Table:
         """Distinct values of a column, in order of appearance."""
         return list(dict.fromkeys(row[name] for row in self.rows))
 
-    def group(
-        self,
-        keys: Iterable[str],
-        **reductions: tuple[str, Callable[["Table"], float | int | str | None]],
-    ) -> "Table":
+    def group(self, keys: Iterable[str], **reductions: Reduction) -> "Table":
         """One row for each combination of ``keys``, with (meaning, function) of its rows."""
         keys = tuple(keys)
         groups: dict[tuple[Any, ...], list[Row]] = {}
@@ -141,6 +141,28 @@ class Table:
             return cls(**record)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} does not hold a table: {error}") from None
+
+
+def statistic(
+    meaning: str, reduce: Callable[[Array], Any], column: str, over: str | None = None
+) -> Reduction:
+    """For :meth:`Table.group`: a number of one column, or of its quotient by another.
+
+    None, which JSON can hold, where the column has no values.
+
+    Examples
+    --------
+    >>> rows = tuple({"k": 1, "x": x, "y": 2.0} for x in (1.0, 5.0))
+    >>> table = Table("t", "T", {"k": "", "x": "", "y": ""}, rows, seed=0)
+    >>> table.group(["k"], half=statistic("largest half", np.max, "x", over="y")).rows
+    ({'k': 1, 'half': 2.5},)
+    """
+
+    def of(part: Table) -> float | None:
+        values = part.column(column)
+        return finite(float(reduce(values if over is None else values / part.column(over))))
+
+    return meaning, of
 
 
 def finite(value: float) -> float | None:

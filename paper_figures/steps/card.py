@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
+from paper_figures.steps.on_task import on_task
 from paper_figures.steps.saved import saved_cards
-from paper_figures.steps.source import data_digest, load_examples, load_model, model_digest
+from paper_figures.steps.source import load_examples, load_model
 
 if TYPE_CHECKING:
     from realmodel.card.layer_card import LayerCard
@@ -19,20 +20,13 @@ SIZE = 4
 def card(preset: Preset, model: str, task: str) -> Step:
     """The card of ``model`` on ``task`` at the preset's size; costs are timed on the first task."""
     options = {
-        "model": model,
-        "task": task,
         "num_samples": preset.num_samples,
         "directions": preset.directions,
         "curvature_samples": preset.curvature_samples,
         "steps": preset.steps,
         "calibrate": task == preset.data[0],
-        "device": preset.device,
-        "dtype": preset.dtype,
-        "seed": preset.seed,
     }
-    digests = {"model": model_digest(model), "task": data_digest(task)}
-    name = f"card-{label(model)}-{label(task)}"
-    return Step(name, measure, options, digests, resumes=True)
+    return on_task("card", measure, preset, model, task, options, resumes=True)
 
 
 def cards(preset: Preset, models: Sequence[str]) -> dict[str, Step]:

@@ -6,29 +6,23 @@ from pathlib import Path
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import SIZE
+from paper_figures.steps.on_task import on_task
 from paper_figures.steps.saved import saved_comparisons
-from paper_figures.steps.source import data_digest, load_model, model_digest
+from paper_figures.steps.source import load_model
 from paper_figures.steps.split import split_sizes, split_task
 
 
 def comparison(preset: Preset, model: str, task: str) -> Step:
     """The comparison of ``model`` on ``task`` at the preset's size."""
     options = {
-        "model": model,
-        "task": task,
         "samples": 2 * preset.num_samples,
         "placements": preset.placements,
         "steps": preset.steps,
         "seeds": preset.finetune_seeds,
         "directions": preset.directions,
         "curvature_samples": preset.curvature_samples,
-        "device": preset.device,
-        "dtype": preset.dtype,
-        "seed": preset.seed,
     }
-    digests = {"model": model_digest(model), "task": data_digest(task)}
-    name = f"compare-{label(model)}-{label(task)}"
-    return Step(name, run, options, digests, resumes=True)
+    return on_task("compare", run, preset, model, task, options, resumes=True)
 
 
 def comparisons(preset: Preset) -> dict[str, Step]:

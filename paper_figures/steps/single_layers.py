@@ -2,8 +2,9 @@
 
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
+from paper_figures.steps.on_task import on_task
 from paper_figures.steps.saved import named
-from paper_figures.steps.source import data_digest, load_model, model_digest
+from paper_figures.steps.source import load_model
 from paper_figures.steps.split import split_task
 
 LAYERS = 4
@@ -22,17 +23,11 @@ def single_layers(preset: Preset) -> Step:
         steps = found["protocol"]["steps"]
         protocol = {name: found["protocol"][name] for name in PROTOCOL}
     options = {
-        "model": model,
-        "task": task,
         "samples": 2 * min(preset.num_samples, 64),
         "steps": [1 << at for at in range(steps.bit_length()) if 1 << at < steps] + [steps],
         "protocol": protocol,
-        "device": preset.device,
-        "dtype": preset.dtype,
-        "seed": preset.seed,
     }
-    digests = {"model": model_digest(model), "task": data_digest(task)}
-    return Step(f"single-layers-{label(model)}-{label(task)}", run, options, digests)
+    return on_task("single-layers", run, preset, model, task, options)
 
 
 def run(

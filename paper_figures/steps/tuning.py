@@ -5,7 +5,8 @@ from typing import Any
 from paper_figures.preset import Preset, label
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import card
-from paper_figures.steps.source import data_digest, load_model, model_digest
+from paper_figures.steps.on_task import on_task
+from paper_figures.steps.source import load_model
 from paper_figures.steps.split import split_task
 
 RANDOM_DRAWS = 3
@@ -17,18 +18,12 @@ ALL_RANK = 4
 def tuning(preset: Preset, model: str, task: str) -> Step:
     """Runs of ``model`` on ``task`` for each placement and seed."""
     options = {
-        "model": model,
-        "task": task,
         "samples": 2 * preset.num_samples,
         "steps": preset.steps,
         "seeds": preset.finetune_seeds,
-        "device": preset.device,
-        "dtype": preset.dtype,
-        "seed": preset.seed,
     }
-    digests = {"model": model_digest(model), "task": data_digest(task)}
     needs = {"predicted": card(preset, model, task), "priced": card(preset, model, preset.data[0])}
-    return Step(f"tuning-{label(model)}-{label(task)}", tune, options, digests, needs)
+    return on_task("tuning", tune, preset, model, task, options, needs=needs)
 
 
 def tunings(preset: Preset, model: str) -> dict[str, Step]:

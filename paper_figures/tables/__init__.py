@@ -1,1 +1,1 @@
-"""One table per module: ``inputs(preset)``, ``compute(...)`` and ``tabulate(data)``."""
+"""One table per module: ``inputs(preset)``, ``compute(...)`` and ``COLUMNS``, or ``tabulate``."""

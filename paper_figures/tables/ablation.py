@@ -9,7 +9,7 @@ from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import card
 from paper_figures.steps.comparison import comparison
-from paper_figures.table import Column, Table
+from paper_figures.table import Column
 from theory import BlockQuadratic, exact_search
 
 CAPTION = (
@@ -17,6 +17,16 @@ CAPTION = (
     "curvature's diagonal, as a share of its mean) and sample size. Correlation: Spearman, over "
     "the fine-tuned placements, of predicted with realised gain. Overshoot: largest predicted over "
     "largest realised gain. Fewer directions are the first of the card's own, which are nested."
+)
+COLUMNS = (
+    Column("samples", "sequences"),
+    Column("directions", "directions"),
+    Column("damping", "damping", "g"),
+    Column("coupling", "coupling", ".2f"),
+    Column("best", "best layers"),
+    Column("predicted", "predicted gain (nats/token)", ".4f"),
+    Column("correlation", "correlation", "+.2f"),
+    Column("overshoot", "overshoot", ".1f"),
 )
 DAMPING = (0.0, 0.1, 1.0, 10.0)
 
@@ -73,18 +83,3 @@ def variant(card: Data, directions: int, damping: float) -> BlockQuadratic:
     H += damping * float(np.mean(np.diag(H))) * np.eye(len(kept))
     sizes = tuple(size * directions // most for size in stored["sizes"])
     return BlockQuadratic(gradient[kept], H, sizes)
-
-
-def tabulate(data: Data) -> Table:
-    """Variant, then what it predicts and how well."""
-    columns = (
-        Column("samples", "sequences"),
-        Column("directions", "directions"),
-        Column("damping", "damping", "g"),
-        Column("coupling", "coupling", ".2f"),
-        Column("best", "best layers"),
-        Column("predicted", "predicted gain (nats/token)", ".4f"),
-        Column("correlation", "correlation", "+.2f"),
-        Column("overshoot", "overshoot", ".1f"),
-    )
-    return Table(CAPTION, columns, tuple(data["rows"]))

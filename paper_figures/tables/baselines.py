@@ -3,13 +3,26 @@
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.comparison import comparisons
-from paper_figures.table import Column, Table
+from paper_figures.table import Column
 
 CAPTION = (
     "Scores that choose layers against realised gains. Spearman correlation over placements drawn "
     "beforehand (95% bootstrap interval over placements) and over single layers; the placement "
     "that the score picks, its gain, and its regret against the best placement that was "
     "fine-tuned, as a share of the gain of all layers; wall time of the score."
+)
+COLUMNS = (
+    Column("model", "model"),
+    Column("task", "task"),
+    Column("score", "score"),
+    Column("placements", "correlation, placements", "+.2f"),
+    Column("low", "from", "+.2f"),
+    Column("high", "to", "+.2f"),
+    Column("single_layers", "single layers", "+.2f"),
+    Column("pick", "pick"),
+    Column("pick_gain", "gain (nats/token)", ".4f"),
+    Column("regret_share", "regret", ".1%"),
+    Column("seconds", "cost (s)", ".1f"),
 )
 
 
@@ -50,21 +63,3 @@ def _row(model: str, task: str, summary: Data) -> Data:
         "regret_share": of_size["regret_share"],
         "seconds": summary["seconds"],
     }
-
-
-def tabulate(data: Data) -> Table:
-    """Correlations, pick, regret and cost."""
-    columns = (
-        Column("model", "model"),
-        Column("task", "task"),
-        Column("score", "score"),
-        Column("placements", "correlation, placements", "+.2f"),
-        Column("low", "from", "+.2f"),
-        Column("high", "to", "+.2f"),
-        Column("single_layers", "single layers", "+.2f"),
-        Column("pick", "pick"),
-        Column("pick_gain", "gain (nats/token)", ".4f"),
-        Column("regret_share", "regret", ".1%"),
-        Column("seconds", "cost (s)", ".1f"),
-    )
-    return Table(CAPTION, columns, tuple(data["rows"]))

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
-from paper_figures.table import Column, Table
+from paper_figures.table import Column
 
 CAPTION = (
     "A whole card without its costs against one plain forward and backward pass over the same "
@@ -49,8 +49,3 @@ def run(name: str, device: str, length: int) -> Data:
 def compute(**measured: Data) -> Data:
     """One row for each model size."""
     return {"rows": list(measured.values())}
-
-
-def tabulate(data: Data) -> Table:
-    """Seconds, ratio and floor."""
-    return Table(CAPTION, COLUMNS, tuple(data["rows"]))

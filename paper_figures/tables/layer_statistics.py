@@ -3,24 +3,25 @@
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.card import cards
-from paper_figures.table import Column, Table
+from paper_figures.table import Column
 
 CAPTION = (
     "Statistics per layer. Gain of the layer alone in the planned run (tangent model), and "
     "squared residual norm (cross-fitted), each with its jackknife standard error; gradient norm; "
     "and the inputs' second moment. A dash is a number that the card does not have."
 )
-NUMBERS = {
-    "budget_gain": ("gain (nats/token)", ".2e"),
-    "budget_gain_error": ("± s.e.", ".1e"),
-    "residual_squared_cross_fitted": ("residual norm² (nats)", ".2e"),
-    "residual_squared_error": ("± s.e.", ".1e"),
-    "gradient_norm": ("gradient norm", ".3f"),
-    "activation_energy": ("activation energy", ".3g"),
-    "smallest_eigenvalue": ("smallest eigenvalue", ".1e"),
-    "effective_rank": ("effective rank", ".1f"),
-    "condition_number": ("condition number", ".1e"),
-}
+NUMBERS = (
+    Column("budget_gain", "gain (nats/token)", ".2e"),
+    Column("budget_gain_error", "± s.e.", ".1e"),
+    Column("residual_squared_cross_fitted", "residual norm² (nats)", ".2e"),
+    Column("residual_squared_error", "± s.e.", ".1e"),
+    Column("gradient_norm", "gradient norm", ".3f"),
+    Column("activation_energy", "activation energy", ".3g"),
+    Column("smallest_eigenvalue", "smallest eigenvalue", ".1e"),
+    Column("effective_rank", "effective rank", ".1f"),
+    Column("condition_number", "condition number", ".1e"),
+)
+COLUMNS = (Column("model", "model"), Column("task", "task"), Column("layer", "layer"), *NUMBERS)
 
 
 def inputs(preset: Preset) -> dict[str, Step]:
@@ -33,16 +34,8 @@ def compute(**measured: Data) -> Data:
     return {
         "rows": [
             {"model": item["model"], "task": item["task"], "layer": layer["layer"]}
-            | {name: layer[name] for name in NUMBERS}
+            | {column.key: layer[column.key] for column in NUMBERS}
             for item in measured.values()
             for layer in item["card"]["layers"]
         ]
     }
-
-
-def tabulate(data: Data) -> Table:
-    """Model, task and layer, then the numbers."""
-    names = ("model", "task", "layer")
-    columns = [*(Column(name, name) for name in names)]
-    columns += [Column(name, heading, shown) for name, (heading, shown) in NUMBERS.items()]
-    return Table(CAPTION, tuple(columns), tuple(data["rows"]))

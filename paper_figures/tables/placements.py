@@ -6,12 +6,24 @@ from paper_figures.figures.time_and_memory import ORDER
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.tuning import tunings
-from paper_figures.table import Column, Table
+from paper_figures.table import Column
 
 CAPTION = (
     "Fine-tuning of common placements at equal adapter size. Gain: fall of the held-out loss, mean "
     "± standard deviation over runs (seeds; for random also three draws). Shares are of adapting "
     "every layer. Ours: the largest gain of the card's tangent model, by exact search."
+)
+COLUMNS = (
+    Column("model", "model"),
+    Column("task", "task"),
+    Column("placement", "placement"),
+    Column("layers", "layers"),
+    Column("gain", "gain (nats/token)", ".4f"),
+    Column("gain_sd", "± s.d.", ".4f"),
+    Column("gain_share", "of all layers' gain", ".0%"),
+    Column("time_share", "time", ".0%"),
+    Column("memory_share", "memory", ".0%"),
+    Column("runs", "runs"),
 )
 
 
@@ -42,20 +54,3 @@ def _row(item: Data, name: str) -> Data:
         share = np.mean([r[column] for r in rows]) / np.mean([r[column] for r in whole])
         row[f"{key}_share"] = float(share)
     return row
-
-
-def tabulate(data: Data) -> Table:
-    """Quality, then shares."""
-    columns = (
-        Column("model", "model"),
-        Column("task", "task"),
-        Column("placement", "placement"),
-        Column("layers", "layers"),
-        Column("gain", "gain (nats/token)", ".4f"),
-        Column("gain_sd", "± s.d.", ".4f"),
-        Column("gain_share", "of all layers' gain", ".0%"),
-        Column("time_share", "time", ".0%"),
-        Column("memory_share", "memory", ".0%"),
-        Column("runs", "runs"),
-    )
-    return Table(CAPTION, columns, tuple(data["rows"]))

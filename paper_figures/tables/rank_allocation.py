@@ -7,12 +7,22 @@ import numpy as np
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
 from paper_figures.steps.experiment import experiment
-from paper_figures.table import Column, Table
+from paper_figures.table import Column
 
 CAPTION = (
     "Rank allocation by singular values alone (optimal without coupling), 4 units of rank over 4 "
     "simulated layers, every allocation trained. Shares are of the best allocation's gain, mean ± "
     "standard error over worlds; the last column is the sum of single gains over the trained gain."
+)
+COLUMNS = (
+    Column("coupling", "signed coupling", "+.2f"),
+    Column("blind", "by singular values", ".1%"),
+    Column("blind_error", "±", ".1%"),
+    Column("even", "equal ranks", ".1%"),
+    Column("average", "random allocation", ".1%"),
+    Column("same_choice", "picks the best", ".0%"),
+    Column("predicted", "predicted / trained", ".2f"),
+    Column("worlds", "worlds"),
 )
 
 
@@ -43,18 +53,3 @@ def _row(rho: float, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "predicted": float(np.mean([row["predicted"] / row["trained"] for row in rows])),
         "worlds": len(rows),
     }
-
-
-def tabulate(data: Data) -> Table:
-    """One row for each coupling."""
-    columns = (
-        Column("coupling", "signed coupling", "+.2f"),
-        Column("blind", "by singular values", ".1%"),
-        Column("blind_error", "±", ".1%"),
-        Column("even", "equal ranks", ".1%"),
-        Column("average", "random allocation", ".1%"),
-        Column("same_choice", "picks the best", ".0%"),
-        Column("predicted", "predicted / trained", ".2f"),
-        Column("worlds", "worlds"),
-    )
-    return Table(CAPTION, columns, tuple(data["rows"]))

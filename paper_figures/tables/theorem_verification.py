@@ -2,7 +2,7 @@
 
 from paper_figures.preset import Preset
 from paper_figures.step import Data, Step
-from paper_figures.table import Column, Table
+from paper_figures.table import Column
 
 CAPTION = (
     "Verification of every result on random problems. Provenance: stated in the readable text of "
@@ -10,6 +10,17 @@ CAPTION = (
     "smallest relative distance to a violated bound; tightness the largest ratio of the two sides "
     "seen at random; attained: the closed-form example reaches the constant; needed: dropping an "
     "assumption breaks the claim."
+)
+COLUMNS = (
+    Column("theorem", "theorem"),
+    Column("title", "title"),
+    Column("provenance", "provenance"),
+    Column("problems", "problems"),
+    Column("violations", "violations"),
+    Column("smallest_slack", "smallest slack", ".1e"),
+    Column("tightest_ratio", "tightest seen", ".4f"),
+    Column("tight", "attained"),
+    Column("needed", "needed"),
 )
 PROBLEMS = 3000
 
@@ -30,19 +41,3 @@ def run(problems: int, seed: int) -> Data:
 def compute(report: Data) -> Data:
     """One row for each theorem."""
     return {"rows": report["theorems"], "problems": report["problems"]}
-
-
-def tabulate(data: Data) -> Table:
-    """Theorem, provenance, and what was found."""
-    columns = (
-        Column("theorem", "theorem"),
-        Column("title", "title"),
-        Column("provenance", "provenance"),
-        Column("problems", "problems"),
-        Column("violations", "violations"),
-        Column("smallest_slack", "smallest slack", ".1e"),
-        Column("tightest_ratio", "tightest seen", ".4f"),
-        Column("tight", "attained"),
-        Column("needed", "needed"),
-    )
-    return Table(CAPTION, columns, tuple(data["rows"]))

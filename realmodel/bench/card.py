@@ -21,7 +21,8 @@ from realmodel.measure.attention import attention
 from realmodel.measure.operations import count_operations, product_parameters
 from realmodel.measure.pass_options import PassOptions
 from realmodel.model.batches import EncodedExample, batches, completion_loss, encode
-from realmodel.model.checkpoint import Checkpoint, load_checkpoint, model_digest
+from realmodel.model.checkpoint import Checkpoint, load_checkpoint
+from realmodel.model.digest import model_digest
 from realmodel.model.forward import window_of
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import find_modules
@@ -137,8 +138,14 @@ def time_card(
 
     alone = device == "cpu" and torch.get_num_threads() == 1
     clock = time.process_time if alone else time.perf_counter
+    table = find_modules(model)
     expected = expected_stages(
-        model, encoded, options, device=device, dtype=getattr(torch, checkpoint.dtype)
+        model,
+        encoded,
+        table.modules,
+        options,
+        device=device,
+        dtype=getattr(torch, checkpoint.dtype),
     )
 
     def card(folder: Path) -> None:
@@ -151,13 +158,12 @@ def time_card(
 
         stages.clear()
         source = {"source": str(data or "random tokens"), "examples": len(encoded)}
-        made = card_of_sequences(checkpoint, encoded, options, data=source, progress=tell)
+        made = card_of_sequences(checkpoint, encoded, table, options, data=source, progress=tell)
         tell("assembly", 1, 1)
         write_card(made, folder)
         tell("writing", 1, 1)
 
-    modules = find_modules(model).modules
-    weights = [model.get_submodule(module.name).weight for module in modules]
+    weights = [model.get_submodule(module.name).weight for module in table.modules]
     model.requires_grad_(False)
 
     def training() -> None:
@@ -175,7 +181,7 @@ def time_card(
     body, head = product_parameters(model)
     everything = sum(parameter.numel() for parameter in model.parameters())
     counted = count_operations(
-        modules,
+        table.modules,
         passing,
         body=body,
         head=head,

@@ -16,6 +16,14 @@ from theory.hardness.cross_fit import cross_fitted_norm
 KEPT_SINGULAR_VALUES = 128
 """More than any rank that a plan gives one module."""
 
+Gain = tuple[float | None, float | None]
+"""Gain of a block alone and its standard error, nats per completion token."""
+
+Gains = Mapping[str | int, Gain]
+"""Of each module by its name, and of each layer by its block index."""
+
+NO_GAIN: Gain = (None, None)
+
 DENSE_UP_TO = 1024
 """Smaller side of a gradient up to which all singular values are computed."""
 
@@ -61,11 +69,8 @@ class BlockStatistics:
     def measures(
         self,
         group_tokens: Float64[Array, " n"],
-        gain: float | None = None,
-        gain_error: float | None = None,
-        budget_gain: float | None = None,
-        budget_gain_error: float | None = None,
-        reasons: Mapping[str, str] | None = None,
+        gain: Gain = NO_GAIN,
+        budget_gain: Gain = NO_GAIN,
     ) -> Measures:
         """The numbers of the card.
 
@@ -73,14 +78,10 @@ class BlockStatistics:
         ----------
         group_tokens : array of shape (n,)
             Completion tokens of each group of sequences.
-        gain, gain_error : float, optional
-            Gauss-Newton gain of the block, nats per completion token.
-        budget_gain, budget_gain_error : float, optional
-            Gain of the block within the training budget.
-        reasons : mapping of str, optional
-            Why a number is missing.
+        gain, budget_gain : pair of float
+            Gauss-Newton gain of the block, and its gain within the training budget.
         """
-        why = dict(reasons or {})
+        why: dict[str, str] = {}
         squared = error = None
         if len(group_tokens) < 3:
             why["residual_squared_cross_fitted"] = "fewer than 3 groups of sequences"
@@ -94,10 +95,10 @@ class BlockStatistics:
         if union.condition_number is None:
             why["condition_number"] = "the second moment is singular"
         return Measures(
-            gain=gain,
-            gain_error=gain_error,
-            budget_gain=budget_gain,
-            budget_gain_error=budget_gain_error,
+            gain=gain[0],
+            gain_error=gain[1],
+            budget_gain=budget_gain[0],
+            budget_gain_error=budget_gain[1],
             residual_norm=float(np.sqrt(self.residual)),
             residual_norm_rank=float(np.sqrt(self.at_rank)),
             residual_norm_cross_fitted=float(np.sqrt(squared)) if squared and squared > 0 else None,

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from realmodel.card.exact_curvature import exact_curvature
 from realmodel.card.intervals import check_intervals, intervals
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.options import CardOptions
+from realmodel.card.pilot import Pilot
 from realmodel.card.pilot_runs import held_out, make_pilot, make_trials, pilot_wanted
 from realmodel.card.predictor import Predictor
 from realmodel.card.preflight import preflight, time_warnings
-from realmodel.card.profiles import Gain, profiles
+from realmodel.card.profiles import profiles
 from realmodel.card.tangent_model import tangent_model
 from realmodel.card.trials import DIGITS, Trials
 from realmodel.costs.calibration import calibrated_costs
@@ -81,21 +83,21 @@ def measure_card(
         No example, an example that does not fit the window, modules that cannot be measured,
         options out of range, not enough memory.
     """
-    options = options or CardOptions()
-    examples = tuple(examples)
+    options, examples = options or CardOptions(), tuple(examples)
     _check_kinds(checkpoint, examples, options)
-    find_modules(checkpoint.model, options.modules)  # refuses before anything is encoded
-    encoded = options.window.encoded(examples, checkpoint.model, checkpoint.tokenizer)
+    model = checkpoint.model
+    table = find_modules(model, options.modules)  # refuses before anything is encoded
+    encoded = options.window.encoded(examples, model, checkpoint.tokenizer)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
     if warn is not None:
-        model, dtype = checkpoint.model, DTYPES[checkpoint.dtype]
-        device = str(next(model.parameters()).device)
-        stages = expected_stages(model, encoded, options, device=device, dtype=dtype)
+        device, dtype = str(next(model.parameters()).device), DTYPES[checkpoint.dtype]
+        stages = expected_stages(model, encoded, table.modules, options, device=device, dtype=dtype)
         for warning in (*looked.warnings, *time_warnings(stages)):
             warn(warning)
     return card_of_sequences(
         checkpoint,
         encoded,
+        table,
         options,
         data={
             "source": source,
@@ -122,6 +124,7 @@ def _check_kinds(checkpoint: object, examples: Iterable[object], options: object
 def card_of_sequences(
     checkpoint: Checkpoint,
     encoded: Sequence[EncodedExample],
+    table: ModuleTable,
     options: CardOptions,
     *,
     data: Mapping[str, Any],
@@ -132,21 +135,14 @@ def card_of_sequences(
 
     Parameters
     ----------
+    table : ModuleTable
+        The model's modules by the patterns of ``options``.
     data : mapping
         ``source``, ``examples`` and what else the record of the data should say.
     """
     tell: Progress = progress or (lambda stage, done, total: None)
     model = checkpoint.model
-    table = find_modules(model, options.modules)
-    check_intervals(options.intervals, table.layers)
-    if options.packing is not None:
-        if options.calibrate:
-            check_window(options.packing, window_of(model))
-        check_rows(encoded, options.packing)
-    if options.pilot or options.trials:
-        held_out(encoded, options.seed)  # refuses before the pass
-    if options.exact_curvature or options.intervals:
-        check_forward_mode(model, table.modules)
+    _refuse(model, encoded, table, options)
     measurement = one_pass(
         checkpoint,
         encoded,
@@ -155,7 +151,7 @@ def card_of_sequences(
         protocol=options.protocol,
         work_dir=work_dir,
         seed=options.seed,
-        progress=lambda done, total: tell("one pass", done, total),
+        progress=partial(tell, "one pass"),
     )
     tangent = tangent_model(measurement)
     if not tangent.predictor.quadratic.gradient.any():
@@ -166,28 +162,9 @@ def card_of_sequences(
         )
     exact = None
     if options.exact_curvature:
-        exact = exact_curvature(
-            checkpoint,
-            encoded,
-            measurement,
-            options,
-            work_dir,
-            lambda done, total: tell("exact curvature", done, total),
-        )
-    pilot = None
-    if pilot_wanted(options, encoded):
-        try:
-            pilot = make_pilot(
-                checkpoint,
-                encoded,
-                table,
-                tangent.predictor,
-                options.protocol,
-                progress=lambda done, total: tell("pilot", done, total),
-            )
-        except InputError:  # some models can be measured and not adapted
-            if options.pilot or options.trials:
-                raise
+        told = partial(tell, "exact curvature")
+        exact = exact_curvature(checkpoint, encoded, measurement, options, work_dir, told)
+    pilot = _pilot(checkpoint, encoded, table, tangent.predictor, options, partial(tell, "pilot"))
     trials = None
     if options.trials and pilot is not None:
         runs = make_trials(
@@ -197,33 +174,19 @@ def card_of_sequences(
             tangent.predictor,
             options.protocol,
             options.trials,
-            progress=lambda done, total: tell("trials", done, total),
+            progress=partial(tell, "trials"),
         )
         alignment = kernel_alignment(measurement.tangent())
         trials = Trials(runs, pilot.whole, tangent.predictor, np.round(alignment, DIGITS))
-    brackets = intervals(
-        checkpoint,
-        encoded,
-        measurement,
-        options,
-        lambda done, total: tell("intervals", done, total),
-    )
-    costs = _costs(checkpoint, table, encoded, options, tell)
-    done = [0]
-
-    def step() -> None:
-        done[0] += 1
-        tell("profiles", done[0], len(table.modules))
-
+    brackets = intervals(checkpoint, encoded, measurement, options, partial(tell, "intervals"))
+    costs = _costs(model, table, encoded, options, partial(tell, "costs"))
     modules, layers = profiles(
         measurement,
         rank=options.protocol.rank,
         ridge=options.ridge,
-        module_gains={} if exact is None else exact.modules,
-        layer_gains={} if exact is None else _by_layer(exact.predictor, table),
-        module_budget_gains=tangent.modules,
-        layer_budget_gains=_by_layer(tangent.predictor, table),
-        progress=step,
+        gains={} if exact is None else exact.gains,
+        budget_gains=tangent.gains,
+        progress=partial(tell, "profiles"),
     )
     return LayerCard(
         model={
@@ -261,8 +224,37 @@ def card_of_sequences(
     )
 
 
-def _by_layer(predictor: Predictor, table: ModuleTable) -> dict[int, Gain]:
-    return dict(zip(table.layers, predictor.single_gains(), strict=True))
+def _refuse(
+    model: Any, encoded: Sequence[EncodedExample], table: ModuleTable, options: CardOptions
+) -> None:
+    """What would otherwise be refused after the pass."""
+    check_intervals(options.intervals, table.layers)
+    if options.packing is not None:
+        if options.calibrate:
+            check_window(options.packing, window_of(model))
+        check_rows(encoded, options.packing)
+    if options.pilot or options.trials:
+        held_out(encoded, options.seed)
+    if options.exact_curvature or options.intervals:
+        check_forward_mode(model, table.modules)
+
+
+def _pilot(
+    checkpoint: Checkpoint,
+    encoded: Sequence[EncodedExample],
+    table: ModuleTable,
+    tangent: Predictor,
+    options: CardOptions,
+    progress: Callable[[int, int], None],
+) -> Pilot | None:
+    if not pilot_wanted(options, encoded):
+        return None
+    try:
+        return make_pilot(checkpoint, encoded, table, tangent, options.protocol, progress=progress)
+    except InputError:  # some models can be measured and not adapted
+        if options.pilot or options.trials:
+            raise
+        return None
 
 
 def versions() -> dict[str, str]:
@@ -273,11 +265,11 @@ def versions() -> dict[str, str]:
 
 
 def _costs(
-    checkpoint: Checkpoint,
+    model: Any,
     table: ModuleTable,
     encoded: Sequence[EncodedExample],
     options: CardOptions,
-    tell: Progress,
+    progress: Callable[[int, int], None],
 ) -> DeviceCosts:
     wanted = min(options.protocol.batch_size, len(encoded))
     chosen = [encoded[place] for place in random_subset(len(encoded), wanted, options.seed)]
@@ -288,7 +280,7 @@ def _costs(
         batch = packed(chosen, packing, pad_id=0)
     if not options.calibrate:
         counted = counted_costs(
-            checkpoint.model,
+            model,
             table.modules,
             rank=options.protocol.rank,
             tokens=int(batch.attention_mask.sum()),
@@ -298,11 +290,11 @@ def _costs(
             return counted
         return replace(counted, packing=packing, batch=(len(batch.input_ids), packing))
     return calibrated_costs(
-        checkpoint.model,
+        model,
         table.modules,
         batch,
         rank=options.protocol.rank,
         gradient_checkpointing=checkpointing,
         packing=packing,
-        progress=lambda done, total: tell("costs", done, total),
+        progress=progress,
     )

@@ -53,15 +53,8 @@ class Certified:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
-        return {
-            "size": len(self.layers),
-            "layers": list(self.layers),
-            "gain": self.gain,
-            "gain_at_most": self.gain_at_most,
-            "gap": self.gap,
-            "prices": list(self.prices),
-            "statement": self.statement,
-        }
+        lists = {"layers": list(self.layers), "prices": list(self.prices)}
+        return {"size": len(self.layers), **vars(self), **lists, "gap": self.gap}
 
 
 def certified(quadratic: BlockQuadratic, placement: Placement, indices: Sequence[int]) -> Certified:

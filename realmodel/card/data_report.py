@@ -11,6 +11,7 @@ from realmodel.card.options import CardOptions
 from realmodel.card.preflight import preflight
 from realmodel.datasets import Example
 from realmodel.model.checkpoint import DTYPES, Checkpoint
+from realmodel.model.modules import find_modules
 from realmodel.model.shown import parts
 
 
@@ -39,7 +40,8 @@ def data_report(
     encoded = options.window.encoded(examples, model, checkpoint.tokenizer)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))
     device = str(next(model.parameters()).device)
-    stages = expected_stages(model, encoded, options, device=device, dtype=DTYPES[checkpoint.dtype])
+    modules, dtype = find_modules(model, options.modules).modules, DTYPES[checkpoint.dtype]
+    stages = expected_stages(model, encoded, modules, options, device=device, dtype=dtype)
     count = min(show, len(encoded))
     drawn = np.random.default_rng(options.seed).choice(len(encoded), size=count, replace=False)
     shown = [

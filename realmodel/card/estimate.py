@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from realmodel.measure.statistics.products import packed_length
 from realmodel.measure.tangent.quadratic import RESPONSES
 from realmodel.measure.trace_sketch import DIRECTIONS, ITERATIONS, PROBES
 from realmodel.model.batches import EncodedExample
-from realmodel.model.modules import AdaptedModule, find_modules
+from realmodel.model.modules import AdaptedModule
 from realmodel.runs.stopwatch import fastest
 
 ACTIVATIONS = 1.45
@@ -93,33 +94,6 @@ class StageEstimate:
 def expected_stages(
     model: Any,
     encoded: Sequence[EncodedExample],
-    options: CardOptions,
-    *,
-    device: str,
-    dtype: torch.dtype,
-) -> tuple[StageEstimate, ...]:
-    """Every stage's estimate, from operation counts and the measured rate of the device.
-
-    Parameters
-    ----------
-    model
-        The architecture is enough: see :func:`realmodel.model.checkpoint.empty_model`.
-    device : str
-        A torch device; ``auto`` is cuda where there is one.
-
-    Returns
-    -------
-    tuple of StageEstimate
-    """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    modules = find_modules(model, options.modules).modules
-    return estimate_stages(model, encoded, modules, options, device=device, dtype=dtype)
-
-
-def estimate_stages(
-    model: Any,
-    encoded: Sequence[EncodedExample],
     modules: Sequence[AdaptedModule],
     options: CardOptions,
     *,
@@ -127,12 +101,14 @@ def estimate_stages(
     dtype: torch.dtype = torch.float32,
     machine: Machine | None = None,
 ) -> tuple[StageEstimate, ...]:
-    """Count the arithmetic and the bytes of every stage of a card.
+    """Count the arithmetic and the bytes of every stage of a card, and so its time.
 
     Parameters
     ----------
     model
         The architecture is enough: see :func:`realmodel.model.checkpoint.empty_model`.
+    device : str
+        A torch device; ``auto`` is cuda where there is one.
     machine
         How fast it is; measured for a moment when not given.
 
@@ -143,21 +119,24 @@ def estimate_stages(
     >>> model = GPT2LMHeadModel(GPT2Config(n_layer=2, n_embd=8, n_head=2, vocab_size=16))
     >>> data = [EncodedExample((1, 2, 3), (-100, 2, 3), "")] * 8
     >>> table = find_modules(model).modules
-    >>> stages = estimate_stages(
+    >>> stages = expected_stages(
     ...     model, data, table, CardOptions(exact_curvature=True), machine=Machine(1e9, 1e9, 1e6)
     ... )
     >>> [stage.stage for stage in stages]
     ['one pass', 'costs', 'profiles', 'exact curvature', 'writing']
     """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     shape = _Shape.of(model, encoded, modules, options, dtype)
     if machine is None:
         widest = max(modules, key=lambda module: module.in_features * module.out_features)
         machine = Machine.measured(
             device, dtype, min(shape.batch, 4096), widest.in_features, widest.out_features
         )
-    stages = [shape.one_pass(machine), shape.costs(machine), shape.profiles(machine)]
-    if not options.calibrate:
-        del stages[1]
+    stages = [shape.one_pass(machine)]
+    if options.calibrate:
+        stages.append(shape.costs(machine))
+    stages.append(shape.profiles(machine))
     if pilot_wanted(options, encoded):
         stages.append(shape.pilot(machine))
     if options.trials:
@@ -174,6 +153,7 @@ def estimate_stages(
 def fewest_partitions(
     model: Any,
     encoded: Sequence[EncodedExample],
+    modules: Sequence[AdaptedModule],
     options: CardOptions,
     *,
     dtype: torch.dtype,
@@ -187,13 +167,13 @@ def fewest_partitions(
     Examples
     --------
     >>> from transformers import GPT2Config, GPT2LMHeadModel
+    >>> from realmodel.model.modules import find_modules
     >>> model = GPT2LMHeadModel(GPT2Config(n_layer=4, n_embd=64, n_head=2, vocab_size=16))
     >>> data = [EncodedExample((1, 2, 3), (-100, 2, 3), "")] * 8
     >>> given = {"dtype": torch.float32, "host_bytes": PROCESS_BYTES + 4e6}
-    >>> fewest_partitions(model, data, CardOptions(), **given)
+    >>> fewest_partitions(model, data, find_modules(model).modules, CardOptions(), **given)
     3
     """
-    modules = find_modules(model, options.modules).modules
     for count in range(1, len({module.layer for module in modules}) + 1):
         one_pass = replace(options.one_pass, partitions=count, offload="disk")
         tried = replace(options, one_pass=one_pass)
@@ -256,11 +236,25 @@ class _Shape:
             batch=max(padded),
         )
 
+    @cached_property
+    def inputs(self) -> tuple[int, ...]:
+        """Width of each distinct input."""
+        return tuple({m.input_group: m.in_features for m in self.modules}.values())
+
+    @cached_property
+    def outputs(self) -> tuple[int, ...]:
+        """Width of each module's output."""
+        return tuple(module.out_features for module in self.modules)
+
+    @cached_property
+    def measured(self) -> int:
+        """Numbers in all measured weights."""
+        return sum(module.in_features * module.out_features for module in self.modules)
+
     @property
     def values(self) -> float:
         """Kept for backward, a position."""
-        inputs = {module.input_group: module.in_features for module in self.modules}
-        seen = sum(inputs.values()) + sum(module.out_features for module in self.modules)
+        seen = sum(self.inputs) + sum(self.outputs)
         # A pass keeps the activations of every layer, measured or not.
         measured = len({module.layer for module in self.modules})
         return ACTIVATIONS * seen * self.layers / measured
@@ -288,7 +282,7 @@ class _Shape:
         seconds += LAYER_SECONDS * passes * self.batches * self.layers
         logits = 4 * 4 * min(self.vocabulary * self.batch, 1 << 24)
         activations = int(self.values * self.itemsize * self.batch)
-        coordinates = rank * sum(module.out_features for module in modules)
+        coordinates = rank * sum(self.outputs)
         rows = min(options.tangent_samples, sequences)
         kept = 4 * (1 + options.draws) * rows * coordinates // parts
         host = (self.sums if options.offload != "disk" else self.sums // parts) + kept
@@ -298,11 +292,8 @@ class _Shape:
     @property
     def sums(self) -> int:
         """Bytes of moments and gradient groups."""
-        inputs = {module.input_group: module.in_features for module in self.modules}
-        outputs = [module.out_features for module in self.modules]
-        packed = sum(packed_length(size) for size in (*inputs.values(), *outputs))
-        sizes = sum(module.in_features * module.out_features for module in self.modules)
-        return 8 * packed + 4 * min(GROUPS, len(self.lengths)) * sizes
+        packed = sum(packed_length(size) for size in (*self.inputs, *self.outputs))
+        return 8 * packed + 4 * min(GROUPS, len(self.lengths)) * self.measured
 
     def costs(self, machine: Machine) -> StageEstimate:
         count = min(self.options.protocol.batch_size, len(self.lengths))
@@ -318,10 +309,11 @@ class _Shape:
         if again != "none":
             backward *= 2  # the forward pass once more; of the reentrant kind always to the bottom
         depths = 6 if again == "reentrant" else 4
-        operations = 5 * (6 * forward + depths * backward)
+        # All but one for their peak, and a round for their time; more rounds in the time budgets.
+        operations = 2 * (6 * forward + depths * backward)
         step = self.values * 4 * PASSES_OVER_MEMORY * 10 * positions / machine.bandwidth
         step += 10 * LAYER_SECONDS / 4 * self.layers  # nothing is observed
-        seconds = operations / machine.rate + 5 * step + CALIBRATION_SECONDS
+        seconds = operations / machine.rate + 2 * step + CALIBRATION_SECONDS
         memory = self.weights + int(self.values * self.itemsize * positions)
         memory += 3 * 4 * positions * self.vocabulary
         return StageEstimate("costs", operations, seconds, memory + self.sums)
@@ -352,14 +344,13 @@ class _Shape:
 
     def profiles(self, machine: Machine) -> StageEstimate:
         groups = min(GROUPS, len(self.lengths))
-        inputs = {module.input_group: module.in_features for module in self.modules}
         # Of each input two factors, and up to a width the inverse; of each output one.
-        exact = sum(float(d) ** 3 * (2 / 3 + (d <= INVERTED_UP_TO)) for d in inputs.values())
-        exact += sum(float(module.out_features) ** 3 / 3 for module in self.modules)
-        lanczos = sum(2 * 60 * 8 * float(d) ** 2 for d in inputs.values())  # bytes
+        exact = sum(float(d) ** 3 * (2 / 3 + (d <= INVERTED_UP_TO)) for d in self.inputs)
+        exact += sum(float(m) ** 3 / 3 for m in self.outputs)
+        lanczos = sum(2 * 60 * 8 * float(d) ** 2 for d in self.inputs)  # bytes
         whitened = values = 0.0
         powers, columns = 2 + 2 * ITERATIONS, DIRECTIONS + PROBES
-        for d in inputs.values():
+        for d in self.inputs:
             if d > INVERTED_UP_TO:
                 whitened += float(d) ** 2 * (powers * DIRECTIONS + columns)
         for module in self.modules:
@@ -377,7 +368,7 @@ class _Shape:
         # Double precision has half the rate, and triangular work a good half of that.
         seconds = (4 * exact + whitened + 2 * values) / machine.rate + lanczos / machine.bandwidth
         seconds += MODULE_SECONDS * len(self.modules)
-        largest = max(max(m.in_features, m.out_features) for m in self.modules)
+        largest = max(*self.inputs, *self.outputs)
         widest = max(m.in_features * m.out_features for m in self.modules)
         host = 8 * 4 * largest**2 + 4 * 3 * groups * widest
         host += 0 if self.options.one_pass.offload == "disk" else self.sums
@@ -410,7 +401,7 @@ class _Shape:
         seconds = operations / (machine.rate * FORWARD_MODE_EFFICIENCY) + chosen / machine.rate
         groups = 16
         wave = k * max(sum(m.layer == layer for m in self.modules) for layer in lowest)
-        longest = max(self.lengths) * max(module.out_features for module in self.modules)
+        longest = max(self.lengths) * max(self.outputs)
         tangents = K * max(self.lengths) * int(width) * self.itemsize
         memory = self.weights + 8 * groups * K * K + tangents + 6 * wave * longest * self.itemsize
         return StageEstimate("exact curvature", operations + chosen, seconds, memory)
@@ -420,7 +411,7 @@ class _Shape:
         positions = count / len(self.lengths) * sum(self.lengths)
         products = 2 * self.options.lanczos.products * len(self.options.intervals)
         operations = products * positions * (8 * self.body + 6 * self.head)
-        sizes = sum(module.in_features * module.out_features for module in self.modules)
-        memory = self.weights + 8 * 4 * sizes + int(self.values * self.itemsize * self.batch)
+        activations = int(self.values * self.itemsize * self.batch)
+        memory = self.weights + 8 * 4 * self.measured + activations
         seconds = operations / (machine.rate * 2 * FORWARD_MODE_EFFICIENCY)
         return StageEstimate("intervals", operations, seconds, memory)

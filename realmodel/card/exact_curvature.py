@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from realmodel.card.block_statistics import Gains
 from realmodel.card.options import CardOptions
 from realmodel.card.predictor import Predictor
-from realmodel.card.profiles import Gain
 from realmodel.measure.gauss_newton import GaussNewton, residual_gauss_newton
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.replicates import Replicates
@@ -18,10 +18,10 @@ from realmodel.model.checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class ExactCurvature:
-    """The layers' model, and the gain of each module alone by name."""
+    """The layers' model, and what each module and each layer gains alone."""
 
     predictor: Predictor
-    modules: dict[str, Gain]
+    gains: Gains
 
 
 def exact_curvature(
@@ -44,12 +44,16 @@ def exact_curvature(
         seed=options.seed,
         progress=progress,
     )
-    by_module = _replicates(measured, tuple(range(len(measured.modules))))
-    single = Predictor("gauss-newton", measured.quadratic, by_module).single_gains()
-    by_layer = Predictor(
-        "gauss-newton", measured.by_layer(), _replicates(measured, measured.layers)
+    apart = _replicates(measured, tuple(range(len(measured.modules))))
+    by_module = Predictor("gauss-newton", measured.quadratic, apart)
+    replicates = _replicates(measured, measured.layers)
+    by_layer = Predictor("gauss-newton", measured.by_layer(), replicates)
+    layers = sorted(set(measured.layers))
+    return ExactCurvature(
+        by_layer,
+        dict(zip(measurement.names, by_module.single_gains(), strict=True))
+        | dict(zip(layers, by_layer.single_gains(), strict=True)),
     )
-    return ExactCurvature(by_layer, dict(zip(measurement.names, single, strict=True)))
 
 
 def _replicates(measured: GaussNewton, labels: Sequence[int]) -> Replicates | None:
@@ -60,12 +64,5 @@ def _replicates(measured: GaussNewton, labels: Sequence[int]) -> Replicates | No
     used = np.flatnonzero((measured.gradient_tokens > 0) & (measured.curvature_tokens > 0))
     if len(used) < 3:
         return None
-    left_out = []
-    for group in used:
-        kept = used[used != group]
-        left_out.append(measured.of_groups(kept).regroup(labels))
-    return Replicates(
-        np.stack([quadratic.gradient for quadratic in left_out]),
-        np.stack([quadratic.curvature for quadratic in left_out]),
-        left_out[0].sizes,
-    )
+    left_out = [used[used != group] for group in used]
+    return Replicates.of([measured.of_groups(kept).regroup(labels) for kept in left_out])

@@ -1,19 +1,17 @@
 """Brackets of the gain of whole layers, every weight of them, by Lanczos (8f)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from realmodel.card.options import CardOptions
 from realmodel.measure.attention import attention
-from realmodel.measure.gauss_newton import LayersInterval, layers_interval
+from realmodel.measure.gauss_newton import layers_interval
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.random_subset import random_subset
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint
 from theory import InputError
-
-GROUPS = 4
-"""Groups of sequences of the jackknife."""
 
 
 def intervals(
@@ -36,10 +34,9 @@ def intervals(
                 layers,
                 options.lanczos,
                 ridge=options.ridge,
-                groups=GROUPS,
                 batch_size=options.one_pass.batch_size,
             )
-        found.append(record(interval))
+        found.append(asdict(interval) | {"layers": list(interval.layers)})
         progress(len(found), len(options.intervals))
     return tuple(found)
 
@@ -59,19 +56,3 @@ def check_intervals(intervals: Sequence[Sequence[int]], layers: Sequence[int]) -
                 f"interval of layers {list(wanted)}: layers {lacking} hold no measured module; "
                 f"the model has layers {layers[0]} to {layers[-1]}"
             )
-
-
-def record(interval: LayersInterval) -> dict[str, Any]:
-    """JSON mapping."""
-    return {
-        "layers": list(interval.layers),
-        "lower": interval.lower,
-        "upper": interval.upper,
-        "cross_fitted_lower": interval.cross_fitted_lower,
-        "cross_fitted_upper": interval.cross_fitted_upper,
-        "standard_error": interval.standard_error,
-        "damping": interval.damping,
-        "ridge": interval.ridge,
-        "products": interval.products,
-        "sequences": interval.sequences,
-    }

@@ -13,13 +13,7 @@ from realmodel.card.coupling import Coupling, coupling
 from realmodel.card.digest import card_digest
 from realmodel.card.module_model import FILE, ModuleModel
 from realmodel.card.pilot import Forecast, Pilot
-from realmodel.card.predictor import (
-    Predictor,
-    PredictorName,
-    no_gauss_newton,
-    no_tangent,
-    no_trials,
-)
+from realmodel.card.predictor import ABSENT, Predictor, PredictorName
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.card.saturation import Saturation
 from realmodel.card.schema import FORMAT, VERSION, check_card, parse_card
@@ -204,13 +198,13 @@ class LayerCard:
             )
         if name == "gauss-newton" or (name is None and self.tangent is None):
             if self.gauss_newton is None:
-                raise no_gauss_newton()
+                raise InputError(ABSENT["gauss-newton"])
             return self.gauss_newton
         if self.tangent is None:
-            raise no_tangent()
+            raise InputError(ABSENT["tangent"])
         usable = self.trials is not None and self.refusal is None
         if name == "trials" and not usable:
-            raise no_trials()
+            raise InputError(ABSENT["trials"])
         return self._tried if usable and name != "tangent" else self.tangent
 
     @cached_property
@@ -325,36 +319,35 @@ class LayerCard:
         """
         path = Path(path)
         record = check_card(read_json(path, "card"), str(path))
-        card = cls.from_dict(record, source=str(path))
-
-        def whole(model: Predictor | None, name: str) -> Predictor | None:
-            if model is None:
-                return None
-            stored = Replicates.load(path.parent / f"{name}.npz", record[name]["replicates"])
-            return replace(model, replicates=stored)
-
-        tangent = whole(card.tangent, "tangent")
-        trials = card.trials
-        if trials is not None and tangent is not None:
-            trials = replace(trials, tangent=tangent)
-        return replace(
-            card,
-            tangent=tangent,
-            trials=trials,
-            gauss_newton=whole(card.gauss_newton, "quadratic"),
-            module_model=ModuleModel.load(path.parent / FILE, record.get("module_model")),
-        )
+        stored = {
+            name: Replicates.load(path.parent / f"{name}.npz", model["replicates"])
+            for name in ("quadratic", "tangent")
+            if (model := record.get(name))
+        }
+        card = cls.from_dict(record, str(path), stored)
+        modules = ModuleModel.load(path.parent / FILE, record.get("module_model"))
+        return replace(card, module_model=modules)
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any], source: str = "card") -> "LayerCard":
-        """Rebuild from a mapping that the schema accepts."""
+    def from_dict(
+        cls,
+        record: Mapping[str, Any],
+        source: str = "card",
+        replicates: Mapping[str, Replicates | None] | None = None,
+    ) -> "LayerCard":
+        """Rebuild from a mapping that the schema accepts, and the replicates by its section."""
+
+        def model(name: PredictorName, section: str) -> Predictor | None:
+            if not (own := record.get(section)):
+                return None
+            return Predictor.from_dict(name, own, (replicates or {}).get(section))
+
         try:
-            tangent, exact = record.get("tangent"), record.get("quadratic")
-            predicted = Predictor.from_dict("tangent", tangent) if tangent else None
+            tangent = model("tangent", "tangent")
             pilot = Pilot.from_dict(runs) if (runs := record.get("pilot")) else None
             trials = None
-            if (tried := record.get("trials")) and pilot is not None and predicted is not None:
-                trials = Trials.from_dict(tried, pilot.whole, predicted)
+            if (tried := record.get("trials")) and pilot is not None and tangent is not None:
+                trials = Trials.from_dict(tried, pilot.whole, tangent)
             return cls(
                 model=record["model"],
                 data=record["data"],
@@ -364,8 +357,8 @@ class LayerCard:
                 layers=tuple(LayerProfile.from_dict(row) for row in record["layers"]),
                 costs=DeviceCosts.from_dict(record["costs"]),
                 created=record["created"],
-                tangent=predicted,
-                gauss_newton=Predictor.from_dict("gauss-newton", exact) if exact else None,
+                tangent=tangent,
+                gauss_newton=model("gauss-newton", "quadratic"),
                 intervals=tuple(record.get("intervals", ())),
                 measured=tuple(record["measured"]),
                 protocol=_protocol(record),

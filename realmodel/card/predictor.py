@@ -3,18 +3,34 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from realmodel.measure.replicates import Replicates
-from theory import BlockQuadratic, InputError, budget_coupling
+from theory import BlockQuadratic, budget_coupling
 from theory.additivity_bounds.budget_coupling import BudgetCoupling
 
 PredictorName = Literal["tangent", "gauss-newton", "trials"]
 
 MOST_STEPS = 1 << 20
 """More than any run takes."""
+
+ABSENT: Final[dict[PredictorName, str]] = {
+    "tangent": (
+        "this card holds no tangent model: it was measured by an older layercard without one. "
+        "Measure it again, or choose the predictor 'gauss-newton'"
+    ),
+    "gauss-newton": (
+        "this card holds no exact Gauss-Newton curvature, which is measured on request alone: "
+        "choose the predictor 'tangent', or measure the card with the exact curvature"
+    ),
+    "trials": (
+        "this card holds no runs of single layers to go by: choose the predictor 'tangent', or "
+        "measure the card with trials"
+    ),
+}
+"""What to do where a card has no model of that name."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +92,16 @@ class Predictor:
         }
 
     @classmethod
-    def from_dict(cls, name: PredictorName, record: Mapping[str, Any]) -> "Predictor":
-        """Rebuild from the JSON mapping, without its replicates."""
+    def from_dict(
+        cls, name: PredictorName, record: Mapping[str, Any], replicates: Replicates | None = None
+    ) -> "Predictor":
+        """Rebuild from the JSON mapping, and the replicates that it names."""
         quadratic = BlockQuadratic(
             np.asarray(record["gradient"], dtype=np.float64),
             np.asarray(record["curvature"], dtype=np.float64),
             tuple(record["sizes"]),
         )
-        return cls(name, quadratic, protocol=record.get("protocol", {}))
+        return cls(name, quadratic, replicates, record.get("protocol", {}))
 
     @property
     def additive_steps(self) -> int | None:
@@ -155,27 +173,3 @@ class Predictor:
         own = self.quadratic
         H = own.curvature + change * np.eye(len(own.gradient))
         return BlockQuadratic(own.gradient, H, own.sizes)
-
-
-def no_gauss_newton() -> InputError:
-    """The error of a card without the exact curvature."""
-    return InputError(
-        "this card holds no exact Gauss-Newton curvature, which is measured on request alone: "
-        "choose the predictor 'tangent', or measure the card with the exact curvature"
-    )
-
-
-def no_tangent() -> InputError:
-    """The error of a card without a tangent model."""
-    return InputError(
-        "this card holds no tangent model: it was measured by an older layercard without one. "
-        "Measure it again, or choose the predictor 'gauss-newton'"
-    )
-
-
-def no_trials() -> InputError:
-    """The error of a card without usable runs of single layers."""
-    return InputError(
-        "this card holds no runs of single layers to go by: choose the predictor 'tangent', or "
-        "measure the card with trials"
-    )

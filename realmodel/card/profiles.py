@@ -1,19 +1,14 @@
 """From one pass to the card's rows, module by module and layer by layer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
-from realmodel.card.block_statistics import BlockStatistics, block_statistics
+from realmodel.card.block_statistics import NO_GAIN, BlockStatistics, Gains, block_statistics
 from realmodel.card.moment_spectrum import MomentSpectrum
 from realmodel.card.profile import LayerProfile, ModuleProfile
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.whitener import Whitener
-
-Gain = tuple[float | None, float | None]
-"""Gain of a block alone and its standard error, nats per completion token."""
-
-NONE: Gain = (None, None)
 
 
 def profiles(
@@ -21,11 +16,9 @@ def profiles(
     *,
     rank: int,
     ridge: float,
-    module_gains: Mapping[str, Gain],
-    layer_gains: Mapping[int, Gain],
-    module_budget_gains: Mapping[str, Gain],
-    layer_budget_gains: Mapping[int, Gain],
-    progress: Callable[[], None] = lambda: None,
+    gains: Gains,
+    budget_gains: Gains,
+    progress: Callable[[int, int], None],
 ) -> tuple[tuple[ModuleProfile, ...], tuple[LayerProfile, ...]]:
     """Measure every module and every layer.
 
@@ -36,12 +29,10 @@ def profiles(
         LoRA rank of the rank-limited residual norm.
     ridge : float
         Share of the mean eigenvalue that is added to ``Sigma`` and to ``Gamma``.
-    module_gains, layer_gains : mapping
-        Gauss-Newton gain and its standard error, by module name and block index; may be empty.
-    module_budget_gains, layer_budget_gains : mapping
-        The same within the training budget.
+    gains, budget_gains : mapping
+        Gauss-Newton gains, which may be empty, and gains within the training budget.
     progress : callable
-        Called once per module.
+        Told how many modules are done, and of how many.
     """
     tokens = np.asarray(measurement.group_tokens, dtype=np.float64)
     whiteners: dict[str, Whitener] = {}
@@ -63,16 +54,13 @@ def profiles(
             rank,
         )
         blocks[module.name] = block
-        gains = (
-            *module_gains.get(module.name, NONE),
-            *module_budget_gains.get(module.name, NONE),
-        )
-        rows.append(ModuleProfile(module, block.measures(tokens, *gains), values))
-        progress()
+        own = (gains.get(module.name, NO_GAIN), budget_gains.get(module.name, NO_GAIN))
+        rows.append(ModuleProfile(module, block.measures(tokens, *own), values))
+        progress(len(rows), len(measurement.modules))
     layers: list[LayerProfile] = []
     for layer in sorted({module.layer for module in measurement.modules}):
         names = tuple(module.name for module in measurement.modules if module.layer == layer)
         union = BlockStatistics.union(blocks[name] for name in names)
-        gains = (*layer_gains.get(layer, NONE), *layer_budget_gains.get(layer, NONE))
-        layers.append(LayerProfile(layer, names, union.measures(tokens, *gains)))
+        own = (gains.get(layer, NO_GAIN), budget_gains.get(layer, NO_GAIN))
+        layers.append(LayerProfile(layer, names, union.measures(tokens, *own)))
     return tuple(rows), tuple(layers)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from realmodel.card.block_statistics import Gain, Gains
 from realmodel.card.module_model import ModuleModel
 from realmodel.card.predictor import Predictor
-from realmodel.card.profiles import Gain
 from realmodel.measure.measurement import Measurement
 from realmodel.measure.random_subset import random_groups
 from realmodel.measure.tangent.coordinates import Coordinates
@@ -22,10 +22,10 @@ from realmodel.measure.tangent.responses import principal_responses
 
 @dataclass(frozen=True)
 class TangentModel:
-    """The layers' model, the gain of each module alone by name, and the modules' model."""
+    """The layers' model, what each module and each layer gains alone, and the modules' model."""
 
     predictor: Predictor
-    modules: dict[str, Gain]
+    gains: Gains
     module_model: ModuleModel
 
 
@@ -48,13 +48,14 @@ def tangent_model(measurement: Measurement) -> TangentModel:
         },
     )
     ridge = 1 / (2 * protocol.time)
-    modules: dict[str, Gain] = {}
+    layers = sorted({module.layer for module in measurement.modules})
+    gains: dict[str | int, Gain] = dict(zip(layers, predictor.single_gains(), strict=True))
     for name, own in measurement.kernels.items():
         # Half of g'(F + ridge / P)^{-1} g, in the space of the sequences (Woodbury).
         curved = own.curvature + ridge * np.eye(len(own.curvature))
         seen = float(own.projection @ np.linalg.solve(curved, own.projection))
-        modules[name] = (max(own.square - seen, 0.0) / (2 * ridge), None)
-    return TangentModel(predictor, modules, module_model(measurement))
+        gains[name] = (max(own.square - seen, 0.0) / (2 * ridge), None)
+    return TangentModel(predictor, gains, module_model(measurement))
 
 
 def module_model(measurement: Measurement) -> ModuleModel:

@@ -25,6 +25,9 @@ SPREAD: Final = 0.1
 DIGITS: Final = 6
 """Of an alignment on a card."""
 
+TINY: Final = float(np.finfo(np.float64).tiny)
+"""Below it a gain has no reciprocal."""
+
 LEAST: Final = 0.01
 """Share that a layer is taken to have at least: of the gain of all layers that came true, and of
 the tangent model's largest."""
@@ -63,8 +66,8 @@ class Trials:
     def saturation(self) -> Saturation:
         """From the quadratic's gain to what comes true: a small gain as it is, and a ceiling."""
         top = self.whole.gain
-        if top <= 0 or not self.tangent.quadratic.gradient.any():  # the pilot refuses: no forecast
-            return Saturation(1.0, inf)
+        if top < TINY or not self.tangent.quadratic.gradient.any():
+            return Saturation(1.0, inf)  # the pilot refuses: no forecast
 
         def excess(inverse: float) -> float:
             ceiling = 1 / inverse if inverse else inf
@@ -79,17 +82,10 @@ class Trials:
     @property
     def predictor(self) -> Predictor:
         """One direction a layer; nats per completion token before they saturate."""
-        ceiling, replicates = self.saturation.ceiling, None
-        if self.tangent.replicates is not None:
-            found = [
-                self._quadratic(ceiling, _alone(left))
-                for left in self.tangent.replicates.quadratics
-            ]
-            replicates = Replicates(
-                np.stack([one.gradient for one in found]),
-                np.stack([one.curvature for one in found]),
-                found[0].sizes,
-            )
+        ceiling, replicates = self.saturation.ceiling, self.tangent.replicates
+        if replicates is not None:
+            samples = [_alone(quadratic) for quadratic in replicates.quadratics]
+            replicates = Replicates.of([self._quadratic(ceiling, alone) for alone in samples])
         return Predictor("trials", self._quadratic(ceiling), replicates)
 
     @cached_property

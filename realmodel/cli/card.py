@@ -1,27 +1,18 @@
 """``layercard card``: measure which layers of a model matter on a task."""
 
-from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Group
 
 from realmodel.cli.claim import claim
-from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.data_options import reading, tell_columns
+from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
-from realmodel.cli.preflight import preflight
-from realmodel.cli.protocol import (
-    Alpha,
-    Checkpointing,
-    LearningRate,
-    Rank,
-    Steps,
-    TrainBatchSize,
-    announce,
-    planned,
-)
+from realmodel.cli.loading import Loading
+from realmodel.cli.protocol import RunOptions, announce
 from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import (
@@ -51,37 +42,20 @@ if TYPE_CHECKING:
 DEFAULT_SAMPLES = 512
 
 
-class Offload(StrEnum):
-    """Where the running sums live."""
-
-    none = "none"
-    cpu = "cpu"
-    disk = "disk"
-
-
-class TooLong(StrEnum):
-    """What to do with a sequence that exceeds the window."""
-
-    error = "error"
-    skip = "skip"
-
-
-Model = Annotated[str | None, typer.Option(help="Checkpoint: a folder or a hub id.")]
-Task = Annotated[
-    Path | None,
-    typer.Option(
-        help="File (JSONL, JSON, CSV, TSV, Parquet, Arrow, E2E, WebNLG, DART), folder, or hub "
-        "data set."
-    ),
-]
-
-
-@reads_data
+@gathered(reading=reading, run=RunOptions, loading=Loading)
 def card(
     reading: ReadOptions,
+    run: RunOptions,
+    loading: Loading,
     context: typer.Context,
-    model: Model = None,
-    data: Task = None,
+    model: Annotated[str | None, typer.Option(help="Checkpoint: a folder or a hub id.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="File (JSONL, JSON, CSV, TSV, Parquet, Arrow, E2E, WebNLG, DART), folder, or hub "
+            "data set."
+        ),
+    ] = None,
     saved: Annotated[
         Path | None,
         typer.Option("--card", help="Measure nothing: read this card.json and write it again."),
@@ -103,14 +77,9 @@ def card(
         list[str] | None,
         typer.Option(help="Pattern of modules to measure; may be repeated."),
     ] = None,
-    rank: Rank = None,
-    alpha: Alpha = None,
     ridge: Annotated[
         float, typer.Option(min=0, help="Share of the mean eigenvalue added to moments.")
     ] = 1e-3,
-    steps: Steps = None,
-    learning_rate: LearningRate = None,
-    train_batch_size: TrainBatchSize = None,
     tangent_samples: Annotated[
         int, typer.Option(min=1, help="Examples for that prediction, drawn at random.")
     ] = 256,
@@ -169,28 +138,22 @@ def card(
         int | None, typer.Option(min=2, help="Longest sequence; the model's window by default.")
     ] = None,
     too_long: Annotated[
-        TooLong, typer.Option(help="Longer sequences: refuse, or leave out.")
-    ] = TooLong.error,
+        Literal["error", "skip"], typer.Option(help="Longer sequences: refuse, or leave out.")
+    ] = "error",
     partitions: Annotated[
         int, typer.Option(min=1, help="Passes over the data: more passes, less memory.")
     ] = 1,
     offload: Annotated[
-        Offload, typer.Option(help="Keep running sums on the device, the host or disk.")
-    ] = Offload.none,
-    dtype: Annotated[
-        str | None, typer.Option(help="float16, bfloat16, float32 or float64; the checkpoint's.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or auto (several).")] = "cpu",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
-    ] = False,
+        Literal["none", "cpu", "disk"],
+        typer.Option(help="Keep running sums on the device, the host or disk."),
+    ] = "none",
     calibrate: Annotated[
         bool, typer.Option(help="Measure time, memory and latency on this device.")
     ] = True,
     gradient_checkpointing: Annotated[
-        Checkpointing,
+        Literal["none", "reentrant", "non-reentrant"],
         typer.Option(help="What the planned run uses: its costs are measured with it."),
-    ] = Checkpointing.none,
+    ] = "none",
     packing: Annotated[
         int | None,
         typer.Option(
@@ -228,7 +191,7 @@ def card(
         raise InputError("pass --model and --data to measure a card, or --card to read one")
     if saved is not None:
         _refuse_measuring(context)
-    if offload is Offload.disk and resume_dir is None:
+    if offload == "disk" and resume_dir is None:
         raise InputError("--offload disk needs a folder: pass --resume-dir")
     exact = None if exact_curvature else "--exact-curvature"
     say_unused(
@@ -255,19 +218,11 @@ def card(
     if saved is not None:
         made = LayerCard.load(saved)
     else:
-        protocol = planned(
-            FinetuneOptions(),
-            rank=rank,
-            alpha=alpha,
-            learning_rate=learning_rate,
-            steps=steps,
-            train_batch_size=train_batch_size,
-            seed=seed,
-        )
+        protocol = run.of(FinetuneOptions(), seed)
         options = CardOptions(
             protocol=protocol,
-            window=Window(max_length, too_long.value),
-            one_pass=PassOptions(batch_size, tangent_samples, draws, partitions, offload.value),
+            window=Window(max_length, too_long),
+            one_pass=PassOptions(batch_size, tangent_samples, draws, partitions, offload),
             ridge=ridge,
             modules=tuple(modules) if modules else None,
             pilot=pilot,
@@ -276,16 +231,14 @@ def card(
             curvature=CurvatureOptions(directions, damping, curvature_samples),
             intervals=tuple(parse_layers(layers) for layers in interval or ()),
             lanczos=LanczosOptions(interval_products, interval_damping),
-            gradient_checkpointing=gradient_checkpointing.value,
+            gradient_checkpointing=gradient_checkpointing,
             packing=packing,
             calibrate=calibrate,
         )
         if trials and pilot is False:
             raise InputError(f"--trials {trials} needs the pilot: leave out --no-pilot")
-        source = Source(
-            str(model), data or Path(), num_samples, dtype, device, trust_remote_code, reading
-        )
-        preflight(source.model, device=device, trust_remote_code=trust_remote_code)
+        source = Source(str(model), data or Path(), num_samples, loading, reading)
+        loading.preflight(source.model)
         if estimate:
             show_estimate(source, options, as_json=as_json)
             return
@@ -345,10 +298,8 @@ class Source:
     model: str
     data: Path
     num_samples: int | None
-    dtype: str | None
-    device: str
-    trust_remote_code: bool
-    reading: ReadOptions = field(default_factory=ReadOptions)
+    loading: Loading
+    reading: ReadOptions
 
     def named(self, max_length: int | None) -> "dict[str, Any]":
         """How the data were read, where that is not the default: commands that follow do alike."""
@@ -372,15 +323,9 @@ class Source:
 def measured(source: Source, options: "CardOptions", resume_dir: Path | None) -> "LayerCard":
     """Measure a card under progress bars."""
     from realmodel.card import measure_card
-    from realmodel.model.checkpoint import load_checkpoint
 
     examples = source.examples(options.seed)
-    checkpoint = load_checkpoint(
-        source.model,
-        dtype=source.dtype,
-        device=source.device,
-        trust_remote_code=source.trust_remote_code,
-    )
+    checkpoint = source.loading.load(source.model)
     with stage_lines() as tell:
         return measure_card(
             checkpoint,
@@ -400,16 +345,19 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
 
     from realmodel.card.estimate import PROCESS_BYTES, expected_stages, fewest_partitions
     from realmodel.model.checkpoint import empty_model, load_tokenizer
+    from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.runs.host_memory import host_memory
     from realmodel.runs.numbers import amount
 
-    model = empty_model(source.model, trust_remote_code=source.trust_remote_code)
-    tokenizer = load_tokenizer(source.model, trust_remote_code=source.trust_remote_code)
+    loading = source.loading
+    model = empty_model(source.model, trust_remote_code=loading.trust_remote_code)
+    tokenizer = load_tokenizer(source.model, trust_remote_code=loading.trust_remote_code)
     encoded = options.window.encoded(source.examples(options.seed), model, tokenizer)
     check_tokens(encoded, embedding_rows(model))
-    dtype = getattr(torch, source.dtype or "float32")
-    stages = expected_stages(model, encoded, options, device=source.device, dtype=dtype)
+    dtype = getattr(torch, loading.dtype or "float32")
+    modules = find_modules(model, options.modules).modules
+    stages = expected_stages(model, encoded, modules, options, device=loading.device, dtype=dtype)
     rows = Table("stage", "time", "memory", title=f"estimate for {len(encoded)} sequences")
     rows.title_justify = rows.caption_justify = "left"
     for stage in stages:
@@ -419,12 +367,12 @@ def show_estimate(source: Source, options: "CardOptions", *, as_json: bool) -> N
     rows.caption = "times within a factor of two; memory of the large arrays"
     # Where the model is not on the host, only sums and rows are.
     free, own = host_memory()[0], PROCESS_BYTES
-    if source.device == "cpu":
+    if loading.device == "cpu":
         own = max(stage.memory - stage.host for stage in stages[:1])
     record: dict[str, Any] = {"stages": [asdict(stage) for stage in stages], "partitions": None}
     if own + max(stage.host for stage in stages) > free:
         left = free - own + PROCESS_BYTES
-        count = fewest_partitions(model, encoded, options, dtype=dtype, host_bytes=left)
+        count = fewest_partitions(model, encoded, modules, options, dtype=dtype, host_bytes=left)
         record["partitions"] = count
         rows.caption += f"\n{amount(float(free), 'bytes')} are free on the host: " + (
             "too few for one layer at a time, whatever the partitions"

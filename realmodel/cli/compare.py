@@ -9,18 +9,11 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from realmodel.cli.claim import claim
-from realmodel.cli.data_options import READING, reads_data, tell_columns
+from realmodel.cli.data_options import READING, reading, tell_columns
+from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
-from realmodel.cli.preflight import preflight
-from realmodel.cli.protocol import (
-    Alpha,
-    BatchSize,
-    LearningRate,
-    Rank,
-    Steps,
-    announce,
-    planned,
-)
+from realmodel.cli.loading import Loading
+from realmodel.cli.protocol import BatchRunOptions, announce
 from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, say, stage_lines
@@ -28,10 +21,12 @@ from realmodel.runs.printable import printable
 from theory import InputError
 
 
-@reads_data
+@gathered(reading=reading, run=BatchRunOptions, loading=Loading)
 def compare(
     reading: ReadOptions,
     context: typer.Context,
+    run: BatchRunOptions,
+    loading: Loading,
     model: Annotated[
         str, typer.Option(help="Checkpoint: a folder, a hub id, demo:gpt2 or demo:qwen3.")
     ],
@@ -58,11 +53,6 @@ def compare(
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="Fine-tuning runs per placement.")
     ] = 2,
-    rank: Rank = None,
-    alpha: Alpha = None,
-    learning_rate: LearningRate = None,
-    steps: Steps = None,
-    train_batch_size: BatchSize = None,
     training_samples: Annotated[int, typer.Option(help="Sequences to train on.")] = 256,
     heldout_samples: Annotated[int, typer.Option(help="Sequences to measure on.")] = 96,
     max_length: Annotated[int, typer.Option(help="Leave longer sequences out.")] = 72,
@@ -80,13 +70,12 @@ def compare(
         int, typer.Option(help="Sequences behind the Gauss-Newton curvature.")
     ] = 32,
     damping: Annotated[float, typer.Option(help="Added to the curvature's diagonal.")] = 0.1,
-    dtype: Annotated[
-        str | None, typer.Option(help="Arithmetic of the scores; the checkpoint's.")
-    ] = None,
     run_dtype: Annotated[
-        str | None, typer.Option(show_default="of the scores", help="Arithmetic of the runs.")
+        str | None,
+        typer.Option(
+            show_default="of the scores", help="Arithmetic of the runs; --dtype is of the scores."
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1.")] = "cpu",
     output_dir: OutputDir = None,
     train: Annotated[
         bool, typer.Option("--train/--no-train", help="--no-train: only with the runs at hand.")
@@ -106,11 +95,10 @@ def compare(
     from realmodel.demo.embedded import PREFIX
     from realmodel.demo.measure import PROTOCOL
     from realmodel.evidence import CompareOptions, Task
-    from realmodel.evidence import compare as run
+    from realmodel.evidence import compare as compared
     from realmodel.evidence.examples import other_text, task_examples
     from realmodel.finetuning import FinetuneOptions
     from realmodel.measure.gauss_newton import CurvatureOptions
-    from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.modules import find_modules
     from theory.whole_file import write_json, write_whole
 
@@ -128,15 +116,7 @@ def compare(
         )
     claim(folder)
     own_task = data is None and model.startswith(PREFIX)
-    protocol = planned(
-        PROTOCOL if own_task else FinetuneOptions(),
-        rank=rank,
-        alpha=alpha,
-        learning_rate=learning_rate,
-        steps=steps,
-        train_batch_size=train_batch_size,
-        seed=0,
-    )
+    protocol = run.of(PROTOCOL if own_task else FinetuneOptions(), 0)
     options = CompareOptions(
         sizes=parse_layers(sizes),
         placements=placements,
@@ -151,16 +131,16 @@ def compare(
         seed=seed,
     )
     announce(protocol, "every run")
-    preflight(checkpoint_source(model), device=device)
+    loading.preflight(checkpoint_source(model))
     default, training, held = task_examples(model, data, heldout, options, reading, tell_columns)
-    checkpoint = load_checkpoint(checkpoint_source(model), dtype=dtype, device=device)
+    checkpoint = loading.load(checkpoint_source(model))
     apart = other_text(other, options) if other else ()
     task = Task.from_examples(name or default, checkpoint, training, held, options, other=apart)
     trained = None
     if run_dtype not in (None, checkpoint.dtype):
-        trained = load_checkpoint(checkpoint_source(model), dtype=run_dtype, device=device)
+        trained = loading.load(checkpoint_source(model), dtype=run_dtype)
     with stage_lines() as tell:
-        result = run(
+        result = compared(
             checkpoint,
             task,
             find_modules(checkpoint.model),

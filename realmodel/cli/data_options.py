@@ -1,24 +1,13 @@
-"""The options of every command that reads data, gathered into one object."""
+"""The options of every command that reads data."""
 
-import functools
 import inspect
-from collections.abc import Callable
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 
 from realmodel.datasets import ReadOptions
 from realmodel.datasets.options import read_template
 from realmodel.runs.console import stderr
-
-
-class Loss(StrEnum):
-    """Which tokens are trained."""
-
-    completion = "completion"
-    all = "all"
-
 
 PANEL = "Data"
 
@@ -56,12 +45,12 @@ def reading(
         ),
     ] = None,
     loss_on: Annotated[
-        Loss,
+        Literal["completion", "all"],
         typer.Option(
             help="Train the completion (of a conversation: the assistant's turns), or all tokens.",
             rich_help_panel=PANEL,
         ),
-    ] = Loss.completion,
+    ] = "completion",
 ) -> ReadOptions:
     """The object that these options make."""
     return ReadOptions(
@@ -71,40 +60,13 @@ def reading(
         split=split,
         subset=subset,
         chat_template=read_template(chat_template),
-        loss=loss_on.value,
+        loss=loss_on,
         template_source=chat_template,
     )
 
 
 READING = tuple(inspect.signature(reading).parameters)
 """Names of these parameters."""
-
-
-def reads_data(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options above in place of its parameter ``reading``.
-
-    Examples
-    --------
-    >>> @reads_data
-    ... def show(reading: ReadOptions) -> None:
-    ...     print(reading.column)
-    >>> show(column="chosen")
-    chosen
-    """
-    options = inspect.signature(reading).parameters
-    own = inspect.signature(command).parameters
-
-    @functools.wraps(command)
-    def gathered(**arguments: Any) -> None:
-        given = {name: arguments.pop(name) for name in options if name in arguments}
-        command(**arguments, reading=reading(**given))
-
-    kept = [parameter for name, parameter in own.items() if name != "reading"]
-    signature = inspect.Signature([*kept, *options.values()])
-    # Typer reads both.
-    vars(gathered)["__signature__"] = signature
-    gathered.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
-    return gathered
 
 
 def tell_columns(message: str) -> None:

@@ -1,6 +1,5 @@
 """``layercard demo``: the main job on the embedded checkpoints, without network or data."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,7 +37,7 @@ def demo(
     from realmodel.demo.profile_figure import Row, layer_profile, png_bytes
     from realmodel.demo.task_file import write_task
     from realmodel.placement import place
-    from theory.whole_file import write_whole
+    from theory.whole_file import write_json, write_whole
 
     if layers > LAYERS:
         raise InputError(f"--layers {layers}: the embedded checkpoints have {LAYERS} layers")
@@ -70,7 +69,7 @@ def demo(
         }
         for name in CHECKPOINTS
     }
-    write_whole(folder / "demo.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    write_json(folder / "demo.json", record)
     shown = [
         part
         for name in CHECKPOINTS

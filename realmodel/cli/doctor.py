@@ -1,5 +1,6 @@
 """``layercard doctor``: does this machine have what the commands need, and are the data right?"""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from realmodel.cli.data_options import READING, reads_data, tell_columns
+from realmodel.cli.data_options import READING, reading, tell_columns
+from realmodel.cli.gathered import gathered
+from realmodel.cli.loading import Loading
 from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.doctor import Check, checks
@@ -21,10 +24,11 @@ SHOWN = 3
 SAMPLES = 512
 
 
-@reads_data
+@gathered(reading=reading, loading=Loading)
 def doctor(
     reading: ReadOptions,
     context: typer.Context,
+    loading: Loading,
     model: Annotated[
         str | None,
         typer.Option(help="Checkpoint to look at the data with: a folder, a hub id or demo:gpt2."),
@@ -38,11 +42,6 @@ def doctor(
     max_length: Annotated[
         int | None, typer.Option(min=2, help="Longest sequence; the model's window by default.")
     ] = None,
-    dtype: Annotated[str | None, typer.Option(help="Arithmetic; the checkpoint's.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or auto.")] = "cpu",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the checkpoint.")
-    ] = False,
     as_json: AsJson = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
@@ -60,26 +59,20 @@ def doctor(
     with stderr.status("looking around"):
         found = list(checks(output_dir or Path("out"), seed))
     broken = [check.name for check in found if check.status == "broken"]
-    record: dict[str, Any] = {"broken": broken, "checks": [check.to_dict() for check in found]}
+    record: dict[str, Any] = {"broken": broken, "checks": [asdict(check) for check in found]}
     shown: list[Any] = [report(found)]
     if model is not None and data is not None:
         from realmodel.card.data_report import data_report
         from realmodel.card.options import CardOptions
         from realmodel.datasets import read_examples
         from realmodel.demo import checkpoint_source
-        from realmodel.model.checkpoint import load_checkpoint
         from realmodel.model.lora_protocol import FinetuneOptions
         from realmodel.model.window import Window
 
         examples = read_examples(
             data, at_most=num_samples, seed=seed, options=reading, tell=tell_columns
         )
-        checkpoint = load_checkpoint(
-            checkpoint_source(model),
-            dtype=dtype,
-            device=device,
-            trust_remote_code=trust_remote_code,
-        )
+        checkpoint = loading.load(checkpoint_source(model))
         options = CardOptions(
             protocol=FinetuneOptions(seed=seed), window=Window(max_length, too_long="skip")
         )

@@ -3,33 +3,22 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
 from rich.progress import Progress, TaskID
-from rich.table import Table
 from rich.text import Text
 
 from realmodel.cli.claim import claim
-from realmodel.cli.data_options import reads_data, tell_columns
+from realmodel.cli.data_options import reading, tell_columns
+from realmodel.cli.gathered import gathered
 from realmodel.cli.layers import parse_layers
-from realmodel.cli.preflight import preflight
-from realmodel.cli.protocol import (
-    Alpha,
-    BatchSize,
-    LearningRate,
-    Rank,
-    Steps,
-    announce,
-    planned,
-)
+from realmodel.cli.loading import Loading
+from realmodel.cli.protocol import BatchRunOptions, announce
 from realmodel.cli.unused import say_unused
 from realmodel.datasets import ReadOptions
 from realmodel.runs.console import AsJson, OutputDir, Seed, emit, progress, say
-from realmodel.runs.numbers import joined, number
-from realmodel.runs.printable import printable
 from theory import InputError
 
 if TYPE_CHECKING:
@@ -37,10 +26,12 @@ if TYPE_CHECKING:
     from realmodel.placement.saved_placement import SavedPlacement
 
 
-@reads_data
+@gathered(reading=reading, run=BatchRunOptions, loading=Loading)
 def finetune(
     reading: ReadOptions,
     context: typer.Context,
+    run: BatchRunOptions,
+    loading: Loading,
     data: Annotated[Path, typer.Option(help="Training data, any format that card reads.")],
     model: Annotated[
         str | None,
@@ -67,11 +58,6 @@ def finetune(
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="Runs, with seeds SEED, SEED+1, ...")
     ] = 1,
-    rank: Rank = None,
-    alpha: Alpha = None,
-    learning_rate: LearningRate = None,
-    steps: Steps = None,
-    train_batch_size: BatchSize = None,
     num_samples: Annotated[
         int | None, typer.Option(min=2, help="Examples to draw from the data.")
     ] = 1024,
@@ -87,11 +73,6 @@ def finetune(
     save_every: Annotated[
         int, typer.Option(min=0, help="Steps between saves; with an output folder.")
     ] = 50,
-    dtype: Annotated[str | None, typer.Option(help="Arithmetic; the checkpoint's.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or auto.")] = "cpu",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code of the checkpoint.")
-    ] = False,
     output_dir: OutputDir = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -107,12 +88,12 @@ def finetune(
     from realmodel.datasets import read_examples
     from realmodel.datasets.split import not_trained, split_by_prompt
     from realmodel.finetuning import FinetuneOptions, target_modules
-    from realmodel.finetuning import finetune as run
-    from realmodel.model.checkpoint import load_checkpoint
+    from realmodel.finetuning import finetune as train
     from realmodel.model.modules import find_modules
     from realmodel.model.vocabulary import check_tokens, embedding_rows
     from realmodel.model.window import Window
     from realmodel.placement.saved_placement import SavedPlacement
+    from realmodel.report.realised import realised, runs_table
     from theory.whole_file import write_json
 
     folder = None if output_dir is not None else "--output-dir"
@@ -126,24 +107,16 @@ def finetune(
     )
     claim(output_dir)
     saved = None if placement is None else SavedPlacement.load(placement)
-    if saved is not None and (layers is not None or modules is not None or rank is not None):
+    if saved is not None and (layers is not None or modules is not None or run.rank is not None):
         raise InputError("a placement has its own modules and ranks: leave out the other options")
     if saved is None and model is None:
         raise InputError("name the checkpoint by --model, or a placement of one by --placement")
     chosen = None if layers is None else list(parse_layers(layers))
     names = modules if saved is None else list(saved.ranks)
-    first = planned(
-        FinetuneOptions() if saved is None else saved.protocol,
-        rank=rank,
-        alpha=alpha,
-        learning_rate=learning_rate,
-        steps=steps,
-        train_batch_size=train_batch_size,
-        seed=seed,
-    )
+    first = run.of(FinetuneOptions() if saved is None else saved.protocol, seed)
     options = [replace(first, seed=seed + index) for index in range(seeds)]
     source = str(model if model is not None or saved is None else saved.model)
-    preflight(source, device=device, trust_remote_code=trust_remote_code)
+    loading.preflight(source)
     announce(first, "training run" if saved is None else "training run of the placement")
     examples = read_examples(
         data, at_most=num_samples, seed=seed, options=reading, tell=tell_columns
@@ -164,9 +137,7 @@ def finetune(
             )
         held = fresh
     held = held[:heldout_samples]
-    checkpoint = load_checkpoint(
-        source, dtype=dtype, device=device, attention="sdpa", trust_remote_code=trust_remote_code
-    )
+    checkpoint = loading.load(source, attention="sdpa")
     targets = target_modules(find_modules(checkpoint.model), layers=chosen, names=names)
     window = Window(max_length, too_long="skip")
     training, measured = (
@@ -179,7 +150,7 @@ def finetune(
     with progress() as bar:
         for protocol in options:
             line = bar.add_task(f"seed {protocol.seed}", total=protocol.steps)
-            result = run(
+            result = train(
                 checkpoint,
                 training,
                 measured,
@@ -202,7 +173,7 @@ def finetune(
         say(f"wrote {write_json(output_dir / 'finetune.json', record)}")
         for protocol in options:
             say(f"adapter: {output_dir / f'seed-{protocol.seed}' / 'adapter'}")
-    shown = Group(table(results, predicted), Text(summary(results, predicted)))
+    shown = Group(runs_table(results, predicted), Text(realised(results, predicted)))
     emit(record, shown, as_json=as_json)
 
 
@@ -217,90 +188,6 @@ def prediction(saved: "SavedPlacement", ran: "FinetuneOptions", digest: str) -> 
     }
 
 
-def summary(results: list[dict[str, Any]], predicted: dict[str, Any] | None = None) -> str:
-    """The mean over seeds, its share of what all layers gain, and predicted against realised.
-
-    Examples
-    --------
-    >>> runs = [{"gain": 0.3, "loss_before": 2.0}, {"gain": 0.5, "loss_before": 2.0}]
-    >>> summary(runs)
-    'Gained 0.4 ± 0.1 nats per token over 2 seeds (± one standard error), of a loss of 2.'
-    >>> found = {"gain": 0.6, "not_comparable": None, "all_layers": {"gain": 0.8, "trained": 0.5}}
-    >>> for sentence in summary(runs, found).split(". ")[1:]:
-    ...     print(sentence)
-    That is 80% of the 0.5 that training all layers gained
-    Predicted were 0.6: training realised 0.667 times the prediction.
-    """
-    gains = [float(run["gain"]) for run in results]
-    mean, spread = fmean(gains), ""
-    if len(gains) > 1:
-        error = number(stdev(gains) / len(gains) ** 0.5)
-        spread = f" ± {error}"
-    seeds = f"over {len(gains)} seeds (± one standard error)" if spread else "with one seed"
-    text = f"Gained {number(mean)}{spread} nats per token {seeds}, of a loss of "
-    text += f"{number(results[0]['loss_before'])}."
-    if predicted is None:
-        return text
-    if (reason := predicted["not_comparable"]) is not None:
-        return f"{text} The prediction is not of this run: {reason}."
-    text += _of_all_layers(mean, predicted)
-    text += f" Predicted were {number(predicted['gain'])}"
-    if predicted["gain"] > 0:
-        times = number(mean / predicted["gain"])
-        text += f": training realised {times} times the prediction"
-    return f"{text}."
-
-
-def _of_all_layers(mean: float, predicted: dict[str, Any]) -> str:
-    """The share of the gain of all layers: trained where it is known, or as predicted."""
-    whole = predicted.get("all_layers", {})
-    trained, gain = whole.get("trained"), whole.get("gain")
-    if trained:
-        share, all_of_them = f"{mean / trained:.0%}", number(trained)
-        return f" That is {share} of the {all_of_them} that training all layers gained."
-    if gain:
-        share = f"{predicted['gain'] / gain:.0%}"
-        return f" Of the gain of all layers, which were not trained, {share} was predicted."
-    return ""
-
-
 def advanced(bar: Progress, line: TaskID, done: int) -> None:
     """Move a progress bar to ``done``."""
     bar.update(line, completed=done)
-
-
-def table(results: list[dict[str, Any]], predicted: dict[str, Any] | None = None) -> Table:
-    """One row per seed, and below them what was predicted."""
-    layers = joined(results[0]["layers"])
-    title = Text(printable(f"{results[0]['model']}: layers {layers}"))
-    rows = Table(title=title, title_justify="left", caption_justify="left")
-    if predicted is not None:
-        reason = predicted["not_comparable"]
-        level = "of this run" if reason is None else f"not comparable: {reason}"
-        rows.caption = f"predicted gain {predicted['gain']:.4f}, {level}"
-    for heading in ("seed", "loss before", "after", "gain", "tokens/s", "adapter", "peak memory"):
-        rows.add_column(heading, justify="right")
-    with_latency = results[0]["latency"] is not None
-    with_scores = results[0]["generation"] is not None
-    if with_latency:
-        rows.add_column("latency", justify="right")
-    if with_scores:
-        rows.add_column("BLEU / chrF / TER", justify="right")
-    for r in results:
-        speed = r["tokens_per_second"]
-        cells = [
-            str(r["options"]["seed"]),
-            f"{r['loss_before']:.4f}",
-            f"{r['loss_after']:.4f}",
-            f"{r['gain']:.4f}",
-            "-" if speed is None else f"{speed:.0f}",
-            f"{r['adapter_bytes'] / 1024:.0f} KiB",
-            f"{r['peak_memory_bytes'] / 2**20:.0f} MiB",
-        ]
-        if with_latency:
-            cells.append(f"{100 * r['latency']['overhead']:+.0f}%")
-        if with_scores:
-            g = r["generation"]
-            cells.append(f"{g['bleu']:.1f} / {g['chrf']:.1f} / {g['ter']:.1f}")
-        rows.add_row(*cells)
-    return rows

@@ -1,14 +1,12 @@
 """``layercard place``: from a card and a budget to layers, and to a configuration that works."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from realmodel.cli.claim import claim
 from realmodel.cli.layers import parse_layers
-from realmodel.cli.protocol import Checkpointing
 from realmodel.cli.unused import say_unused
 from realmodel.runs.console import AsJson, OutputDir, Seed, Verbose, emit, say, stdout
 from theory import InputError
@@ -19,51 +17,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from realmodel.card import LayerCard
-    from realmodel.card.predictor import PredictorName
-    from realmodel.placement import Choice, FrontPoint
-
-
-class Model(StrEnum):
-    """What predicts the gains."""
-
-    tangent = "tangent"
-    gauss_newton = "gauss-newton"
-    trials = "trials"
-
-
-class Engine(StrEnum):
-    """What serves the adapters."""
-
-    hf = "hf"
-    vllm = "vllm"
-    vllm_targeted = "vllm-targeted"
-    sglang = "sglang"
-    merged = "merged"
-
-
-class Unit(StrEnum):
-    """What is taken or left as one."""
-
-    layer = "layer"
-    kind = "kind"
-    module = "module"
-
-
-class Combine(StrEnum):
-    """Which of several tasks' shares is made large."""
-
-    worst = "worst"
-    mean = "mean"
-
-
-class Objective(StrEnum):
-    """What the budget limits."""
-
-    gain = "gain"
-    parameters = "parameters"
-    time = "time"
-    memory = "memory"
-    serving = "serving"
+    from realmodel.costs.checkpointing import Checkpointing
+    from realmodel.costs.device_costs import DeviceCosts
 
 
 def place(
@@ -76,9 +31,9 @@ def place(
         ),
     ],
     objective: Annotated[
-        Objective,
+        Literal["gain", "parameters", "time", "memory", "serving"],
         typer.Option(help="What the budget limits: gain takes a number of layers, others a cost."),
-    ] = Objective.gain,
+    ] = "gain",
     budget: Annotated[
         str,
         typer.Option(
@@ -87,9 +42,9 @@ def place(
         ),
     ] = "4",
     unit: Annotated[
-        Unit,
+        Literal["layer", "kind", "module"],
         typer.Option(help="What is taken or left as one: kind is q_proj of all layers, say."),
-    ] = Unit.layer,
+    ] = "layer",
     shape: Annotated[
         str,
         typer.Option(
@@ -98,7 +53,7 @@ def place(
         ),
     ] = "any",
     combine: Annotated[
-        Combine | None,
+        Literal["worst", "mean"] | None,
         typer.Option(
             show_default="worst", help="Of several cards: the largest worst share, or mean share."
         ),
@@ -114,7 +69,7 @@ def place(
         typer.Option("--rank-allocation", help="Move rank to where it gains most."),
     ] = False,
     predictor: Annotated[
-        Model | None,
+        Literal["tangent", "gauss-newton", "trials"] | None,
         typer.Option(
             help="Gains within the card's training steps, corrected by its trials (default where "
             "it has them) or not, or without a limit on steps."
@@ -131,15 +86,15 @@ def place(
         ),
     ] = None,
     engine: Annotated[
-        Engine,
+        Literal["hf", "vllm", "vllm-targeted", "sglang", "merged"],
         typer.Option(help="Whose serving cost: hf is measured, the others are counted."),
-    ] = Engine.hf,
+    ] = "hf",
     calibrate: Annotated[
         bool,
         typer.Option("--calibrate", help="Measure the costs again, on this machine."),
     ] = False,
     gradient_checkpointing: Annotated[
-        Checkpointing | None,
+        Literal["none", "reentrant", "non-reentrant"] | None,
         typer.Option(
             show_default="the card's", help="What the planned run uses; with --calibrate."
         ),
@@ -186,63 +141,43 @@ def place(
     claim(output_dir)
     read = [LayerCard.load(path) for path in cards]
     measured = read[0]
-    kind = None if gradient_checkpointing is None else gradient_checkpointing.value
-    whole = unit is Unit.layer and len(read) == 1
+    whole = unit == "layer" and len(read) == 1
     if not whole:
         _refuse(
-            "several cards" if len(read) > 1 else f"unit {unit.value}",
+            "several cards" if len(read) > 1 else f"unit {unit}",
             {
-                "--unit": len(read) > 1 and unit is not Unit.layer,
+                "--unit": len(read) > 1 and unit != "layer",
                 "--shape": shape != "any",
                 "--rule": rule != "exact",
                 "--rank-allocation": rank_allocation,
                 "--calibrate": len(read) > 1
-                and (calibrate or kind is not None or packing is not None),
-                "--predictor": len(read) == 1 and predictor in (Model.gauss_newton, Model.trials),
+                and (calibrate or gradient_checkpointing is not None or packing is not None),
+                "--predictor": len(read) == 1 and predictor in ("gauss-newton", "trials"),
             },
         )
     if len(read) == 1 and combine is not None:
         raise InputError("combine is of several cards: name more than one")
     if calibrate:
-        measured = _calibrated(measured, model, seed, kind, packing, trust_remote_code)
-    elif packing not in (None, measured.costs.packing):
-        own = measured.costs.packing
-        raise InputError(
-            f"the card's costs are of {'padded' if own is None else f'{own}-token packed'} rows, "
-            f"not of packed ones of {packing} tokens: add --calibrate"
+        measured = _calibrated(
+            measured, model, seed, gradient_checkpointing, packing, trust_remote_code
         )
-    elif kind not in (None, measured.costs.gradient_checkpointing):
-        raise InputError(
-            f"the card's costs are of a run with gradient checkpointing "
-            f"{measured.costs.gradient_checkpointing!r}, not {kind!r}: add --calibrate"
-        )
-    among = None if layers is None else parse_layers(layers)
-    asked: PredictorName | None = None if predictor is None else predictor.value
+    else:
+        _check_costs(measured.costs, gradient_checkpointing, packing)
+    asked: dict[str, Any] = {
+        "objective": objective,
+        "budget": budget,
+        "layers": None if layers is None else parse_layers(layers),
+        "engine": engine,
+        "force": force,
+    }
     modules, ranks = list(measured.modules), None
     tables: RenderableType = ""
     if len(read) > 1:
-        shared = place_tasks(
-            read,
-            objective=objective.value,
-            budget=budget,
-            layers=among,
-            combine=Combine.worst.value if combine is None else combine.value,
-            predictor=asked,
-            engine=engine.value,
-            force=force,
-        )
+        shared = place_tasks(read, combine=combine or "worst", predictor=predictor, **asked)
         chosen, record, warnings = shared.layers, shared.to_dict(), shared.warnings
         words = report.tasks_verdict(shared)
     elif not whole:
-        parts = place_modules(
-            measured,
-            unit=unit.value,
-            objective=objective.value,
-            budget=budget,
-            layers=among,
-            engine=engine.value,
-            force=force,
-        )
+        parts = place_modules(measured, unit=unit, **asked)
         chosen, record, warnings = parts.best.layers, parts.to_dict(), parts.warnings
         names = set(parts.best.modules)
         modules = [module for module in modules if module.name in names]
@@ -250,20 +185,16 @@ def place(
     else:
         choice = choose(
             measured,
-            objective=objective.value,
-            budget=budget,
-            layers=among,
             allocate_ranks=rank_allocation,
-            predictor=asked,
-            engine=engine.value,
+            predictor=predictor,
             rule=rule,
-            force=force,
             shape=shape,
+            **asked,
         )
         chosen, record, warnings = choice.best.layers, choice.to_dict(), choice.warnings
         ranks = None if choice.ranks is None else choice.ranks.ranks
         words = report.verdict(measured, choice)
-        tables = render(measured, choice, verbose=verbose)
+        tables = report.placement_table(measured, choice, verbose=verbose)
     arguments = lora_config_arguments(
         chosen, modules, measured.options["rank"], measured.options["alpha"], ranks=ranks
     )
@@ -303,6 +234,29 @@ def _refuse(what: str, options: "Mapping[str, bool]") -> None:
     found = next((option for option, given in options.items() if given), None)
     if found is not None:
         raise InputError(f"{found} has no meaning with {what}: leave it out")
+
+
+def _check_costs(
+    costs: "DeviceCosts", gradient_checkpointing: "Checkpointing | None", packing: int | None
+) -> None:
+    """Refuse costs of another training step than was asked for.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
+    if packing not in (None, costs.packing):
+        own = "padded" if costs.packing is None else f"{costs.packing}-token packed"
+        raise InputError(
+            f"the card's costs are of {own} rows, not of packed ones of {packing} tokens: add "
+            "--calibrate"
+        )
+    if gradient_checkpointing not in (None, costs.gradient_checkpointing):
+        raise InputError(
+            f"the card's costs are of a run with gradient checkpointing "
+            f"{costs.gradient_checkpointing!r}, not {gradient_checkpointing!r}: add --calibrate"
+        )
 
 
 def _written(
@@ -351,14 +305,14 @@ def _calibrated(
     card: "LayerCard",
     model: str | None,
     seed: int,
-    gradient_checkpointing: str | None,
+    gradient_checkpointing: "Checkpointing | None",
     packing: int | None,
     trust_remote_code: bool,
 ) -> "LayerCard":
+    """The card with its costs measured again, on this machine."""
     from dataclasses import replace
 
     from realmodel.costs.calibration import calibrated_costs, random_batch
-    from realmodel.costs.checkpointing import checkpointing_kind
     from realmodel.costs.packing import check_window
     from realmodel.model.checkpoint import load_checkpoint
     from realmodel.model.forward import window_of
@@ -379,129 +333,7 @@ def _calibrated(
         card.modules,
         batch,
         rank=card.options["rank"],
-        gradient_checkpointing=checkpointing_kind(
-            gradient_checkpointing or card.costs.gradient_checkpointing
-        ),
+        gradient_checkpointing=gradient_checkpointing or card.costs.gradient_checkpointing,
         packing=packing,
     )
     return replace(card, costs=costs)
-
-
-SHOWN = 5
-"""Points of the front on a terminal."""
-
-
-def shortened(front: "tuple[FrontPoint, ...]") -> "list[FrontPoint]":
-    """At most five points of the front, its ends among them, evenly spread in gain."""
-    if len(front) <= SHOWN:
-        return list(front)
-    low, high = front[0].gain, front[-1].gain
-    wanted = [low + (high - low) * at / (SHOWN - 1) for at in range(SHOWN)]
-    nearest = {min(range(len(front)), key=lambda i: abs(front[i].gain - gain)) for gain in wanted}
-    return [front[at] for at in sorted(nearest)]
-
-
-def render(card: "LayerCard", choice: "Choice", *, verbose: bool = False) -> "RenderableType":
-    """The choice as tables; ``verbose``: then what the rules and the bounds say of it."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Group
-    from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
-
-    from realmodel.card.warnings import is_forecast
-    from realmodel.costs.serving import TITLES
-    from realmodel.runs.numbers import amount, joined, number
-    from realmodel.runs.printable import printable
-
-    whole = choice.whole.gain
-    forecast = is_forecast(card, choice.predictor)
-    calibrated = choice.best.forecast is not None
-
-    def gained(value: float) -> str:
-        return number(value) if forecast else f"{number(100 * value / whole)}%"
-
-    def told(point: "FrontPoint") -> str:
-        if point.forecast is not None:
-            found = point.forecast
-            return f"{number(found.gain)} ({number(found.low)} to {number(found.high)})"
-        error = "" if point.gain_error is None else f" ± {gained(1.96 * point.gain_error)}"
-        return f"{gained(point.gain)}{error}"
-
-    def row(point: "FrontPoint", *, shares: bool) -> list[str]:
-        costs = [
-            f"{100 * point.costs[f'{kind}_share']:.0f}%"
-            if shares
-            else amount(point.costs[kind], choice.costs.unit(kind))
-            for kind in choice.costs.KINDS
-        ]
-        return [joined(point.layers), told(point), *costs]
-
-    chosen = Table(
-        title=Text(printable(f"{card.model['source']}: largest gain within {choice.budget.text}")),
-        caption=(
-            "gain in nats per completion token" if forecast else "gain as a share of all layers'"
-        )
-        + (
-            ", calibrated by the card's pilot (in brackets: four cases of five), by the "
-            if calibrated
-            else ", ± 95% sampling interval, by the "
-        )
-        + f"{choice.predictor_title}; time and peak memory of a training step, "
-        f"{choice.costs.step_title}; serving added to one decoded token, by "
-        f"{TITLES[choice.costs.engine]}",
-        title_justify="left",
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    heads = ("layers", "gain", "time", "memory", "serving", "weights")
-    rivals = {"placement": choice.best}
-    if choice.runner_up is not None:
-        rivals["runner-up"] = choice.runner_up
-    chosen.add_column("", no_wrap=True)
-    for head in rivals:
-        chosen.add_column(head, style="bold" if head == "placement" else "")
-    columns = [row(point, shares=False) for point in rivals.values()]
-    for head, *values in zip(heads, *columns, strict=True):
-        chosen.add_row(head, *values)
-    front = Table(
-        title="Pareto front, costs as shares of all layers'"
-        + (f" ({SHOWN} of {len(choice.front)} points)" if len(choice.front) > SHOWN else ""),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for head in heads:
-        front.add_column(head, justify="left" if head in ("layers", "gain") else "right")
-    for point in shortened(choice.front):
-        style = "bold" if point == choice.best else ""
-        front.add_row(*row(point, shares=True), style=style)
-    lines = [*choice.guarantee, *_bounds(choice)] if verbose else []
-    if choice.ranks is not None:
-        lines.append(
-            f"ranks moved at {choice.ranks.parameters} parameters (uniform: "
-            f"{choice.ranks.uniform_parameters}): {number(choice.ranks.gain_ratio)} times the sum "
-            "of the modules' gains, without coupling"
-        )
-    notes = [Text(f"• {line}") for line in lines]
-    return Group(chosen, front, Padding(Group(*notes), (1, 0, 0, 0)))
-
-
-def _bounds(choice: "Choice") -> list[str]:
-    from realmodel.runs.numbers import number
-
-    bounds = choice.bounds
-    upper, signed = bounds["upper"], bounds["signed_upper"]
-    paper = (
-        f"void above, for rho = {number(bounds['coupling'])} is not below 1"
-        if upper is None
-        else f"at most {number(upper)}"
-    )
-    return [
-        f"joint gain of these layers {number(bounds['gain'])}, sum of their single gains "
-        f"{number(bounds['sum_of_gains'])}",
-        f"paper's form (reconstruction, 1b): at least {number(bounds['lower'])}, {paper}",
-        f"signed form (extension, 1f): between {number(bounds['signed_lower'])} and "
-        f"{'no bound' if signed is None else number(signed)}",
-    ]

@@ -1,7 +1,7 @@
 """Costs of any placement on one device: time, memory, serving latency, parameters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 from realmodel.costs.checkpointing import Checkpointing
@@ -139,45 +139,23 @@ class DeviceCosts:
             }
             for kind, cost in ((kind, self.of(kind)) for kind in self.KINDS)
         }
-        return costs | {
-            "rank": self.rank,
-            "tokens": self.tokens,
-            "calibrated": self.calibrated,
-            "device": self.device,
-            "residual": self.residual,
-            "memory_residual": self.memory_residual,
-            "gradient_checkpointing": self.gradient_checkpointing,
-            "batch": None if self.batch is None else list(self.batch),
-            "engine": self.engine,
-            "fixed_share": self.fixed_share,
-            "packing": self.packing,
-        }
+        return asdict(self) | costs | {"batch": None if self.batch is None else list(self.batch)}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "DeviceCosts":
         """Rebuild from the JSON mapping."""
-        time, memory, serving, parameters = (
-            CostModel(
+        costs = {
+            kind: CostModel(
                 tuple(float(cost) for cost in record[kind]["per_layer"]),
                 base=float(record[kind]["base"]),
                 per_depth=float(record[kind]["per_depth"]),
             )
             for kind in cls.KINDS
-        )
-        return cls(
-            time=time,
-            memory=memory,
-            serving=serving,
-            parameters=parameters,
-            rank=record["rank"],
-            tokens=record["tokens"],
-            calibrated=record["calibrated"],
-            device=record["device"],
-            residual=record["residual"],
-            memory_residual=record.get("memory_residual"),
-            gradient_checkpointing=record.get("gradient_checkpointing", "none"),
-            batch=None if (shape := record.get("batch")) is None else (shape[0], shape[1]),
-            engine=record.get("engine", "hf"),
-            fixed_share=record.get("fixed_share", float(record["calibrated"])),
-            packing=record.get("packing"),
-        )
+        }
+        own: dict[str, Any] = {f.name: record[f.name] for f in fields(cls) if f.name in record}
+        own |= costs
+        if own.get("batch") is not None:
+            own["batch"] = (own["batch"][0], own["batch"][1])
+        # Cards of before went by the number of modules where they were measured.
+        own.setdefault("fixed_share", float(record["calibrated"]))
+        return cls(**own)

@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Final, Literal, get_args
 
 from realmodel.costs.adapter_cost import adapter_cost
+from realmodel.costs.counted import by_layer
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.model.modules import AdaptedModule
 from theory import InputError
@@ -107,10 +108,8 @@ def served_by(costs: DeviceCosts, engine: str, modules: Sequence[AdaptedModule])
         return replace(costs, serving=CostModel(nothing), engine=engine)
     rank = costs.rank if engine == "sglang" else vllm_rank(costs.rank)
     if engine == "vllm-targeted":
-        layers: dict[int, list[AdaptedModule]] = {}
-        for module in modules:
-            layers.setdefault(module.layer, []).append(module)
-        own = (float(adapter_cost(layers[at], rank).forward_flops) for at in sorted(layers))
+        layers = by_layer(modules).values()
+        own = (float(adapter_cost(inside, rank).forward_flops) for inside in layers)
         return replace(costs, serving=CostModel(tuple(own)), engine=engine)
     per_token = float(adapter_cost(modules, rank).forward_flops)
     return replace(costs, serving=CostModel(nothing, base=per_token), engine=engine)

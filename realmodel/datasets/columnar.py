@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.datasets.table import Table
+from realmodel.runs.one_line import one_line
 from theory import InputError
 
 PARQUET, ARROW_FILE, ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
@@ -43,7 +44,7 @@ def table(path: Path, stream: BufferedReader) -> Table:
         else:
             found = ipc.open_stream(stream).read_all()
     except (arrow.ArrowException, OSError) as error:
-        told = " ".join(str(error).split())[:200].rstrip()
+        told = one_line(error).rstrip()
         raise InputError(f"data file {str(path)!r} is damaged: {told}") from None
     return Table(str(path), path.name, "row", enumerate(_rows(path, found), start=1))
 

@@ -1,8 +1,6 @@
 """CSV and TSV with a header line."""
 
 import csv
-import io
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,32 +55,14 @@ def rows(document: Document, mark: str) -> Iterator[tuple[int, dict[str, Any]]]:
             f"{document.path}: line {document.lines[0][0]}: the header {names} must name each "
             "column once; name them in the first line"
         )
-    # Texts are longer than csv's default of 128 KiB; the file is in memory anyway.
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(io.StringIO(document.text, newline=""), delimiter=mark, strict=True)
-    titled = False
-    while True:
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise document.error(f"line {reader.line_num}", f"not CSV ({error})") from None
-        if not any(cell.strip() for cell in record):
-            continue
-        if not titled:
-            titled = True
-            continue
+    records = document.records(mark)
+    next(records)
+    for number, record in records:
         if len(record) != len(names):
             raise document.error(
-                f"line {reader.line_num}",
+                f"line {number}",
                 f"{len(record)} cells under {len(names)} columns {names}; quote cells that hold "
                 f"{mark!r}",
             )
-        yield (
-            reader.line_num,
-            {
-                name: cell if cell.strip() else None
-                for name, cell in zip(names, record, strict=True)
-            },
-        )
+        cells = zip(names, record, strict=True)
+        yield number, {name: cell if cell.strip() else None for name, cell in cells}

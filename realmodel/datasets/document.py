@@ -1,10 +1,12 @@
 """A data file in memory, plain or gzip, with its place kept for error messages."""
 
+import csv
 import gzip
 import io
 import re
+import sys
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -158,6 +160,24 @@ class Document:
         """The lines that are not blank, each with its number counted from 1."""
         numbered = enumerate(LINE_END.split(self.text), start=1)
         return tuple((number, line) for number, line in numbered if line.strip())
+
+    def records(self, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+        """The CSV records that are not blank, header first, each with the number of its last line.
+
+        Raises
+        ------
+        InputError
+            Where the text is not CSV.
+        """
+        # Texts are longer than csv's default of 128 KiB; the file is in memory anyway.
+        csv.field_size_limit(sys.maxsize)
+        reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=delimiter, strict=True)
+        try:
+            for record in reader:
+                if any(cell.strip() for cell in record):
+                    yield reader.line_num, record
+        except csv.Error as error:
+            raise self.error(f"line {reader.line_num}", f"not CSV ({error})") from None
 
     def error(self, place: str, problem: str) -> InputError:
         """An error that names this file and the place in it."""

@@ -1,7 +1,5 @@
 """E2E NLG: ``context||completion`` lines, or the CSV of the original release (mr, ref)."""
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 
@@ -43,10 +41,10 @@ def parse_lines(document: Document) -> Iterator[Example]:
 
 def parse_csv(document: Document) -> Iterator[Example]:
     """One example a record, ``"name[Aromi], area[riverside]","Aromi is by the river."``."""
-    for number, record in records(document):
+    records = document.records()
+    next(records)
+    for number, record in records:
         place = f"line {number}"
-        if not any(field.strip() for field in record):
-            continue
         if len(record) < 2 or not record[1].strip():
             raise document.error(place, f"no completion in {record!r}; the columns are mr,ref")
         attributes = ATTRIBUTE.findall(record[0])
@@ -54,14 +52,3 @@ def parse_csv(document: Document) -> Iterator[Example]:
             raise document.error(place, f"no name[value] attributes in {record[0]!r}")
         prompt = " | ".join(f"{LINE_NAMES.get(name, name)} : {value}" for name, value in attributes)
         yield Example(f"{document.name}:{number}", prompt + "\n", record[1].strip())
-
-
-def records(document: Document) -> Iterator[tuple[int, list[str]]]:
-    """Each record after the header with the number of its last line."""
-    reader = csv.reader(io.StringIO(document.text, newline=""), strict=True)
-    try:
-        next(reader)
-        for record in reader:
-            yield reader.line_num, record
-    except csv.Error as error:
-        raise document.error(f"line {reader.line_num}", f"not CSV ({error})") from None

@@ -59,13 +59,13 @@ def data_files(folder: Path, split: str | None) -> tuple[Path, ...]:
     wanted = split if split is None else SPLITS.get(split, split)
     if wanted is None and "train" not in by_split and len(by_split) == 1:
         return tuple(found)
-    if (wanted or "train") not in by_split:
+    wanted = wanted or "train"
+    if wanted not in by_split:
         splits = sorted(name for name in by_split if name)
         raise InputError(
-            f"folder {str(folder)!r} has no split {wanted or 'train'!r}; its file names say "
-            f"{splits or 'none'}"
+            f"folder {str(folder)!r} has no split {wanted!r}; its file names say {splits or 'none'}"
         )
-    return tuple(by_split[wanted or "train"])
+    return tuple(by_split[wanted])
 
 
 def split_of(path: Path) -> str | None:

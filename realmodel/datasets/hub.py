@@ -8,6 +8,7 @@ from typing import Any
 from realmodel.datasets.folder import SUFFIXES
 from realmodel.datasets.options import ReadOptions
 from realmodel.datasets.table import Table
+from realmodel.runs.one_line import one_line
 from theory import InputError
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -44,8 +45,8 @@ def table(name: str, options: ReadOptions) -> Table:
     try:
         found: Any = datasets.load_dataset(name, options.subset, split=options.split or "train")
     except Exception as error:  # the library's errors share no base class
-        told = " ".join(str(error).split())[:300] or type(error).__name__
         raise InputError(
-            f"cannot read data {name!r}: there is no such file, and the hub's answer is: {told}"
+            f"cannot read data {name!r}: there is no such file, and the hub's answer is: "
+            f"{one_line(error, 300)}"
         ) from None
     return Table(name, name, "row", enumerate(found, start=1))

@@ -23,7 +23,6 @@ FORMATS: dict[str, ModuleType] = {
     "csv": delimited,
     "e2e": e2e,
 }
-TABLES = ("jsonl", "csv")
 
 
 def read_examples(
@@ -169,9 +168,9 @@ def reader(document: Document, format: str | None, options: ReadOptions) -> Modu
         if not FORMATS[format].recognises(document):
             raise InputError(f"data file {str(document.path)!r} does not look like {format}")
         return FORMATS[format]
-    for name, module in FORMATS.items():
+    for module in FORMATS.values():
         # Columns that the user names are columns of a table.
-        if (name in TABLES or not options.names_columns) and module.recognises(document):
+        if (hasattr(module, "table") or not options.names_columns) and module.recognises(document):
             if module is delimited and e2e.is_csv(document) and not options.names_columns:
                 continue
             return module

@@ -1,7 +1,6 @@
 """How well a score's order agrees with the order of realised gains."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -32,15 +31,6 @@ class Agreement:
     over_placements: tuple[float, float] | None = None
     reason: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {
-            "spearman": self.spearman,
-            "over_seeds": self.over_seeds,
-            "over_placements": self.over_placements,
-            "reason": self.reason,
-        }
-
 
 def spearman(x: Float64[Array, " n"], y: Float64[Array, " n"]) -> float | None:
     """Correlation of the ranks, ties averaged; None when either side is constant.
@@ -50,9 +40,17 @@ def spearman(x: Float64[Array, " n"], y: Float64[Array, " n"]) -> float | None:
     >>> round(spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 9.0, 4.0])), 12)
     0.5
     """
-    ranks_x, ranks_y = rankdata(x) - (len(x) + 1) / 2, rankdata(y) - (len(y) + 1) / 2
-    scale = float(np.sqrt(np.sum(ranks_x**2) * np.sum(ranks_y**2)))
-    return float(ranks_x @ ranks_y) / scale if scale > 0 else None
+    value = float(correlations(x, y))
+    return None if np.isnan(value) else value
+
+
+def correlations(x: Float64[Array, "*r n"], y: Float64[Array, "*r n"]) -> Float64[Array, "*r"]:
+    """Of the ranks of many pairs of rows at once; NaN where either row is constant."""
+    a, b = (rankdata(row, axis=-1) - (row.shape[-1] + 1) / 2 for row in (x, y))
+    scale = np.sqrt(np.sum(a**2, axis=-1) * np.sum(b**2, axis=-1))
+    return np.divide(
+        np.sum(a * b, axis=-1), scale, out=np.full(scale.shape, np.nan), where=scale > 0
+    )
 
 
 def agreement(
@@ -75,23 +73,20 @@ def agreement(
         constant = "the score" if np.ptp(values) == 0 else "the realised gain"
         return Agreement(None, reason=f"{constant} is the same for all placements")
     generator = np.random.default_rng([seed, count, seeds])
-    over_placements = interval(
-        spearman(values[rows], gains[rows].mean(axis=1))
-        for rows in generator.integers(count, size=(REPLICATES, count))
-    )
+    rows = generator.integers(count, size=(REPLICATES, count))
+    over_placements = interval(correlations(values[rows], gains[rows].mean(axis=-1)))
     if seeds < 2:
         return Agreement(central, None, over_placements, "one seed: no interval over seeds")
     draws = generator.integers(seeds, size=(REPLICATES, count, seeds))
-    over_seeds = interval(
-        spearman(values, np.take_along_axis(gains, draw, axis=1).mean(axis=1)) for draw in draws
-    )
+    redrawn = np.take_along_axis(gains[None], draws, axis=-1).mean(axis=-1)
+    over_seeds = interval(correlations(np.broadcast_to(values, redrawn.shape), redrawn))
     return Agreement(central, over_seeds, over_placements)
 
 
-def interval(replicates: Any) -> tuple[float, float] | None:
+def interval(replicates: Float64[Array, " r"]) -> tuple[float, float] | None:
     """2.5% and 97.5% points of the replicates that are defined."""
-    defined = [value for value in replicates if value is not None]
-    if not defined:
+    defined = replicates[~np.isnan(replicates)]
+    if not len(defined):
         return None
     low, high = np.quantile(defined, [0.025, 0.975])
     return float(low), float(high)

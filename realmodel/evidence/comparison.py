@@ -1,14 +1,15 @@
 """The comparison: fine-tune the placements, score them, and set one against the other."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from realmodel.evidence.baselines import BASELINES
-from realmodel.evidence.measured import Measured
+from realmodel.evidence.baselines import BASELINES, Context
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.pool import Candidate, candidates
 from realmodel.evidence.prediction import prediction_summary, with_realised
@@ -18,7 +19,6 @@ from realmodel.evidence.run_store import ARITHMETIC, RunStore
 from realmodel.evidence.scored import Scored
 from realmodel.evidence.summary import Gains, summarise
 from realmodel.evidence.task import Task
-from realmodel.measure.attention import attention
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
 from theory import InputError
@@ -77,12 +77,17 @@ def compare(
         raise InputError(f"there is no score {unknown[0]!r}: choose among {', '.join(BASELINES)}")
     wanted = candidates(table.layers, options)
     store = RunStore(folder, task.protocol(checkpoint, options) | {ARITHMETIC: trained.dtype})
+
+    def tune(placements: Sequence[Candidate]) -> None:
+        told = partial(progress, "fine-tuning")
+        realise(trained, task, table, (one.layers for one in placements), options, store, told)
+
     if train:
-        tune(trained, task, table, wanted, options, store, progress)
+        tune(wanted)
     elif not finished(store, wanted, options.seeds):
         raise InputError(f"{folder} holds no finished run of these placements: train some first")
-    measured = Measured(checkpoint, trained, task, table, options, folder)
-    scored, left_out = score_all(measured, wanted, without, progress)
+    context = Context(checkpoint, table, task.training, options, folder, trained)
+    scored, left_out = score_all(context, store.protocol, wanted, without, progress)
     known = {candidate.layers for candidate in wanted}
     picks = tuple(
         Candidate(f"pick of {one.baseline.name} at {size}", "pick", pick)
@@ -91,20 +96,14 @@ def compare(
         if pick not in known
     )
     if train:
-        tune(trained, task, table, picks, options, store, progress)
+        tune(picks)
     gains = finished(store, (*wanted, *picks), options.seeds)
     everything = tuple(table.layers)
     if everything not in gains:
         raise InputError(f"{folder} holds no run of all layers, which the others are shares of")
-    pooled = [one for one in wanted if one.role == "pool" and one.layers in gains]
-    kept: dict[str, Any] = {
-        "pools": {
-            size: [one.layers for one in pooled if len(one.layers) == size]
-            for size in options.sizes
-        },
-        "singles": [one.layers for one in wanted if one.role == "single" and one.layers in gains],
-        "everything": everything,
-    }
+    pooled = [one.layers for one in wanted if one.role == "pool" and one.layers in gains]
+    pools = {size: [own for own in pooled if len(own) == size] for size in options.sizes}
+    singles = [one.layers for one in wanted if one.role == "single" and one.layers in gains]
     roles = {one.layers: one.role for one in reversed(wanted)}
     predictions = {
         one.baseline.name: with_realised(one.predictions, gains, roles)
@@ -131,45 +130,12 @@ def compare(
             for one in scored
             for placement, value in one.values.items()
         ],
-        summaries=[summarise(one, gains, **kept) for one in scored],
+        summaries=[summarise(one, gains, pools, singles, everything) for one in scored],
         predictions=predictions,
         prediction={name: prediction_summary(rows) for name, rows in predictions.items()},
         left_out=left_out,
         untrained=sorted({one.layers for one in (*wanted, *picks)} - set(gains)),
     )
-
-
-def tune(
-    checkpoint: Checkpoint,
-    task: Task,
-    table: ModuleTable,
-    wanted: Sequence[Candidate],
-    options: CompareOptions,
-    store: RunStore,
-    progress: Progress,
-) -> None:
-    """Fine-tune what is not in the store, telling ``progress`` of every run."""
-    placements = {one.label: one.layers for one in wanted}
-    total = len(set(placements.values())) * options.seeds
-    done = 0
-
-    def on_run() -> None:
-        nonlocal done
-        done += 1
-        progress("fine-tuning", done, total)
-
-    with attention(checkpoint.model, "sdpa"):
-        realise(
-            checkpoint,
-            task.training,
-            task.heldout,
-            table,
-            placements,
-            options,
-            store,
-            other=task.other,
-            on_run=on_run,
-        )
 
 
 def finished(store: RunStore, wanted: Sequence[Candidate], seeds: int) -> Gains:
@@ -191,22 +157,28 @@ def finished(store: RunStore, wanted: Sequence[Candidate], seeds: int) -> Gains:
 
 
 def score_all(
-    measured: Measured,
+    context: Context,
+    protocol: Mapping[str, Any],
     wanted: Sequence[Candidate],
     without: Collection[str],
     progress: Progress,
 ) -> tuple[list[Scored], Mapping[str, str]]:
-    """Every score's values, picks and cost, and which scores are left out and why."""
-    options = measured.options
+    """Every score's values, picks and cost, and which scores are left out and why.
+
+    Nothing is measured for scores that are kept from before, or that ask for no measurement.
+    """
+    options = context.options
     placements = tuple(dict.fromkeys(one.layers for one in wanted))
-    identity = measured.identity | {
+    identity = {
+        **measurement_identity(context),
+        "protocol": dict(protocol),
         "placements": [list(layers) for layers in placements],
         "sizes": list(options.sizes),
     }
     scored: list[Scored] = []
     left_out: dict[str, str] = {}
     for done, (name, baseline) in enumerate(BASELINES.items(), start=1):
-        path = measured.folder / f"score-{name}.json"
+        path = context.folder / f"score-{name}.json"
         if name in without:
             left_out[baseline.title] = "not asked for"
         elif baseline.need == "quadratic" and not options.exact_curvature:
@@ -214,14 +186,13 @@ def score_all(
         elif (kept := Scored.load(path, baseline, identity)) is not None:
             scored.append(kept)
         else:
-            context = measured.context
             try:
                 found = Scored.of(
                     baseline,
                     context,
                     placements=placements,
                     sizes=options.sizes,
-                    seconds_before=measured.seconds(baseline.need),
+                    seconds_before=context.seconds(baseline.need),
                 )
             except InputError as error:  # a pilot of too few sequences, say: the others go on
                 left_out[baseline.title] = str(error)
@@ -230,3 +201,17 @@ def score_all(
                 scored.append(found)
         progress("scores", done, len(BASELINES))
     return scored, left_out
+
+
+def measurement_identity(context: Context) -> dict[str, Any]:
+    """What changes the numbers that a score sees, but for the runs' protocol."""
+    options, recorded = context.options, context.options.to_dict()
+    names = ["seed", "exact_curvature"]
+    if options.exact_curvature:
+        names += ["directions", "curvature_samples", "damping"]
+    return {
+        "layercard": version("layercard"),
+        "arithmetic": [context.checkpoint.dtype, context.runs_on.dtype],
+        "modules": [module.name for module in context.modules],
+        "options": {name: recorded[name] for name in names},
+    }

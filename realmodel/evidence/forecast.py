@@ -5,31 +5,35 @@ and writes a file for each to ``docs/evidence/forecast``. ``--card card.json --r
 PAIR`` reads a card and a folder of runs instead. ``--table`` prints what such files say.
 """
 
-import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from scipy.stats import spearmanr
+import numpy as np
+import typer
 
 from realmodel.card.layer_card import LayerCard
 from realmodel.card.pilot import Pilot, PilotRun
+from realmodel.evidence.across import shown
+from realmodel.evidence.agreement import spearman
+from realmodel.evidence.summary import CLOSE
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.runs.console import say
+from realmodel.runs.markdown_table import markdown_table
+from realmodel.runs.reported import reported
 from theory import InputError
 from theory.read_json import read_json
 from theory.whole_file import write_json
-
-CLOSE: Final = (0.75, 1.33)
-"""Realised over predicted within which a forecast counts as right."""
 
 MODEL: Final = "tangent-start"
 """The score whose values the card's placements go by."""
 
 LEAST: Final = 5
 """Placements of a size that a rank correlation needs."""
+
+application = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def forecasts(rows: Sequence[Mapping[str, Any]], run: FinetuneOptions) -> dict[str, Any]:
@@ -134,16 +138,16 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _spearman(rows: Sequence[Mapping[str, Any]]) -> float:
-    result = spearmanr([row["promised"] for row in rows], [row["realised"] for row in rows])
-    return float(result.statistic)
+def _spearman(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    promised, realised = (np.array([row[key] for row in rows]) for key in ("promised", "realised"))
+    return spearman(promised, realised)
 
 
 def _close(rows: Sequence[Mapping[str, Any]], name: str) -> float:
     return _share(CLOSE[0] <= row["realised"] / row[name] <= CLOSE[1] for row in rows)
 
 
-def _share(found: Any) -> float:
+def _share(found: Iterable[bool]) -> float:
     values = list(found)
     return sum(values) / len(values)
 
@@ -207,49 +211,50 @@ def of_runs(card: LayerCard, folder: Path) -> dict[str, Any]:
 
 def table(records: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown: one row per pair, by name."""
-    lines = [
-        "| pair | placements | order within sizes | order over all | within 0.75 to 1.33, no pilot "
-        "| with a pilot | 80% interval holds | realised over forecast, by size |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    head = ["pair", "placements", "order within sizes", "order over all"]
+    head += [f"within {CLOSE[0]} to {CLOSE[1]}, no pilot", "with a pilot", "80% interval holds"]
+    rows: list[list[str]] = []
     for name, record in records.items():
         found = record["summary"]
         cells = [name, str(found["placements"]), _by_size(found["spearman"])]
-        cells += [f"{found['spearman_all']:.2f}", f"{found['close_uncalibrated']:.0%}"]
+        cells += [shown(found["spearman_all"], ".2f"), f"{found['close_uncalibrated']:.0%}"]
         if record["refusal"] is not None:
             cells += ["refused", "-", "-"]
         else:
             cells += [f"{found['close']:.0%}", f"{found['covered']:.0%}", _by_size(found["ratio"])]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return "\n".join(markdown_table([*head, "realised over forecast, by size"], rows))
 
 
-def _by_size(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{size}: {value:.2f}" for size, value in values.items())
+def _by_size(values: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{size}: {shown(value, '.2f')}" for size, value in values.items())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+@application.command()
+@reported()
+def main(
+    comparisons: Annotated[
+        list[Path] | None, typer.Argument(help="comparison.json files, or forecasts for --table.")
+    ] = None,
+    card: Annotated[Path | None, typer.Option(help="With --runs: card.json of the runs.")] = None,
+    runs: Annotated[Path | None, typer.Option(help="Output folder of layercard compare.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the pair; the folder's by default.")] = None,
+    output_dir: Annotated[Path, typer.Option(help="Of the forecasts.")] = Path(
+        "docs/evidence/forecast"
+    ),
+    as_table: Annotated[bool, typer.Option("--table", help="Print what such files say.")] = False,
+) -> None:
     """Write the forecasts of every comparison named, or print the table of such files."""
-    parser = argparse.ArgumentParser(prog="python -m realmodel.evidence.forecast")
-    parser.add_argument("comparisons", nargs="*", type=Path)
-    parser.add_argument("--card", type=Path)
-    parser.add_argument("--runs", type=Path)
-    parser.add_argument("--name")
-    parser.add_argument("--output-dir", type=Path, default=Path("docs/evidence/forecast"))
-    parser.add_argument("--table", action="store_true")
-    options = parser.parse_args(arguments)
-    if options.table:
-        named = {path.stem: path for path in options.comparisons}
-        print(table({name: read_json(path, "forecast") for name, path in named.items()}))
+    paths = comparisons or []
+    if as_table:
+        print(table({path.stem: read_json(path, "forecast") for path in paths}))
         return
-    for path in options.comparisons:
-        written = options.output_dir / path.name
-        say(f"wrote {write_json(written, of_comparison(path))}")
-    if options.card is not None and options.runs is not None:
-        written = options.output_dir / f"{options.name or options.runs.name}.json"
-        found = of_runs(LayerCard.load(options.card), options.runs)
-        say(f"wrote {write_json(written, found)}")
+    found = {path.stem: of_comparison(path) for path in paths}
+    if card is not None and runs is not None:
+        found[name or runs.name] = of_runs(LayerCard.load(card), runs)
+    for pair, record in found.items():
+        say(f"wrote {write_json(output_dir / f'{pair}.json', record)}")
 
 
 if __name__ == "__main__":
-    main()
+    application(prog_name="python -m realmodel.evidence.forecast")

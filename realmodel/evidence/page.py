@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 
 from realmodel.evidence.across import mean, noise_ceiling, pool_gains, shown, within_sizes
 from realmodel.evidence.agreement import spearman
+from realmodel.evidence.mean_gains import mean_gains
 from realmodel.evidence.published import PUBLISHED
 from realmodel.evidence.recorded import read_comparison
 from realmodel.evidence.summary import CLOSE
@@ -106,10 +107,10 @@ def placements_table(records: Records) -> list[str]:
     head += ["best trained", "pick of `place`"]
     rows: list[list[str]] = []
     for one in records.comparisons:
-        whole = one["all_gain"]
+        whole, trained = one["all_gain"], mean_gains(one["runs"])
         for at, size in enumerate(one["options"]["sizes"]):
-            own = [run for run in one["runs"] if run["seed"] == 0 and len(run["layers"]) == size]
-            gain = {run["label"]: run["gain"] / whole for run in own}
+            own = {run: gain for run, gain in trained.items() if len(run.layers) == size}
+            gain = {run.label: gain / whole for run, gain in own.items()}
             drawn = [value for label, value in gain.items() if label.startswith("random")]
             if not drawn:
                 continue
@@ -125,30 +126,25 @@ def placements_table(records: Records) -> list[str]:
 
 def scores_table(records: Records) -> list[str]:
     """Every score over all tasks and sizes, best order first."""
-    by_name: dict[str, list[Record]] = {}
-    uniform: list[Record] = []
+    by_name: dict[str, dict[str, Record]] = {}
     for one in records.comparisons:
         for row in one["summaries"]:
-            by_name.setdefault(row["name"], []).append(row)
-        uniform.append(next(row for row in one["summaries"] if row["name"] == "uniform-k"))
-    compared = [one["task"] for one in records.comparisons]
+            by_name.setdefault(row["name"], {})[one["task"]] = row
     lines: list[tuple[float, list[str]]] = []
-    for name, found in by_name.items():
+    for of_task in by_name.values():
+        found = list(of_task.values())
         within = [size["placements"]["spearman"] for row in found for size in row["sizes"]]
         lost = [size["regret_share"] for row in found for size in row["sizes"]]
         lost = [None if share is None else 100 * share for share in lost]
-        tasks = [one["task"] for one in records.comparisons if _of(one, name) is not None]
         against = [
             size["pick_gain"] >= other["pick_gain"]
-            for task, row in zip(tasks, found, strict=True)
-            for size, other in zip(
-                row["sizes"], uniform[compared.index(task)]["sizes"], strict=True
-            )
+            for task, row in of_task.items()
+            for size, other in zip(row["sizes"], by_name["uniform-k"][task]["sizes"], strict=True)
             if size["pick_gain"] is not None and other["pick_gain"] is not None
         ]
         cells = [
             found[0]["title"]
-            + ("" if len(found) == len(records.comparisons) else f" ({', '.join(tasks)})"),
+            + ("" if len(found) == len(records.comparisons) else f" ({', '.join(of_task)})"),
             span(within, ".2f"),
             span([row["all_sizes"]["spearman"] for row in found], ".2f"),
             span(lost, ".1f"),

@@ -5,8 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from theory import BlockQuadratic, additivity
+from realmodel.card.additivity_record import additivity_record
+from theory import BlockQuadratic
 from theory.arrays import Array, Float64
+
+BOUNDS = ("lower", "upper", "signed_lower", "signed_upper")
+"""The paper's and the signed ones; ``None`` where one says nothing."""
 
 
 def predicted_gains(
@@ -26,22 +30,15 @@ def predicted_gains(
     rows: list[dict[str, Any]] = []
     for placement in placements:
         blocks = [layers.index(layer) for layer in placement]
-        record = additivity(quadratic, blocks)
-        bounds = {
-            "lower": record.lower,
-            "upper": record.upper,
-            "signed_lower": record.signed_lower,
-            "signed_upper": record.signed_upper,
-        }
+        record = additivity_record(quadratic, blocks)
         rows.append(
             {
                 "layers": list(placement),
-                "joint": float(record.gain),
-                "sum": float(record.sum_of_gains),
-                "coupling": float(quadratic.restrict(blocks).coupling),
+                "joint": record["gain"],
+                "sum": record["sum_of_gains"],
+                "coupling": record["coupling"],
             }
-            # An infinite bound says nothing; null is how JSON says so.
-            | {name: float(b) if np.isfinite(b) else None for name, b in bounds.items()}
+            | {name: record[name] for name in BOUNDS}
         )
     return rows
 

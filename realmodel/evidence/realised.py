@@ -1,20 +1,20 @@
 """Fine-tune every placement with every seed, and keep what each run gained."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
-
-import numpy as np
 
 from realmodel.evidence.options import CompareOptions
 from realmodel.evidence.run_store import RunStore
+from realmodel.evidence.task import Task
 from realmodel.finetuning import finetune, target_modules
 from realmodel.finetuning.loss import starting_loss
 from realmodel.finetuning.run import data_digest
+from realmodel.measure.attention import attention
 from realmodel.model.batches import EncodedExample, padding_id
 from realmodel.model.checkpoint import Checkpoint
 from realmodel.model.modules import ModuleTable
-from theory.arrays import Array, Float64
 
 KEPT = (
     "layers",
@@ -30,67 +30,51 @@ KEPT = (
 )
 
 
-class _Before:
-    """Loss of the bare model, measured when it is first asked for."""
-
-    def __init__(self, checkpoint: Checkpoint, batch_size: int) -> None:
-        self._checkpoint, self._batch_size = checkpoint, batch_size
-        self._known: dict[int, float] = {}
-
-    def __call__(self, encoded: Sequence[EncodedExample]) -> float:
-        if id(encoded) not in self._known:
-            self._known[id(encoded)] = starting_loss(
-                self._checkpoint.model,
-                encoded,
-                batch_size=self._batch_size,
-                pad_id=padding_id(self._checkpoint.tokenizer),
-            )
-        return self._known[id(encoded)]
-
-
-def _knows(record: Mapping[str, Any], digest: str) -> bool:
-    return (record.get("forgetting") or {}).get("data") == digest
-
-
 def realise(
     checkpoint: Checkpoint,
-    training: Sequence[EncodedExample],
-    heldout: Sequence[EncodedExample],
+    task: Task,
     table: ModuleTable,
-    placements: Mapping[str, tuple[int, ...]],
+    placements: Iterable[tuple[int, ...]],
     options: CompareOptions,
     store: RunStore,
-    *,
-    other: Sequence[EncodedExample] = (),
-    on_run: Callable[[], None] | None = None,
-) -> dict[tuple[int, ...], Float64[Array, " seeds"]]:
-    """Realised gains in nats per completion token, by placement, one per seed.
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Fine-tune what is not in the store, telling ``progress`` of every run.
 
     Seeds are the outer loop: after a third of the time of three seeds there is a complete,
-    noisier comparison. Runs found in ``store`` are not repeated, unless they do not know what they
-    forgot of ``other``.
+    noisier comparison. Runs found in the store are not repeated, unless they do not know what they
+    forgot of the task's other text.
     """
-    distinct = tuple(dict.fromkeys(placements.values()))
-    before = _Before(checkpoint, options.finetune.heldout_batch_size)
-    digest = data_digest(other) if other else None
-    gains: dict[tuple[int, ...], list[float]] = {layers: [] for layers in distinct}
-    for seed in range(options.seeds):
-        for layers in distinct:
+    distinct = tuple(dict.fromkeys(placements))
+    runs = [(layers, seed) for seed in range(options.seeds) for layers in distinct]
+    digest = data_digest(task.other) if task.other else None
+
+    @cache
+    def before(encoded: tuple[EncodedExample, ...]) -> float:
+        return starting_loss(
+            checkpoint.model,
+            encoded,
+            batch_size=options.finetune.heldout_batch_size,
+            pad_id=padding_id(checkpoint.tokenizer),
+        )
+
+    with attention(checkpoint.model, "sdpa"):
+        for done, (layers, seed) in enumerate(runs, start=1):
             record = store.read(layers, seed)
             if record is None or (digest and not _knows(record, digest)):
                 result = finetune(
                     checkpoint,
-                    training,
-                    heldout,
+                    task.training,
+                    task.heldout,
                     target_modules(table, layers=layers),
                     replace(options.finetune, seed=seed),
-                    loss_before=before(heldout),
-                    other=other,
-                    other_before=before(other) if other else None,
+                    loss_before=before(task.heldout),
+                    other=task.other,
+                    other_before=before(task.other) if task.other else None,
                 ).to_dict()
-                record = {key: result[key] for key in KEPT} | {"seed": seed}
-                store.write(layers, seed, record)
-            gains[layers].append(float(record["gain"]))
-            if on_run is not None:
-                on_run()
-    return {layers: np.array(values) for layers, values in gains.items()}
+                store.write(layers, seed, {key: result[key] for key in KEPT} | {"seed": seed})
+            progress(done, len(runs))
+
+
+def _knows(record: Mapping[str, Any], digest: str) -> bool:
+    return (record.get("forgetting") or {}).get("data") == digest

@@ -1,7 +1,7 @@
 """A comparison as tidy JSON and as Markdown tables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from realmodel.evidence.agreement import Agreement
@@ -69,7 +69,7 @@ class ComparisonResult:
             **vars(self),
             "version": VERSION,
             "options": self.options.to_dict(),
-            "summaries": [summary.to_dict() for summary in self.summaries],
+            "summaries": [asdict(summary) for summary in self.summaries],
             "untrained": [list(layers) for layers in self.untrained],
         }
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -43,10 +42,6 @@ class SizeSummary:
     regret: float | None
     regret_share: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {**vars(self), "placements": self.placements.to_dict(), "pick": list(self.pick)}
-
 
 @dataclass(frozen=True)
 class ForecastSummary:
@@ -56,8 +51,8 @@ class ForecastSummary:
     ----------
     ratio : float
         Median.
-    ratio_by_size : mapping of int to float
-        Median of the placements of each size.
+    ratio_by_size : mapping of str to float
+        Median of the placements of each size, which stands as text: JSON knows no other keys.
     close : float
         Share of the placements within ``CLOSE``.
     covered : float or None
@@ -65,16 +60,9 @@ class ForecastSummary:
     """
 
     ratio: float
-    ratio_by_size: Mapping[int, float]
+    ratio_by_size: Mapping[str, float]
     close: float
     covered: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {
-            **vars(self),
-            "ratio_by_size": {str(size): ratio for size, ratio in self.ratio_by_size.items()},
-        }
 
 
 @dataclass(frozen=True)
@@ -106,21 +94,10 @@ class ScoreSummary:
     forecast: ForecastSummary | None
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON object."""
-        return {
-            **vars(self),
-            "sizes": [size.to_dict() for size in self.sizes],
-            "all_sizes": self.all_sizes.to_dict(),
-            "single_layers": self.single_layers.to_dict(),
-            "forecast": None if self.forecast is None else self.forecast.to_dict(),
-        }
-
 
 def summarise(
     scored: Scored,
     gains: Gains,
-    *,
     pools: Mapping[int, Sequence[Placement]],
     singles: Sequence[Placement],
     everything: Placement,
@@ -185,7 +162,9 @@ def forecast(scored: Scored, gains: Gains) -> ForecastSummary:
     ]
     return ForecastSummary(
         ratio=float(np.median(list(ratio.values()))),
-        ratio_by_size={k: float(np.median([ratio[x] for x in both if len(x) == k])) for k in sizes},
+        ratio_by_size={
+            str(k): float(np.median([ratio[x] for x in both if len(x) == k])) for k in sizes
+        },
         close=float(np.mean([CLOSE[0] <= value <= CLOSE[1] for value in ratio.values()])),
         covered=float(np.mean(within)) if within else None,
     )

@@ -13,6 +13,8 @@ import numpy as np
 from realmodel.card import LayerCard
 from realmodel.card.additivity_record import additivity_record
 from realmodel.evidence.agreement import spearman
+from realmodel.evidence.mean_gains import Trained, mean_gains
+from realmodel.evidence.prediction import BOUNDS
 from theory import InputError
 from theory.arrays import Array, Float64
 
@@ -78,12 +80,12 @@ def theory_practice(card: LayerCard, comparison: Mapping[str, Any]) -> dict[str,
                 f"the card predicts runs of {name} {model.protocol[name]:g}, the comparison's have "
                 f"{run[name]:g}"
             )
-    realised = _realised(comparison["runs"])
+    realised = mean_gains(comparison["runs"])
     layers = _layers(card, realised)
     placements = [
-        _placement(card, label, chosen, gain, layers)
-        for (label, chosen), gain in realised.items()
-        if label is not None
+        _placement(card, one.label, one.layers, gain, layers)
+        for one, gain in realised.items()
+        if one.role != "pick"  # picks have no label of their own
     ]
     sizes = sorted({row["size"] for row in placements if row["size"] > 1})
     return {
@@ -139,21 +141,8 @@ def concentration(layers: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return found | {"layers": float(first / len(layers))}
 
 
-def _realised(
-    runs: Sequence[Mapping[str, Any]],
-) -> dict[tuple[str | None, tuple[int, ...]], float]:
-    """Gain with seed 0; picks have no label of their own."""
-    return {
-        (None if run["role"] == "pick" else run["label"], tuple(run["layers"])): run["gain"]
-        for run in runs
-        if run["seed"] == 0
-    }
-
-
-def _layers(
-    card: LayerCard, realised: Mapping[tuple[str | None, tuple[int, ...]], float]
-) -> list[dict[str, Any]]:
-    single = {chosen[0]: gain for (_, chosen), gain in realised.items() if len(chosen) == 1}
+def _layers(card: LayerCard, realised: Mapping[Trained, float]) -> list[dict[str, Any]]:
+    single = {one.layers[0]: gain for one, gain in realised.items() if len(one.layers) == 1}
     own = 0.5 * np.square(card.quadratic.residual_norms)
     couplings = card.coupling
     others = max(1, len(own) - 1)
@@ -199,4 +188,4 @@ def _placement(
         "alignment": float(u @ M @ u / (u @ u)) if u.any() else 0.0,
         "joint": float(part.gain()),
         "realised": gain,
-    } | {name: record[name] for name in ("lower", "upper", "signed_lower", "signed_upper")}
+    } | {name: record[name] for name in BOUNDS}

@@ -1,6 +1,7 @@
 """How much of a model the measured modules are, and what is done to the rest."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from realmodel.measure.statistics.completion_logits import completion_logits
 from realmodel.model.batches import EncodedExample, batches
+from realmodel.model.frozen import frozen
 from realmodel.model.modules import AdaptedModule
 
 SEQUENCES = 2
@@ -38,24 +40,15 @@ def left_out(
             squares[id(parameter) in measured] += float(parameter.grad.float().square().sum())
             parameter.grad = None
 
-    training, flags = model.training, [parameter.requires_grad for parameter in parameters]
-    model.eval()
-    handles = []
-    try:
+    sample = encoded[:SEQUENCES]
+    (batch,) = batches(sample, batch_size=len(sample), pad_id=0)
+    with frozen(model), ExitStack() as hooks:
         for parameter in parameters:
             if parameter.is_floating_point():
                 parameter.requires_grad_(True)
-                handles.append(parameter.register_post_accumulate_grad_hook(see))
-        sample = encoded[:SEQUENCES]
-        (batch,) = batches(sample, batch_size=len(sample), pad_id=0)
+                hooks.callback(parameter.register_post_accumulate_grad_hook(see).remove)
         logits, targets = completion_logits(model, batch.to(model.device))
         cross_entropy(logits, targets, reduction="sum").backward()
-    finally:
-        for handle in handles:
-            handle.remove()
-        for parameter, flag in zip(parameters, flags, strict=True):
-            parameter.requires_grad_(flag)
-        model.train(training)
     both = squares[True] + squares[False]
     return {
         "parameters": 1 - own / total,

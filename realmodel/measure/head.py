@@ -86,18 +86,10 @@ def stopped_at(model: Any, head: Head) -> Generator[None]:
             module.forward = original
 
 
-@dataclass(frozen=True)
-class HeadGradients:
-    """Summed loss (nats) with the data's labels; gradients (n, w) for these, then for each draw."""
-
-    loss: float
-    gradients: list[torch.Tensor]
-
-
 def head_gradients(
     head: Head, values: torch.Tensor, targets: torch.Tensor, uniform: torch.Tensor
-) -> HeadGradients:
-    """Loss, and gradients for the data's labels and for labels drawn from the model.
+) -> tuple[float, list[torch.Tensor]]:
+    """Summed loss (nats), and gradients (n, w) for the data's labels, then for each draw.
 
     Parameters
     ----------
@@ -106,17 +98,17 @@ def head_gradients(
     targets
         (n,), the data's labels.
     uniform
-        (D, n) numbers in [0, 1): one draw of all labels for each row, by inverting the
-        distribution of each token.
+        (D, n) numbers in [0, 1): one draw of all labels from the model for each row, by inverting
+        the distribution of each token.
 
     Examples
     --------
     Behind the head ``W = I`` the gradient is ``p - e_y``; half of [0, 1) draws the first label:
 
-    >>> found = head_gradients(
+    >>> loss, gradients = head_gradients(
     ...     Head(torch.eye(2)), torch.zeros(1, 2), torch.tensor([1]), torch.tensor([[0.2]])
     ... )
-    >>> round(found.loss, 4), [g.tolist() for g in found.gradients]
+    >>> round(loss, 4), [gradient.tolist() for gradient in gradients]
     (0.6931, [[[0.5, -0.5]], [[-0.5, 0.5]]])
     """
     values = values.detach()
@@ -132,7 +124,7 @@ def head_gradients(
         labels = [targets[part], *_drawn(p, uniform[:, part])]
         for gradient, pulled in zip(gradients, head.pulled(p, labels), strict=True):
             gradient[part] = pulled
-    return HeadGradients(loss, gradients)
+    return loss, gradients
 
 
 def _drawn(p: torch.Tensor, uniform: torch.Tensor) -> list[torch.Tensor]:

@@ -27,6 +27,11 @@ class LoraRows:
         Of the sequences whose rows are kept, ascending: row i belongs to ``places[i]``.
     draws
         D; draw k of row i is row ``k n + i`` of ``sampled``.
+    dtype
+        Of the rows.
+    folder
+        Where they lie if they are many, in a file that vanishes with the process; by default
+        wherever temporary files do.
     """
 
     def __init__(
@@ -36,20 +41,18 @@ class LoraRows:
         places: Sequence[int],
         *,
         draws: int,
+        dtype: torch.dtype,
+        folder: Path | None,
     ) -> None:
         self.factors, self.tensors, self.draws = factors, tensors, draws
         self.row_of = {place: row for row, place in enumerate(places)}
         self._both = len(factors.free) == 2
-
-    def allocate(self, dtype: torch.dtype, folder: Path | None) -> None:
-        """Make room, in a file that vanishes with the process where it is much."""
-        count = len(self.row_of)
-        names = [module.name for module in self.factors.modules]
-        widths = {name: sum(free[name].numel() for free in self.factors.free) for name in names}
-        total = (1 + self.draws) * count * sum(widths.values()) * dtype.itemsize
+        names, count = [module.name for module in factors.modules], len(places)
+        widths = {name: sum(free[name].numel() for free in factors.free) for name in names}
+        total = (1 + draws) * count * sum(widths.values()) * dtype.itemsize
         for name, width in widths.items():
-            for kind, rows in (("data", count), ("sampled", self.draws * count)):
-                self.tensors[f"{kind}/{name}"] = _zeros(
+            for kind, rows in (("data", count), ("sampled", draws * count)):
+                tensors[f"{kind}/{name}"] = _zeros(
                     (rows, width), dtype, mapped=total > IN_MEMORY_BYTES, folder=folder
                 )
 
@@ -57,7 +60,7 @@ class LoraRows:
         """Store the rows of the batch's sequences of one module."""
         view, name = seen.view, seen.module.name
         kept = [i for i, place in enumerate(view.places) if place in self.row_of]
-        if not kept or name not in self.factors.A:
+        if not kept:
             return
         wide = torch.promote_types(seen.grad.dtype, torch.float32)
         g = seen.grad.to(wide)

@@ -13,7 +13,7 @@ import torch
 from realmodel.measure.attention import attention
 from realmodel.measure.head import Head
 from realmodel.measure.measurement import Measurement, Part, PassRecord
-from realmodel.measure.partition import Counts, Partition, on_host
+from realmodel.measure.partition import Partition
 from realmodel.measure.pass_options import PassOptions
 from realmodel.measure.random_subset import random_groups, random_subset
 from realmodel.measure.seen import BatchView
@@ -108,40 +108,41 @@ def one_pass(
         loss that is not finite.
     """
     options = options or PassOptions()
-    batch_size, partitions = options.batch_size, options.partitions
+    tell: Progress = progress or (lambda done, total: None)
     table = modules.modules if isinstance(modules, ModuleTable) else tuple(modules)
     model, digest = identified(checkpoint_or_model)
     layers = sorted({module.layer for module in table})
     kept_groups = min(GROUPS, len(encoded)) if groups is None else groups
-    _check(encoded, table, kept_groups, protocol)
+    sampled = bool(kept_groups) and output_moment == "sampled"
+    _check(encoded, table, options, kept_groups, protocol, sampled=sampled)
     if save_every < 1:
         raise InputError(f"save_every must be at least 1, got {save_every}")
-    if kept_groups and output_moment == "sampled" and options.draws < 1:
-        raise InputError(f"draws must be at least 1, got {options.draws}: Gamma is of drawn labels")
-    _check_placement(options, layers, work_dir)
+    if options.offload == "disk" and work_dir is None:
+        raise InputError("offload 'disk' needs a work folder")
     together = processes.active() and shard is None
     index, shards = processes.place() if together else (shard or (0, 1))
     if not 0 <= index < shards:
         raise InputError(f"shard {index} of {shards}: choose 0 to {shards - 1}")
-    dtype = next(model.parameters()).dtype
     record = PassRecord(
         groups=kept_groups,
         output_moment=output_moment if kept_groups else "none",
         draws=options.draws,
         protocol=None if protocol is None else protocol.to_dict(),
         rows=0 if protocol is None else min(options.tangent_samples, len(encoded)),
-        batch_size=batch_size,
+        batch_size=options.batch_size,
         padding_side=padding_side,
-        partitions=partitions,
+        partitions=options.partitions,
         seed=seed,
-        dtype=str(dtype).removeprefix("torch."),
+        dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
     )
     part = Part(data_digest(encoded), index, shards)
     places = random_subset(len(encoded), record.rows, seed)
-    labels = random_groups(len(encoded), max(1, kept_groups), seed)
-    among = None if kept_groups else set(places)
     plan = plan_batches(
-        encoded, labels=labels, batch_size=batch_size, shard=(index, shards), among=among
+        encoded,
+        labels=random_groups(len(encoded), max(1, kept_groups), seed),
+        batch_size=options.batch_size,
+        shard=(index, shards),
+        among=None if kept_groups else set(places),
     )
     if not plan:
         raise InputError(
@@ -160,44 +161,38 @@ def one_pass(
         "factors": None if factors is None else factors.digest,
     }
     finished: list[Any] = []
-    counts = Counts.zero(max(1, kept_groups))
+    counts: dict[str, torch.Tensor] = {}
     with (
         measuring(model, gradient_checkpointing=gradient_checkpointing),
         attention(model, "sdpa"),
-        memory_advice("one pass", batch_size),
+        memory_advice("one pass", options.batch_size),
     ):
         head = _head(model, encoded, padding_side)
-        for number, chosen in enumerate(np.array_split(np.array(layers), partitions)):
+        for number, chosen in enumerate(np.array_split(np.array(layers), options.partitions)):
             own = [module for module in table if module.layer in chosen]
-            partition = Partition(
-                own, record, factors, places, device=None if options.offload == "none" else "cpu"
+            device = None if options.offload == "none" else "cpu"
+            partition = Partition(own, record, factors, places, device=device, folder=folder)
+            saved = SavedRun(
+                None if folder is None else folder / f"partition-{number}.safetensors",
+                {**identity, "modules": [module.name for module in own]},
+                batches=len(plan),
+                every=save_every,
             )
-            partition.start(torch.promote_types(dtype, torch.float32), folder)
-            saved, done = None, 0
-            if folder is not None:
-                path = folder / f"partition-{number}.safetensors"
-                names = [module.name for module in own]
-                saved = SavedRun(path, {**identity, "modules": names})
-                done = partition.resume(saved, model.device)
-            for position in range(done, len(plan)):
-                batch = plan[position].padded(encoded, padding_side, model.device)
-                partition.add(model, head, BatchView(batch, plan[position].group))
-                last = position + 1 == len(plan)
-                if saved and (last or (position + 1) % save_every == 0):
-                    partition.store(saved, position + 1)
-                if progress is not None:
-                    progress(number * len(plan) + position + 1, partitions * len(plan))
+            for position in range(partition.resume(saved, model.device), len(plan)):
+                planned = plan[position]
+                batch = planned.padded(encoded, padding_side, model.device)
+                partition.add(model, head, BatchView(batch, planned.group))
+                partition.store(saved, position + 1)
+                tell(number * len(plan) + position + 1, options.partitions * len(plan))
             partition.check_reached()
             if together:
-                processes.sum_over_processes(
-                    partition.sums[name] for name in sorted(partition.sums)
-                )
+                processes.sum_over_processes(partition.sums)
             if protocol is not None and shard is None:
                 partition.form_kernels(row_tokens, protocol.batch_size, model.device)
             counts = partition.counts
             finished.append(_put_away(partition, options.offload, folder, number))
     if together:
-        counts = Counts.summed(processes.gather(counts))
+        processes.sum_over_processes(counts)
         part = Part(part.data, 0, 1)
     return Measurement(
         modules=table,
@@ -205,10 +200,10 @@ def one_pass(
         model=digest,
         options=record,
         parts=(part,),
-        positions=counts.positions,
-        group_tokens=tuple(counts.tokens),
-        group_sequences=tuple(counts.sequences),
-        group_losses=tuple(counts.losses),
+        positions=int(counts["positions"]),
+        group_tokens=tuple(counts["tokens"].tolist()),
+        group_sequences=tuple(counts["sequences"].tolist()),
+        group_losses=tuple(counts["losses"].tolist()),
         row_tokens=row_tokens,
     )
 
@@ -216,8 +211,11 @@ def one_pass(
 def _check(
     encoded: Sequence[EncodedExample],
     table: Sequence[AdaptedModule],
+    options: PassOptions,
     groups: int,
     protocol: FinetuneOptions | None,
+    *,
+    sampled: bool,
 ) -> None:
     if not encoded or not table:
         raise InputError(f"nothing to measure: {len(encoded)} sequences, {len(table)} modules")
@@ -225,17 +223,13 @@ def _check(
         raise InputError(f"groups {groups}: choose 0 to {len(encoded)}, the sequences at hand")
     if groups == 0 and protocol is None:
         raise InputError("nothing to measure: no group of sequences and no protocol")
-
-
-def _check_placement(
-    options: PassOptions, layers: Sequence[int], work_dir: str | Path | None
-) -> None:
-    if options.partitions > len(layers):
+    if sampled and options.draws < 1:
+        raise InputError(f"draws must be at least 1, got {options.draws}: Gamma is of drawn labels")
+    layers = len({module.layer for module in table})
+    if options.partitions > layers:
         raise InputError(
-            f"partitions {options.partitions}: choose 1 to {len(layers)}, the layers measured"
+            f"partitions {options.partitions}: choose 1 to {layers}, the layers measured"
         )
-    if options.offload == "disk" and work_dir is None:
-        raise InputError("offload 'disk' needs a work folder")
 
 
 def _head(
@@ -251,7 +245,7 @@ def _put_away(
 ) -> Mapping[str, torch.Tensor]:
     """The finished sums on the host or, with offload to disk, in a file."""
     if offload != "disk" or folder is None:
-        return on_host(partition.sums)
+        return {name: tensor.cpu() for name, tensor in partition.sums.items()}
     path = folder / f"finished-{number}.safetensors"
     write_tensors(path, partition.sums, {})
     partition.sums.clear()

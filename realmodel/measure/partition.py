@@ -1,7 +1,6 @@
 """The sums of one partition of the modules while batches stream through."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +23,6 @@ from realmodel.runs.saved_run import SavedRun
 from theory import InputError
 
 
-@dataclass
-class Counts:
-    """Unpadded positions; completion tokens, sequences and summed loss (nats) of each group."""
-
-    positions: int
-    tokens: list[int]
-    sequences: list[int]
-    losses: list[float]
-
-    @classmethod
-    def zero(cls, groups: int) -> "Counts":
-        """Nothing seen yet."""
-        return cls(0, [0] * groups, [0] * groups, [0.0] * groups)
-
-    @classmethod
-    def summed(cls, parts: Sequence["Counts"]) -> "Counts":
-        """Those of all processes."""
-
-        def added(name: str) -> list[Any]:
-            return [sum(values) for values in zip(*(getattr(p, name) for p in parts), strict=True)]
-
-        return cls(
-            sum(part.positions for part in parts),
-            added("tokens"),
-            added("sequences"),
-            added("losses"),
-        )
-
-
 class Partition:
     """Observers of some modules, and what they have seen so far.
 
@@ -61,7 +31,17 @@ class Partition:
     sums
         Everything observed, by name; see :class:`realmodel.measure.measurement.Measurement`.
     counts
-        What it is a sum over.
+        What it is a sum over: unpadded ``positions`` in all; ``tokens`` (of completions),
+        ``sequences`` and ``losses`` (summed, nats) of each group.
+
+    Parameters
+    ----------
+    places
+        Of the sequences that get a row, ascending.
+    device
+        Where the sums live; beside the values when None.
+    folder
+        Where many rows lie.
     """
 
     def __init__(
@@ -72,12 +52,18 @@ class Partition:
         places: Sequence[int],
         *,
         device: str | None,
+        folder: Path | None,
     ) -> None:
         self.modules, self.options, self.device = tuple(modules), options, device
         self.sums: dict[str, torch.Tensor] = {}
-        self.counts = Counts.zero(max(1, options.groups))
+        groups = max(1, options.groups)
+        self.counts = {
+            "positions": torch.zeros((), dtype=torch.int64),
+            "tokens": torch.zeros(groups, dtype=torch.int64),
+            "sequences": torch.zeros(groups, dtype=torch.int64),
+            "losses": torch.zeros(groups, dtype=torch.float64),
+        }
         self._observers: list[Observer] = []
-        self._rows: LoraRows | None = None
         wanted = options.output_moment == "sampled" or options.protocol is not None
         self._draws = options.draws if wanted else 0
         if options.groups:
@@ -87,15 +73,12 @@ class Partition:
             ]
         if factors is not None and options.protocol is not None:
             own = factors.only(self.modules)
-            self._rows = LoraRows(own, self.sums, places, draws=self._draws)
-            self._observers.append(self._rows)
+            dtype = torch.promote_types(getattr(torch, options.dtype), torch.float32)
+            self._observers.append(
+                LoraRows(own, self.sums, places, draws=self._draws, dtype=dtype, folder=folder)
+            )
 
-    def start(self, dtype: torch.dtype, folder: Path | None) -> None:
-        """From nothing; rows in ``dtype``, in a file in ``folder`` where they are many."""
-        if self._rows is not None:
-            self._rows.allocate(dtype, folder)
-
-    def resume(self, saved: SavedRun | None, device: torch.device) -> int:
+    def resume(self, saved: SavedRun, device: torch.device) -> int:
         """Continue from stored sums, if there are any; the number of batches done.
 
         Raises
@@ -103,7 +86,7 @@ class Partition:
         InputError
             If they are damaged or belong to another run.
         """
-        stored = saved.restore() if saved else None
+        stored = saved.restore()
         if stored is None:
             return 0
         tensors, counts, done = stored
@@ -112,12 +95,13 @@ class Partition:
                 self.sums[name].copy_(tensor)
             else:
                 self.sums[name] = tensor.to(self.device or device)
-        self.counts = Counts(**{item.name: counts[item.name] for item in fields(Counts)})
+        for name, own in self.counts.items():
+            own.copy_(torch.tensor(counts[name], dtype=own.dtype))
         return done
 
     def store(self, saved: SavedRun, done: int) -> None:
         """Write sums and counts after ``done`` batches."""
-        saved.store(self.sums, asdict(self.counts), done)
+        saved.store(self.sums, {name: own.tolist() for name, own in self.counts.items()}, done)
 
     def add(self, model: Any, head: Head, view: BatchView) -> None:
         """Run one batch forward, and backward for each kind of labels.
@@ -139,19 +123,19 @@ class Partition:
         with captured(model, self.modules, see), stopped_at(model, head):
             values, targets = completion_logits(model, view.batch)
             uniform = uniform_numbers(view.batch, draws=self._draws, seed=self.options.seed)
-            found = head_gradients(head, values, targets, uniform)
-            if not np.isfinite(found.loss):
-                raise not_finite(f"the loss of sequences {view.places} is {found.loss}", model)
-            for kind, gradient in enumerate(found.gradients):
+            loss, gradients = head_gradients(head, values, targets, uniform)
+            if not np.isfinite(loss):
+                raise not_finite(f"the loss of sequences {view.places} is {loss}", model)
+            for kind, gradient in enumerate(gradients):
                 view.draw = kind - 1 if kind else None
                 values.backward(gradient, retain_graph=kind < self._draws)
             # Asked once: each asking waits for the device.
             if finite and not torch.stack(finite).all():
                 raise not_finite(f"a gradient of sequences {view.places} is not finite", model)
-        self.counts.positions += int(view.batch.attention_mask.sum())
-        self.counts.tokens[view.group] += len(targets)
-        self.counts.sequences[view.group] += len(view.places)
-        self.counts.losses[view.group] += found.loss
+        self.counts["positions"] += view.batch.attention_mask.sum().cpu()
+        self.counts["tokens"][view.group] += len(targets)
+        self.counts["sequences"][view.group] += len(view.places)
+        self.counts["losses"][view.group] += loss
 
     def check_reached(self) -> None:
         """Raise where a module was never used."""
@@ -171,8 +155,3 @@ class Partition:
             kernel = Kernel.from_rows(data, sampled, counts, batch_size=batch_size, device=device)
             for name, value in vars(kernel).items():
                 self.sums[f"{name}/{module.name}"] = torch.as_tensor(value, dtype=torch.float64)
-
-
-def on_host(sums: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The same sums on the host."""
-    return {name: tensor.cpu() for name, tensor in sums.items()}

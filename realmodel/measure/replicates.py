@@ -1,7 +1,7 @@
 """Jackknife replicates of the quadratic: the sampling error of the gain of any placement."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,15 @@ class Replicates:
                 f"replicates of shapes {self.gradients.shape} and {self.curvatures.shape} do not "
                 f"fit blocks {self.sizes}"
             )
+
+    @classmethod
+    def of(cls, quadratics: Sequence[BlockQuadratic]) -> "Replicates":
+        """From one quadratic per left-out group."""
+        return cls(
+            np.stack([quadratic.gradient for quadratic in quadratics]),
+            np.stack([quadratic.curvature for quadratic in quadratics]),
+            quadratics[0].sizes,
+        )
 
     @cached_property
     def quadratics(self) -> tuple[BlockQuadratic, ...]:

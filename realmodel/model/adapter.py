@@ -10,10 +10,10 @@ import torch
 from peft import LoraConfig, PeftModel
 
 from realmodel.model.activation import fused_activations
+from realmodel.model.lora_config import lora_config_arguments
 from realmodel.model.lora_protocol import FinetuneOptions
 from realmodel.model.modules import AdaptedModule
 from realmodel.model.peft_adapters import peft_adapters, trainable_modules
-from realmodel.model.rank_pattern import rank_pattern
 from theory import InputError
 
 
@@ -57,19 +57,11 @@ def adapted(
             raise InputError(
                 f"rank {rank} of {name!r}: ranks are at least 1, of modules of the placement"
             )
-    orientations = {module.transposed for module in modules}
-    if len(orientations) > 1:
+    if len({module.transposed for module in modules}) > 1:
         raise InputError("cannot adapt Conv1D and Linear modules in one configuration")
-    own = {module.name: (ranks or {}).get(module.name, options.rank) for module in modules}
-    config = LoraConfig(
-        **rank_pattern(own, options.alpha / options.rank),
-        lora_dropout=0.0,
-        bias="none",
-        target_modules=[module.name for module in modules],
-        fan_in_fan_out=orientations == {True},
-        task_type="CAUSAL_LM",
-    )
-    with peft_adapters(model, config) as peft_model:
+    layers = {module.layer for module in modules}
+    config = lora_config_arguments(layers, modules, options.rank, options.alpha, ranks=ranks)
+    with peft_adapters(model, LoraConfig(**config)) as peft_model:
         refuse_other_modules(peft_model, modules)
         initialise(peft_model, options.seed)
         peft_model.eval()

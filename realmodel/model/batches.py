@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from realmodel.datasets import Example
 from realmodel.model.forward import accepted
@@ -190,20 +192,15 @@ def batches(
         order.sort(key=lambda index: len(encoded[index].input_ids))
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        width = max(len(encoded[index].input_ids) for index in chosen)
-
-        def padded(rows: Sequence[Sequence[int]], fill: int, width: int = width) -> torch.Tensor:
-            if padding_side == "right":
-                full = [[*row, *[fill] * (width - len(row))] for row in rows]
-            else:
-                full = [[*[fill] * (width - len(row)), *row] for row in rows]
-            return torch.tensor(full, dtype=torch.int64)
-
+        rows = [torch.tensor(encoded[index].input_ids, dtype=torch.int64) for index in chosen]
+        labels = [torch.tensor(encoded[index].labels, dtype=torch.int64) for index in chosen]
+        ones = [torch.ones_like(row) for row in rows]
+        padded = partial(pad_sequence, batch_first=True, padding_side=padding_side)
         yield Batch(
-            input_ids=padded([encoded[index].input_ids for index in chosen], pad_id),
-            attention_mask=padded([[1] * len(encoded[index].input_ids) for index in chosen], 0),
-            labels=padded([encoded[index].labels for index in chosen], IGNORED),
-            sequence_index=torch.tensor(chosen, dtype=torch.int64),
+            input_ids=padded(rows, padding_value=pad_id),
+            attention_mask=padded(ones, padding_value=0),
+            labels=padded(labels, padding_value=IGNORED),
+            sequence_index=torch.tensor(chosen),
         )
 
 

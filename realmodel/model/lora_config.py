@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from realmodel.model.modules import AdaptedModule
-from realmodel.model.rank_pattern import rank_pattern
 from theory import InputError
 
 
@@ -35,7 +34,7 @@ def lora_config_arguments(
         ``lora_alpha``; twice the rank by default.
     ranks : mapping of str to int, optional
         Rank by full module name; 0 leaves the module out. ``r`` becomes the largest rank and
-        every module keeps ``alpha / rank`` (:func:`realmodel.model.rank_pattern.rank_pattern`).
+        every module keeps ``alpha / rank`` (:func:`rank_pattern`).
     dropout : float
         ``lora_dropout``.
 
@@ -83,6 +82,41 @@ def lora_config_arguments(
         "fan_in_fan_out": any(module.transposed for module in table if module.name in own),
         "task_type": "CAUSAL_LM",
     }
+
+
+def rank_pattern(ranks: Mapping[str, int], scaling: float) -> dict[str, Any]:
+    """``r``, ``lora_alpha`` and the two patterns of ``peft.LoraConfig`` for these ranks.
+
+    ``r`` is the largest rank: a server that reads nothing else (vLLM's ``max_lora_rank``) then
+    makes room for every module. The patterns name the modules below it, and keep
+    ``alpha / rank`` the same in all of them, so that a module's scale does not move with its rank.
+
+    Parameters
+    ----------
+    ranks : mapping of str to int
+        Rank by full module name, each at least 1; not empty.
+    scaling : float
+        ``alpha / rank``.
+
+    Examples
+    --------
+    >>> rank_pattern({"h.1.fc": 8, "h.3.fc": 2}, 2.0)
+    {'r': 8, 'lora_alpha': 16, 'rank_pattern': {'h.3.fc': 2}, 'alpha_pattern': {'h.3.fc': 4}}
+    """
+    largest = max(ranks.values())
+    smaller = {name: rank for name, rank in ranks.items() if rank < largest}
+    return {
+        "r": largest,
+        "lora_alpha": _whole(scaling * largest),
+        "rank_pattern": smaller,
+        "alpha_pattern": {name: _whole(scaling * rank) for name, rank in smaller.items()},
+    }
+
+
+def _whole(value: float) -> int | float:
+    """An integer where it is one, up to the rounding of ``alpha / rank * rank``."""
+    nearest = round(value)
+    return nearest if abs(value - nearest) <= 4e-16 * abs(value) else value
 
 
 def ranks_of(arguments: Mapping[str, Any]) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """The protocol of a fine-tuning run: everything but the model, the data and the placement."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
@@ -157,8 +156,6 @@ class FinetuneOptions:
         for name, value in found.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"{name} of the protocol must be a number, got {value!r:.40}")
-            if not math.isfinite(value):
-                raise InputError(f"{name} of the protocol must be finite, got {value}")
         return cls(**found, seed=seed)
 
     def differences(self, other: "FinetuneOptions") -> str | None:

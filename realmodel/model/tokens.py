@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from realmodel.datasets import Conversation, Example
+from realmodel.runs.one_line import one_line
 from realmodel.runs.panics import panics_as_errors
 from theory import InputError
 
@@ -122,8 +123,9 @@ def render(
             tokenize=False,
         )
     except Exception as error:  # Jinja's errors, and what a template raises by itself
-        told = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{example.id}: the chat template refuses this: {told}") from None
+        raise InputError(
+            f"{example.id}: the chat template refuses this: {one_line(error)}"
+        ) from None
 
 
 def common_prefix(ids: Sequence[Any], others: Sequence[Any]) -> int:
@@ -153,8 +155,7 @@ def _tokenised(text: str, tokenizer: Any, name: str, *, special: bool = True) ->
             # verbose=False: what is too long is dealt with by encode, transformers need not warn.
             return list(tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"])
     except Exception as error:  # any code of any tokenizer
-        told = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{name}: the tokenizer fails on this text: {told}") from None
+        raise InputError(f"{name}: the tokenizer fails on this text: {one_line(error)}") from None
 
 
 def _once_begun(text: str, ids: list[int], tokenizer: Any) -> list[int]:

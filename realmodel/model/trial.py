@@ -4,9 +4,10 @@ Nothing is known by the architecture's name. Two random sequences go forward, an
 first goes backward; what arrives where, and where exactly nothing arrives, shows the rest.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from realmodel.model.forward import accepted, window_of
+from realmodel.model.frozen import frozen
+from realmodel.runs.one_line import one_line
 from theory import InputError
 
 LENGTH = 7
@@ -69,22 +72,19 @@ def observe(model: Any, modules: Mapping[str, nn.Module]) -> dict[str, Sight]:
         # A leaf must not be modified in place, which some models do with what they embed.
         return embedded[-1] * 1
 
-    def see(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            sight, hidden = sights[name], inputs[0]
-            sight.calls += 1
-            kept.append(hidden)
-            sight.source = _identity(hidden)
-            sight.reason = sight.reason or _misfit(module, hidden, output, shape)
-            if isinstance(output, torch.Tensor) and output.requires_grad:
-                output.register_hook(lambda gradient: setattr(sight, "gradient", gradient))
+    def see(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        sight, hidden = sights[name], inputs[0]
+        sight.calls += 1
+        kept.append(hidden)
+        sight.source = _identity(hidden)
+        sight.reason = sight.reason or _misfit(module, hidden, output, shape)
+        if isinstance(output, torch.Tensor) and output.requires_grad:
+            output.register_hook(lambda gradient: setattr(sight, "gradient", gradient))
 
-        return hook
-
-    with _quiet(model), torch.enable_grad(), ExitStack() as hooks:
+    with frozen(model), torch.enable_grad(), ExitStack() as hooks:
         hooks.callback(table.register_forward_hook(embed).remove)
         for name, module in modules.items():
-            hooks.callback(module.register_forward_hook(see(name)).remove)
+            hooks.callback(module.register_forward_hook(partial(see, name)).remove)
         try:
             logits = model(**_inputs(model, length)).logits
             if tuple(logits.shape[:2]) != shape:
@@ -102,8 +102,9 @@ def observe(model: Any, modules: Mapping[str, nn.Module]) -> dict[str, Sight]:
         except Exception as error:  # any code of any architecture
             if table.weight.is_meta:  # it looks at values: nothing is seen, nothing refused
                 return {name: Sight(calls=1, source=(name,)) for name in modules}
-            text = " ".join(str(error).split())[:200]
-            raise InputError(f"a short pass through this {kind} model fails: {text}") from error
+            raise InputError(
+                f"a short pass through this {kind} model fails: {one_line(error)}"
+            ) from error
     if table.weight.is_meta:
         return {name: _judged(sight, None, None, at) for name, sight in sights.items()}
     _refuse_reading_ahead(kind, arrived, at)
@@ -194,20 +195,3 @@ def _refuse_reading_ahead(kind: str, arrived: Sequence[torch.Tensor], at: int) -
         raise InputError(
             f"in this {kind} model the logits of one sequence depend on the others of its batch"
         )
-
-
-@contextmanager
-def _quiet(model: nn.Module) -> Generator[None]:
-    """Dropout off and weights frozen, and everything back on leaving."""
-    training = {name: module.training for name, module in model.named_modules()}
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    model.eval()
-    for parameter in trainable:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for name, module in model.named_modules():
-            module.training = training[name]
-        for parameter in trainable:
-            parameter.requires_grad_(True)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Final
@@ -9,6 +10,8 @@ from typing import Final
 from realmodel.costs.device_costs import DeviceCosts
 from realmodel.runs.numbers import amount, number
 from theory import InputError
+from theory.choice.cost_model import CostModel
+from theory.choice.knapsack import TOLERANCE
 
 OBJECTIVES: Final = ("gain", "parameters", "time", "memory", "serving")
 UNITS: Final = {
@@ -31,11 +34,22 @@ class Budget:
         Layers (or kinds, or modules), or the unit of the cost.
     text : str
         In words.
+    cost : CostModel or None
+        That it limits, of whole layers; ``None`` of ``gain``, which counts.
     """
 
     objective: str
     value: float
     text: str
+    cost: CostModel | None = None
+
+    def spent(self, layers: Sequence[int]) -> float:
+        """What these layers (positions) take of it."""
+        return float(len(layers)) if self.cost is None else self.cost.of(layers)
+
+    def admits(self, layers: Sequence[int]) -> bool:
+        """Whether they keep within it."""
+        return self.spent(layers) <= self.value * (1 + TOLERANCE)
 
     @classmethod
     def parse(
@@ -78,9 +92,8 @@ class Budget:
             raise InputError(f"budget {text[:40]!r} is not an amount: try 4, 60%, 80ms or 1.5GB")
         if objective == "gain":
             return cls._count(text, value, read[2], unit, count or len(costs.time.per_layer))
-        by_kind = (
-            costs.engine == "sglang" and unit != "layer"
-        )  # it wraps the kinds that are adapted
+        # SGLang wraps the kinds that are adapted.
+        by_kind = costs.engine == "sglang" and unit != "layer"
         if objective == "serving" and not (any(costs.serving.per_layer) or by_kind):
             raise no_choice(costs, unit)
         return cls._cost(objective, text, value, read[2], costs)
@@ -130,7 +143,8 @@ class Budget:
         noun = "parameters" if objective == "parameters" else f"of {objective}"
         words = f"{amount(value, unit)} {noun} ({number(100 * share)}% of every layer"
         beyond = "; more than adapting every layer costs, so it limits nothing"
-        return cls(objective, value, words + (beyond if share > 1 else "") + ")")
+        text = words + (beyond if share > 1 else "") + ")"
+        return cls(objective, value, text, costs.of(objective))
 
 
 def _amount(given: object) -> str:

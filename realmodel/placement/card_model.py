@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
-from realmodel.model.checkpoint import empty_model, source_digest
+from realmodel.model.checkpoint import empty_model
+from realmodel.model.digest import source_digest
 from theory import InputError
 
 

@@ -14,6 +14,7 @@ from realmodel.datasets.table import Table
 from realmodel.measure.random_subset import random_subset
 from realmodel.model.batches import IGNORED, EncodedExample, encode
 from realmodel.model.checkpoint import Checkpoint
+from realmodel.model.modules import find_modules
 from realmodel.placement.place import place
 from realmodel.placement.place_modules import UNITS, place_modules
 from theory import InputError
@@ -109,6 +110,7 @@ def choose_layers(
                 dtype=str(model.dtype).removeprefix("torch."),
             ),
             encoded,
+            find_modules(model, planned.modules),
             planned,
             data={
                 "source": "data set",

@@ -1,16 +1,14 @@
 """What it costs to put another layer in the place of a chosen one: leads and ties."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor
 from realmodel.placement.budget import Budget
 from theory.choice.block_split import best_addition
-from theory.choice.knapsack import TOLERANCE
 from theory.quadratic.conditional_system import ConditionalSystem
 
 SURE = 1.96
@@ -58,49 +56,33 @@ class Exchange:
 
 
 def exchanges(
-    card: LayerCard,
-    model: Predictor,
-    budget: Budget,
-    chosen: tuple[int, ...],
-    candidates: tuple[int, ...],
+    model: Predictor, budget: Budget, chosen: tuple[int, ...], candidates: tuple[int, ...]
 ) -> tuple[Exchange, ...]:
     """The best exchange of every chosen layer that the budget admits, in their order.
 
     Parameters
     ----------
-    card : LayerCard
     model : Predictor
         Of the gains.
     budget : Budget
     chosen, candidates : tuple of int
         Positions.
     """
-    system = ConditionalSystem.of(model.quadratic, tuple(range(len(card.layers))))
+    count = model.quadratic.layers
+    system = ConditionalSystem.of(model.quadratic, tuple(range(count)))
+    others = sorted(set(candidates) - set(chosen))
     gain = model.quadratic.gain(chosen)
     found: list[Exchange] = []
     for out in chosen:
         rest = tuple(layer for layer in chosen if layer != out)
-        fits = tuple(_fitting(card, budget, rest, set(candidates) - set(chosen)))
+        fits = tuple(layer for layer in others if budget.admits((*rest, layer)))
         if fits:
-            into, value = best_addition(system, rest, fits, np.ones(len(card.layers)))
+            into, value = best_addition(system, rest, fits, np.ones(count))
             layers = tuple(sorted((*rest, into)))
-        elif rest and budget.objective != "gain":
+        elif rest and budget.cost is not None:
             into, layers, value = None, rest, model.quadratic.gain(rest)
         else:
             continue
         error = model.gain_error(chosen, layers)
         found.append(Exchange(out, into, layers, gain - value, error))
     return tuple(found)
-
-
-def _fitting(
-    card: LayerCard, budget: Budget, rest: tuple[int, ...], others: set[int]
-) -> Iterator[int]:
-    """The layers that the budget admits beside ``rest``."""
-    if budget.objective == "gain":
-        yield from sorted(others)
-        return
-    cost, limit = card.costs.of(budget.objective), budget.value * (1 + TOLERANCE)
-    for layer in sorted(others):
-        if cost.of((*rest, layer)) <= limit:
-            yield layer

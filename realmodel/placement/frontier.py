@@ -1,7 +1,7 @@
 """Placements that no other beats in both gain and cost."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
@@ -37,13 +37,7 @@ class FrontPoint:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
-        return {
-            "layers": list(self.layers),
-            "gain": self.gain,
-            "gain_error": self.gain_error,
-            "forecast": None if self.forecast is None else self.forecast.to_dict(),
-            "costs": self.costs,
-        }
+        return asdict(self)
 
 
 def front_point(

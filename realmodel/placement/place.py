@@ -17,12 +17,11 @@ from realmodel.placement.frontier import FrontPoint, front_point, frontier
 from realmodel.placement.rank_plan import RankPlan, rank_plan
 from realmodel.placement.rules import DEFAULT, Rule
 from realmodel.placement.rules import rule as named_rule
-from realmodel.placement.shape import Sets, Shape, ShapePrice, admitted, best_of
+from realmodel.placement.shape import Shape, ShapePrice, admitted, best_of
 from realmodel.runs.numbers import amount, number
 from theory import InputError
 from theory.choice.additive_search import additive_within_budget
 from theory.choice.greedy import greedy
-from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Placement
 from theory.choice.top_k import top_k
 from theory.whole_numbers import whole_numbers
@@ -182,20 +181,22 @@ def place(
         raise InputError("no layer to choose from: name at least one")
     if not candidates:
         raise InputError(f"shape {shape!r} leaves none of the layers to choose from")
-    if not _admits(card, limit, candidates):
+    if not _feasible(limit, candidates):
         raise _too_little(card, limit, str(budget), candidates)
     sets = form.sets(candidates, len(card.layers))
     if sets is None:
-        best = _best(card, model, limit, candidates, by)
-        swaps = exchanges(card, model, limit, best.layers, candidates)
-        runner_up = _runner_up(card, model, limit, best, candidates, swaps, by)
+        best = by.choose(model.quadratic, limit.value, limit.cost, candidates)
+        swaps = exchanges(model, limit, best.layers, candidates)
+        runner_up = _runner_up(model, limit, best, candidates, swaps, by)
     else:
-        best, swaps = best_of(sets, card, model, limit, form), ()
-        runner_up = _next_of(sets, card, model, limit, best)
+        best, swaps = best_of(sets, model, limit, form), ()
+        others = (s for s in admitted(sets, limit) if not set(s) >= set(best.layers))
+        runner_up = max(others, key=model.quadratic.gain, default=None)
     priced = None
     if form.name != "any":
-        tried = None if sets is None else len(admitted(sets, card, limit))
-        priced = ShapePrice(form, tried, _best(card, model, limit, free, by), best.gain)
+        tried = None if sets is None else len(admitted(sets, limit))
+        anyhow = by.choose(model.quadratic, limit.value, limit.cost, free)
+        priced = ShapePrice(form, tried, anyhow, best.gain)
     chosen = front_point(card, best.layers, model)
     return Choice(
         budget=limit,
@@ -207,7 +208,7 @@ def place(
         exchanges=swaps,
         front=frontier(card, "time" if objective == "gain" else objective, model, sets, candidates),
         bounds=additivity_record(model.quadratic, best.layers),
-        guarantee=_guarantee(card, model, limit, best, candidates, sets),
+        guarantee=_guarantee(card, model, limit, best, candidates if sets is None else None),
         predictor=model.name,
         predictor_title=model.title,
         ranks=rank_plan(card, chosen.layers) if allocate_ranks else None,
@@ -230,16 +231,7 @@ def _trained(card: LayerCard) -> float | None:
     return next((float(gain) for gain in gains if gain is not None), None)
 
 
-def _best(
-    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...], by: Rule
-) -> Placement:
-    if limit.objective == "gain":
-        return by.choose(model.quadratic, limit.value, None, candidates)
-    return by.choose(model.quadratic, limit.value, card.costs.of(limit.objective), candidates)
-
-
 def _runner_up(
-    card: LayerCard,
     model: Predictor,
     limit: Budget,
     best: Placement,
@@ -252,40 +244,29 @@ def _runner_up(
         closest = min(swaps, key=lambda swap: swap.loss, default=None)
         return None if closest is None else closest.layers
     others = [
-        _best(card, model, limit, rest, by)
+        by.choose(model.quadratic, limit.value, limit.cost, rest)
         for left_out in best.layers
-        if (rest := tuple(at for at in candidates if at != left_out)) and _admits(card, limit, rest)
+        if _feasible(limit, rest := tuple(at for at in candidates if at != left_out))
     ]
     second = max(others, key=lambda placement: placement.gain, default=None)
     return None if second is None else second.layers
 
 
-def _next_of(
-    sets: Sets, card: LayerCard, model: Predictor, limit: Budget, best: Placement
-) -> tuple[int, ...] | None:
-    """The best set of a shape that lacks a chosen layer."""
-    others = [s for s in admitted(sets, card, limit) if not set(s) >= set(best.layers)]
-    return max(others, key=model.quadratic.gain, default=None)
-
-
-def _admits(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> bool:
-    if limit.objective == "gain":
+def _feasible(limit: Budget, candidates: tuple[int, ...]) -> bool:
+    """Whether the budget can be spent on these: on that many of them, or on one at least."""
+    if limit.cost is None:
         return limit.value <= len(candidates)
-    return _cheapest(card, limit, candidates) <= limit.value * (1 + TOLERANCE)
-
-
-def _cheapest(card: LayerCard, limit: Budget, candidates: tuple[int, ...]) -> float:
-    cost = card.costs.of(limit.objective)
-    return min(cost.first(layer) for layer in candidates)
+    return any(limit.admits((layer,)) for layer in candidates)
 
 
 def _too_little(
     card: LayerCard, limit: Budget, text: str, candidates: tuple[int, ...]
 ) -> InputError:
     """What the least would be."""
-    if limit.objective == "gain":
+    if limit.cost is None:
         return InputError(f"cannot choose {int(limit.value)} of {len(candidates)} candidate layers")
-    least, whole = _cheapest(card, limit, candidates), card.costs.everything(limit.objective)
+    least = min(limit.cost.first(layer) for layer in candidates)
+    whole = card.costs.everything(limit.objective)
     return InputError(
         f"budget {text!r} admits no layer: the cheapest takes "
         f"{amount(least, card.costs.unit(limit.objective))}, {number(100 * least / whole)}% of "
@@ -298,14 +279,13 @@ def _guarantee(
     model: Predictor,
     limit: Budget,
     best: Placement,
-    candidates: tuple[int, ...],
-    sets: Sets | None,
+    candidates: tuple[int, ...] | None,
 ) -> tuple[str, ...]:
-    """What the search guarantees, and what cheaper rules under the same budget would have given."""
+    """What the search guarantees, and what cheaper rules would have given of the candidates."""
     lines = [f"{best.guarantee.statement}; on the quadratic model, not on the trained network"]
-    if sets is not None:  # the rules know no shape
+    if candidates is None:  # the rules know no shape
         return tuple(lines)
-    for name, other in _rivals(card, model, limit, candidates):
+    for name, other in _rivals(model, limit, candidates):
         share = other.gain / best.gain if best.gain > 0 else 1.0
         layers = ", ".join(str(card.indices[at]) for at in other.layers)
         lines.append(
@@ -315,15 +295,14 @@ def _guarantee(
 
 
 def _rivals(
-    card: LayerCard, model: Predictor, limit: Budget, candidates: tuple[int, ...]
+    model: Predictor, limit: Budget, candidates: tuple[int, ...]
 ) -> Iterator[tuple[str, Placement]]:
-    if limit.objective == "gain":
+    if limit.cost is None:
         size = int(limit.value)
         yield "greedy", greedy(model.quadratic, size, candidates=candidates)
         yield "largest residual norms", top_k(model.quadratic, size, candidates=candidates)
     else:
-        cost = card.costs.of(limit.objective)
         yield (
             "largest sum of single gains",
-            additive_within_budget(model.quadratic, limit.value, cost, candidates=candidates),
+            additive_within_budget(model.quadratic, limit.value, limit.cost, candidates=candidates),
         )

@@ -1,7 +1,7 @@
 """Which kinds of module or which single modules to adapt, by the card's model of its modules."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 from realmodel.card.certified import SECONDS
@@ -54,13 +54,7 @@ class ModuleSet:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
-        return {
-            "layers": list(self.layers),
-            "modules": list(self.modules),
-            "gain": self.gain,
-            "parameters": self.parameters,
-            "costs": self.costs,
-        }
+        return asdict(self) | {"parameters": self.parameters}
 
 
 @dataclass(frozen=True)
@@ -193,17 +187,15 @@ def place_modules(
     if unit not in UNITS:
         raise InputError(f"unknown unit {unit!r}: choose layer, {', '.join(UNITS)}")
     own: Unit = "kind" if unit == "kind" else "module"
+    label = "kind" if unit == "kind" else "name"
     check_ranked(card, force=force)
     model = module_model(card)
     card = replace(card, costs=served_by(card.costs, engine, card.modules))
     wanted = set(card.indices if layers is None else whole_numbers(layers, "layers"))
     card.positions(tuple(sorted(wanted)))
     candidates = [at for at, module in enumerate(card.modules) if module.layer in wanted]
-    labels = [
-        card.modules[at].kind if own == "kind" else card.modules[at].name for at in candidates
-    ]
-    names = tuple(dict.fromkeys(labels))
-    units = _grouped(candidates, labels)
+    named = _grouped({at: getattr(card.modules[at], label) for at in candidates})
+    units = list(named.values())
     limit = Budget.parse(objective, budget, card.costs, unit=own, count=len(units))
     whole: list[int] | None = None
     if limit.objective == "gain":
@@ -226,9 +218,7 @@ def place_modules(
     return ModuleChoice(
         unit=own,
         budget=limit,
-        units=tuple(
-            name for name, own_modules in zip(names, units, strict=True) if held >= set(own_modules)
-        ),
+        units=tuple(name for name, inside in named.items() if held >= set(inside)),
         best=best,
         gain_error=error,
         forecast=None if card.pilot is None else card.pilot.forecast(best.gain, error),
@@ -260,11 +250,12 @@ def module_model(card: LayerCard) -> ModuleModel:
     return card.module_model
 
 
-def _grouped(positions: Sequence[int], labels: Sequence[Any]) -> list[list[int]]:
+def _grouped(labels: Mapping[int, Any]) -> dict[Any, list[int]]:
+    """Positions by their label."""
     found: dict[Any, list[int]] = {}
-    for position, label in zip(positions, labels, strict=True):
+    for position, label in labels.items():
         found.setdefault(label, []).append(position)
-    return list(found.values())
+    return found
 
 
 def _union(units: Groups, positions: Sequence[int]) -> list[int]:
@@ -281,8 +272,8 @@ def _within(
 ) -> tuple[list[int], Placement]:
     """The modules of the best units within a cost, from modules known to be good within it."""
     if cost.shared_alone:  # whoever pays for one of them has paid for the others
-        alike = [frozenset(cost.groups[at] for at in unit) for unit in units]
-        units = [_union(units, together) for together in _grouped(range(len(units)), alike)]
+        alike = {i: frozenset(cost.groups[at] for at in unit) for i, unit in enumerate(units)}
+        units = [_union(units, together) for together in _grouped(alike).values()]
     quadratic, held = model.quadratic(units), set(known)
     start = tuple(at for at, unit in enumerate(units) if held >= set(unit))
 
@@ -302,7 +293,7 @@ def _whole_layers(
     card: LayerCard, model: ModuleModel, candidates: Sequence[int], kind: str, budget: float
 ) -> list[int] | None:
     """The modules of the best whole layers within a cost."""
-    layers = _grouped(candidates, [card.modules[at].layer for at in candidates])
+    layers = list(_grouped({at: card.modules[at].layer for at in candidates}).values())
     cost = module_costs(card.costs, card.modules, kind)
     if min(map(cost.of, layers)) > budget * (1 + TOLERANCE):
         return None

@@ -1,7 +1,7 @@
 """One placement for several cards: the same model, measured on several tasks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,14 +67,7 @@ class TaskShare:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
-        found = {
-            name: None if forecast is None else forecast.to_dict()
-            for name, forecast in (
-                ("forecast", self.forecast),
-                ("whole_forecast", self.whole_forecast),
-            )
-        }
-        return vars(self) | found | {"share": self.share, "expected_share": self.expected_share}
+        return asdict(self) | {"share": self.share, "expected_share": self.expected_share}
 
 
 @dataclass(frozen=True)

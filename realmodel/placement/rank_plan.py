@@ -1,6 +1,6 @@
 """The chosen layers' parameters, moved to the modules that use them best (8d)."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from realmodel.card.layer_card import LayerCard
@@ -35,7 +35,7 @@ class RankPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON mapping."""
-        return vars(self) | {"ranks": dict(self.ranks), "interval": list(self.interval)}
+        return asdict(self)
 
 
 def rank_plan(card: LayerCard, layers: tuple[int, ...]) -> RankPlan:

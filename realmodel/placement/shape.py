@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from realmodel.card.layer_card import LayerCard
 from realmodel.card.predictor import Predictor
 from realmodel.placement.budget import Budget
 from theory import InputError
-from theory.choice.knapsack import TOLERANCE
 from theory.choice.placement import Guarantee, Placement
 
 SHAPES: Final = ("any", "suffix", "contiguous", "prefix-free")
@@ -139,17 +137,14 @@ class ShapePrice:
         }
 
 
-def admitted(sets: Sets, card: LayerCard, limit: Budget) -> Sets:
+def admitted(sets: Sets, limit: Budget) -> Sets:
     """Those within a budget; of a number of layers, those of exactly that many."""
-    if limit.objective == "gain":
-        return tuple(chosen for chosen in sets if len(chosen) == int(limit.value))
-    cost = card.costs.of(limit.objective)
-    return tuple(s for s in sets if cost.of(s) <= limit.value * (1 + TOLERANCE))
+    if limit.cost is None:
+        return tuple(chosen for chosen in sets if len(chosen) == limit.value)
+    return tuple(filter(limit.admits, sets))
 
 
-def best_of(
-    sets: Sets, card: LayerCard, model: Predictor, limit: Budget, shape: Shape
-) -> Placement:
+def best_of(sets: Sets, model: Predictor, limit: Budget, shape: Shape) -> Placement:
     """The best of all sets of a shape within a budget, each of them tried.
 
     Raises
@@ -157,12 +152,10 @@ def best_of(
     InputError
         None fits.
     """
-    fitting = admitted(sets, card, limit)
+    fitting = admitted(sets, limit)
     if not fitting:
         raise InputError(f"no set of shape {shape.name} fits {limit.text} of these layers")
-    gains = [model.quadratic.gain(chosen) for chosen in fitting]
-    at = max(range(len(gains)), key=gains.__getitem__)
-    cost = card.costs.of("parameters" if limit.objective == "gain" else limit.objective)
+    best = max(fitting, key=model.quadratic.gain)
+    gain = model.quadratic.gain(best)
     statement = f"all {len(fitting)} sets of {shape.title} within the budget were tried"
-    guarantee = Guarantee(1.0, 1.0, gains[at], statement)
-    return Placement(fitting[at], gains[at], cost.of(fitting[at]), guarantee)
+    return Placement(best, gain, limit.spent(best), Guarantee(1.0, 1.0, gain, statement))

@@ -3,6 +3,7 @@
 from realmodel.report.markdown import markdown
 from realmodel.report.module_verdict import module_verdict
 from realmodel.report.page.render import html
+from realmodel.report.placement_table import placement_table
 from realmodel.report.table import table
 from realmodel.report.tasks_verdict import tasks_verdict
 from realmodel.report.verdict import (
@@ -20,6 +21,7 @@ __all__ = [
     "markdown",
     "module_verdict",
     "next_commands",
+    "placement_table",
     "table",
     "tasks_verdict",
     "training_command",

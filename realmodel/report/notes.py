@@ -1,5 +1,6 @@
 """What the coupling guarantees on this card, in sentences."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
@@ -30,88 +31,94 @@ class Note:
 
 def notes(card: "LayerCard") -> tuple[Note, ...]:
     """Joint gain, which bounds hold and which are void, and the direction of the coupling."""
-    record, coupling = card.additivity, card.coupling
-    total, gain = record["sum_of_gains"], record["gain"]
-    found = [
+    return (
         _level(card),
         _certificate(card),
-        Note(
-            f"All layers together gain {number(gain)} nats per token in the quadratic model; the "
-            f"sum of their single gains is {number(total)}"
-            + (f", {number(total / gain)} times as much." if gain > 0 else ".")
-        ),
-    ]
+        *_gains(card),
+        *_left_out(card),
+        *([_regime(card)] if card.stepped.protocol else []),
+        *_signed(card),
+        *_intervals(card),
+        *_models(card),
+        *([Note(EDITED, void=True)] if card.edited else []),
+    )
+
+
+def _gains(card: "LayerCard") -> Iterator[Note]:
+    """The joint gain beside the sum of single gains, and the paper's bounds on it."""
+    record, rho = card.additivity, card.coupling.rho
+    total, gain = record["sum_of_gains"], record["gain"]
+    yield Note(
+        f"All layers together gain {number(gain)} nats per token in the quadratic model; the "
+        f"sum of their single gains is {number(total)}"
+        + (f", {number(total / gain)} times as much." if gain > 0 else ".")
+    )
     if record["upper"] is None:
-        found.append(
-            Note(
-                f"Coupling rho = {number(coupling.rho)} is not below 1: the paper's upper bound "
-                "(reconstruction, 1b) is void here.",
-                void=True,
-            )
+        yield Note(
+            f"Coupling rho = {number(rho)} is not below 1: the paper's upper bound "
+            "(reconstruction, 1b) is void here.",
+            void=True,
         )
     else:
-        found.append(
-            Note(
-                f"rho = {number(coupling.rho)} < 1, so the joint gain lies between "
-                f"{number(record['lower'])} and {number(record['upper'])} (reconstruction, 1b)."
-            )
+        yield Note(
+            f"rho = {number(rho)} < 1, so the joint gain lies between "
+            f"{number(record['lower'])} and {number(record['upper'])} (reconstruction, 1b)."
         )
-    found.extend(_left_out(card))
-    if card.stepped.protocol:
-        found.append(_regime(card))
-    if record["signed_upper"] is not None and record["signed_upper"] <= WIDE * gain:
-        found.append(
-            Note(
-                f"The signed range [{number(coupling.lowest)}, {number(coupling.highest)}] "
-                f"(extension, 1f) puts the joint gain between {number(record['signed_lower'])} and "
-                f"{number(record['signed_upper'])}."
-            )
+
+
+def _signed(card: "LayerCard") -> Iterator[Note]:
+    """What the coupling's signs say: the range of the joint gain, and redundancy or synergy."""
+    record, coupling = card.additivity, card.coupling
+    if record["signed_upper"] is not None and record["signed_upper"] <= WIDE * record["gain"]:
+        yield Note(
+            f"The signed range [{number(coupling.lowest)}, {number(coupling.highest)}] "
+            f"(extension, 1f) puts the joint gain between {number(record['signed_lower'])} and "
+            f"{number(record['signed_upper'])}."
         )
     if coupling.alignment is not None:
-        word = "redundant" if coupling.alignment > 0 else "synergistic"
-        advice = (
-            "layers that lie apart gain more than neighbours if coupling fades with distance"
-            if coupling.alignment > 0
-            else "coupled layers gain more together than apart"
-        )
-        found.append(
-            Note(
-                f"Along the gradient the layers are {word} (tau = {number(coupling.alignment)}, "
-                f"extension, 1g): to first order, {advice}."
+        word, advice = (
+            (
+                "redundant",
+                "layers that lie apart gain more than neighbours if coupling fades with distance",
             )
+            if coupling.alignment > 0
+            else ("synergistic", "coupled layers gain more together than apart")
         )
+        yield Note(
+            f"Along the gradient the layers are {word} (tau = {number(coupling.alignment)}, "
+            f"extension, 1g): to first order, {advice}."
+        )
+
+
+def _intervals(card: "LayerCard") -> Iterator[Note]:
+    """Gains with every weight free."""
     for interval in card.intervals:
         layers = ", ".join(str(layer) for layer in interval["layers"])
-        found.append(
-            Note(
-                f"With every weight of layers {layers} free, the damped Gauss-Newton gain lies "
-                f"between {number(interval['lower'])} and {number(interval['upper'])} (8f, damping "
-                f"{number(interval['damping'])}, standard error "
-                f"{number(interval['standard_error'])}), without the gradient's noise between "
-                f"{number(interval['cross_fitted_lower'])} and "
-                f"{number(interval['cross_fitted_upper'])}."
-            )
+        yield Note(
+            f"With every weight of layers {layers} free, the damped Gauss-Newton gain lies "
+            f"between {number(interval['lower'])} and {number(interval['upper'])} (8f, damping "
+            f"{number(interval['damping'])}, standard error "
+            f"{number(interval['standard_error'])}), without the gradient's noise between "
+            f"{number(interval['cross_fitted_lower'])} and "
+            f"{number(interval['cross_fitted_upper'])}."
         )
+
+
+def _models(card: "LayerCard") -> Iterator[Note]:
+    """Of which run the gains are, and what the exact curvature says without a limit on steps."""
     if card.protocol is not None:
-        found.append(
-            Note(
-                f"The planned run is {card.protocol.title}, falling linearly to zero, alpha "
-                f"{card.protocol.alpha:g}: gains in budget are of this run and of no other."
-            )
+        yield Note(
+            f"The planned run is {card.protocol.title}, falling linearly to zero, alpha "
+            f"{card.protocol.alpha:g}: gains in budget are of this run and of no other."
         )
     if card.gauss_newton is not None and card.tangent is not None:
         exact = card.gauss_newton.quadratic
-        found.append(
-            Note(
-                f"Without a limit on steps the exact Gauss-Newton model, within "
-                f"{number(card.options['directions'])} directions per module, gains "
-                f"{number(exact.gain())} nats per token of all layers, at rho = "
-                f"{number(exact.coupling)}. It orders placements worse (docs/evidence.md)."
-            )
+        yield Note(
+            f"Without a limit on steps the exact Gauss-Newton model, within "
+            f"{number(card.options['directions'])} directions per module, gains "
+            f"{number(exact.gain())} nats per token of all layers, at rho = "
+            f"{number(exact.coupling)}. It orders placements worse (docs/evidence.md)."
         )
-    if card.edited:
-        found.append(Note(EDITED, void=True))
-    return tuple(found)
 
 
 def _certificate(card: "LayerCard") -> Note:

@@ -35,10 +35,7 @@ def amount(value: float, unit: str) -> str:
             (1.0, "FLOP"),
         ),
     }.get(unit.split()[0], ((1e6, "M"), (1e3, "k"), (1.0, "")))
-    for size, name in steps:
-        if abs(value) >= size:
-            return f"{number(value / size)} {name}".strip()
-    size, name = steps[-1]
+    size, name = next((step for step in steps if abs(value) >= step[0]), steps[-1])
     return f"{number(value / size)} {name}".strip()
 
 

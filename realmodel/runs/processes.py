@@ -1,9 +1,8 @@
 """Data parallelism over the processes of ``torchrun``."""
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -63,20 +62,13 @@ def place() -> tuple[int, int]:
     return (dist.get_rank(), dist.get_world_size()) if active() else (0, 1)
 
 
-def sum_over_processes(tensors: Iterable[torch.Tensor]) -> None:
+def sum_over_processes(tensors: Mapping[str, torch.Tensor]) -> None:
     """Replace each tensor by its sum over all processes, in place."""
     on_gpu = dist.get_backend() == "nccl"
-    for tensor in tensors:
+    for _, tensor in sorted(tensors.items()):  # every process in the same order
         if on_gpu and not tensor.is_cuda:
             moved = tensor.cuda()
             dist.all_reduce(moved)
             tensor.copy_(moved)
         else:
             dist.all_reduce(tensor)
-
-
-def gather(record: Any) -> list[Any]:
-    """The records of all processes, in the order of their ranks."""
-    records: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(records, record)
-    return records

@@ -15,17 +15,32 @@ class SavedRun:
 
     The sums are stored in the precision in which they run, so a continued run repeats the very
     additions of an uninterrupted one.
+
+    Parameters
+    ----------
+    path
+        None where nothing is to be kept.
+    identity
+        What else must be the same for the run to be continued.
+    batches
+        Of the whole run.
+    every
+        Batches from one storing to the next.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path | None, identity: Mapping[str, Any], *, batches: int, every: int
+    ) -> None:
         self.path, self.identity = path, dict(identity)
+        self.batches, self.every = batches, every
 
     def store(
         self, tensors: Mapping[str, torch.Tensor], counts: Mapping[str, Any], done: int
     ) -> None:
-        """Replace the file by the sums and counts after ``done`` batches."""
-        record = {"run": self.identity, "done": done, "counts": dict(counts)}
-        write_tensors(self.path, tensors, record)
+        """Replace the file by the sums and counts after ``done`` batches, where it is due."""
+        if self.path is not None and (done == self.batches or done % self.every == 0):
+            record = {"run": self.identity, "done": done, "counts": dict(counts)}
+            write_tensors(self.path, tensors, record)
 
     def restore(self) -> tuple[dict[str, torch.Tensor], dict[str, Any], int] | None:
         """Sums, counts and batches done; None when nothing was stored yet.
@@ -35,7 +50,7 @@ class SavedRun:
         InputError
             If the file is damaged or belongs to another model, data, or set of options.
         """
-        if not self.path.exists():
+        if self.path is None or not self.path.exists():
             return None
         file = TensorFile(self.path)
         stored = file.manifest.get("run", {})

@@ -38,40 +38,28 @@ def write_tensors(
         ) from error
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a file written by :func:`write_tensors`; the tensors are not read.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, truncated or not one of ours.
-    """
-    with _opened(path) as file:
-        metadata = file.metadata() or {}
-    if "manifest" not in metadata:
-        raise InputError(f"{str(path)!r} has no manifest: it was not written by layercard")
-    manifest = parse_json(metadata["manifest"], str(path), "manifest")
-    if not isinstance(manifest, dict):
-        raise InputError(f"{str(path)!r} is corrupt: its manifest is no JSON object")
-    return manifest
-
-
 class TensorFile(Mapping[str, torch.Tensor]):
     """Tensors that stay on disk and are read one at a time.
 
     Raises
     ------
     InputError
-        On construction, if the contents do not match their digest.
+        On construction, if the file is missing, truncated or not one of ours, or its contents do
+        not match their digest.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.manifest = read_manifest(path)
         with _opened(path) as file:
             self._names = tuple(file.keys())
-            stored = file.metadata()["sha256"]
-        if _digest(self, json.dumps(self.manifest, sort_keys=True)) != stored:
+            metadata = file.metadata() or {}
+        if "manifest" not in metadata:
+            raise InputError(f"{str(path)!r} has no manifest: it was not written by layercard")
+        manifest = parse_json(metadata["manifest"], str(path), "manifest")
+        if not isinstance(manifest, dict):
+            raise InputError(f"{str(path)!r} is corrupt: its manifest is no JSON object")
+        self.manifest: dict[str, Any] = manifest
+        if _digest(self, json.dumps(manifest, sort_keys=True)) != metadata.get("sha256"):
             raise InputError(f"{str(path)!r} is corrupt: its contents do not match their digest")
 
     def __getitem__(self, name: str) -> torch.Tensor:

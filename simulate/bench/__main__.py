@@ -1,7 +1,6 @@
 """``python -m simulate.bench [--output FILE]``: print the ratios, and write them as JSON."""
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -16,6 +15,7 @@ from simulate.bench.certificates import measure_certificates
 from simulate.bench.measurement import Measurement
 from simulate.bench.quadratic import measure_quadratic
 from simulate.bench.search import measure_exact_search, measure_greedy
+from theory.whole_file import write_json
 
 
 def lines(results: list[Measurement]) -> list[str]:
@@ -56,10 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             },
             "results": [asdict(result) for result in results],
         }
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        temporary = options.output.with_name(options.output.name + ".tmp")
-        temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
-        temporary.replace(options.output)
+        write_json(options.output, record)
     return 0
 
 

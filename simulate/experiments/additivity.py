@@ -13,7 +13,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.measured import read_measured
 from simulate.palette import BLACK, BLUE, GREY, MARKERS, ORANGE, PURPLE, VERMILION
 from simulate.sweep import Point
-from simulate.table import Table, finite
+from simulate.table import Table, finite, statistic
 from theory import additivity
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def summarise(table: Table) -> Table:
     """Range of the ratio over the worlds, beside the bounds."""
     return table.group(
         ("coupling", "strength"),
-        smallest=("smallest gain over sum", lambda part: float(part.column("ratio").min())),
+        smallest=statistic("smallest gain over sum", np.min, "ratio"),
         median=(
             "median for isotropic targets",
             lambda part: float(np.median(part.where(target="isotropic").column("ratio"))),
         ),
-        largest=("largest gain over sum", lambda part: float(part.column("ratio").max())),
+        largest=statistic("largest gain over sum", np.max, "ratio"),
         paper_lower=("1/(1+rho)", lambda part: part.rows[0]["paper_lower"]),
         paper_upper=("1/(1-rho); none at rho >= 1", lambda part: part.rows[0]["paper_upper"]),
         violations=(

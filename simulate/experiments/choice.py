@@ -11,7 +11,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.palette import BLUE, GREEN, GREY, ORANGE, SKY
 from simulate.placement_rules import RULES
 from simulate.sweep import Point
-from simulate.table import Table
+from simulate.table import Reduction, Table, statistic
 from theory import certificate, exact_search
 from theory.choice.greedy_share import greedy_lower_by_steps
 from theory.choice.placement import (
@@ -74,20 +74,13 @@ def measure(point: Point, rng: Generator) -> list[Row]:
 def summarise(table: Table) -> Table:
     """Mean and worst share of the best gain, certified share and promise."""
 
-    def mean(name: str) -> Any:
-        def reduce(part: Table) -> float | None:
-            missing = part.rows[0][name] is None
-            return None if missing else float(part.column(name).mean())
-
-        return (table.columns[name], reduce)
+    def mean(name: str) -> Reduction:
+        return statistic(table.columns[name], np.mean, name)
 
     return table.group(
         ("sign", "strength", "rule"),
-        mean_fraction=("mean share of the best gain", mean("fraction")[1]),
-        worst_fraction=(
-            "smallest share of the best gain",
-            lambda part: float(part.column("fraction").min()),
-        ),
+        mean_fraction=statistic("mean share of the best gain", np.mean, "fraction"),
+        worst_fraction=statistic("smallest share of the best gain", np.min, "fraction"),
         certified=mean("certified"),
         signed_guarantee=mean("signed_guarantee"),
         paper_guarantee=mean("paper_guarantee"),

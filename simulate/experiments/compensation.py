@@ -11,7 +11,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.palette import BLUE, GREEN, GREY, ORANGE
 from simulate.placement_rules import block, spread
 from simulate.sweep import Point
-from simulate.table import Table, finite
+from simulate.table import Table, finite, statistic
 from theory import compensation
 
 if TYPE_CHECKING:
@@ -61,18 +61,11 @@ def summarise(table: Table) -> Table:
     """How close the displacement comes to its bound, and what share of the gain is forgone."""
     return table.group(
         ("coupling", "sign", "placement", "strength"),
-        displacement=(
-            "median displacement",
-            lambda part: float(np.median(part.column("displacement"))),
+        displacement=statistic("median displacement", np.median, "displacement"),
+        share_of_bound=statistic(
+            "largest displacement / sharp bound", np.max, "displacement", over="sharp_bound"
         ),
-        share_of_bound=(
-            "largest displacement / sharp bound",
-            lambda part: float(np.max(part.column("displacement") / part.column("sharp_bound"))),
-        ),
-        forgone=(
-            "median share of the gain that is forgone",
-            lambda part: float(np.median(part.column("forgone"))),
-        ),
+        forgone=statistic("median share of the gain that is forgone", np.median, "forgone"),
         violations=(
             "values outside their bounds",
             lambda part: sum(not _inside(row) for row in part.rows),

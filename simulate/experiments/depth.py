@@ -11,7 +11,7 @@ from simulate.experiment import Experiment
 from simulate.journal import Row
 from simulate.palette import BLUE, GREEN, GREY, ORANGE, PURPLE
 from simulate.sweep import Point
-from simulate.table import Table
+from simulate.table import Table, statistic
 from theory import additivity, remainder
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ else:
 
 AIMS = (0.0, 0.3, 0.5, 0.7, 0.85)
 DEPTHS = (2, 4, 8, 16, 32, 64)
+RATIOS = {
+    "additive": ("sum_of_gains", "predicted", "sum of single gains / predicted gain"),
+    "realised": ("realised", "predicted", "realised / predicted, at the quadratic's optimum"),
+    "trained": ("trained", "predicted", "trained to convergence / predicted"),
+    "interaction": ("interaction", "output_change", "interaction / change of the output"),
+    "beyond": ("beyond_second_order", "interaction", "part of it beyond second order"),
+}
 
 
 def measure(point: Point, rng: Generator) -> list[Row]:
@@ -74,22 +81,14 @@ def measure(point: Point, rng: Generator) -> list[Row]:
 
 def summarise(table: Table) -> Table:
     """Medians over the worlds."""
-
-    def ratio(over: str, under: str, meaning: str) -> Any:
-        return (
-            meaning,
-            lambda part: float(np.median(part.column(over) / part.column(under))),
-        )
-
     return table.group(
         ("distance", "layers", "aim"),
-        coupling=("median rho", lambda part: float(np.median(part.column("coupling")))),
-        mu_min=("median mu_min", lambda part: float(np.median(part.column("mu_min")))),
-        additive=ratio("sum_of_gains", "predicted", "sum of single gains / predicted gain"),
-        realised=ratio("realised", "predicted", "realised / predicted, at the quadratic's optimum"),
-        trained=ratio("trained", "predicted", "trained to convergence / predicted"),
-        interaction=ratio("interaction", "output_change", "interaction / change of the output"),
-        beyond=ratio("beyond_second_order", "interaction", "part of it beyond second order"),
+        coupling=statistic("median rho", np.median, "coupling"),
+        mu_min=statistic("median mu_min", np.median, "mu_min"),
+        **{
+            name: statistic(meaning, np.median, column, over)
+            for name, (column, over, meaning) in RATIOS.items()
+        },
     )
 
 

@@ -12,7 +12,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.moments import Moments
 from simulate.palette import BLUE, GREEN, GREY, ORANGE
 from simulate.sweep import Point
-from simulate.table import Table
+from simulate.table import Table, statistic
 from theory import LinearAdapter, StepBudget, additivity
 
 if TYPE_CHECKING:
@@ -91,9 +91,8 @@ def summarise(table: Table) -> Table:
     """Ratio of realised to predicted gain, and how often it lies within the bounds."""
     return table.group(
         ("method", "tokens"),
-        median_ratio=(
-            "median realised / predicted gain",
-            lambda part: float(np.median(part.column("realised") / part.column("predicted"))),
+        median_ratio=statistic(
+            "median realised / predicted gain", np.median, "realised", over="predicted"
         ),
         worst_error=(
             "largest |realised / predicted - 1|",
@@ -107,9 +106,8 @@ def summarise(table: Table) -> Table:
                 np.mean(part.column("realised") > part.column("upper") * (1 + 1e-9))
             ),
         ),
-        training_excess=(
-            "median training / realised gain",
-            lambda part: float(np.median(part.column("training") / part.column("realised"))),
+        training_excess=statistic(
+            "median training / realised gain", np.median, "training", over="realised"
         ),
     )
 

@@ -15,7 +15,7 @@ from simulate.sample import Sample
 from simulate.spectra import MARKS, SPECTRA
 from simulate.spread import spread_by
 from simulate.sweep import Point
-from simulate.table import Table
+from simulate.table import Table, statistic
 from theory import Spectrum
 
 if TYPE_CHECKING:
@@ -63,12 +63,11 @@ def measure(point: Point, rng: Generator) -> list[Row]:
 
 def summarise(table: Table) -> Table:
     """Mean errors over the worlds, beside their closed forms."""
-
-    def mean(name: str) -> Any:
-        return (table.columns[name], lambda part: float(part.column(name).mean()))
-
     names = ("parameter_error", "predicted", "floor", "prediction_error", "effective_rank")
-    return table.group(("spectrum", "condition"), **{name: mean(name) for name in names})
+    return table.group(
+        ("spectrum", "condition"),
+        **{name: statistic(table.columns[name], np.mean, name) for name in names},
+    )
 
 
 def errors(rows: Sequence[Row]) -> dict[str, Any]:

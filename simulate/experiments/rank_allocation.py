@@ -12,7 +12,7 @@ from simulate.journal import Row
 from simulate.linear_gaussian import linear_gaussian_world
 from simulate.palette import BLUE, GREEN, GREY, ORANGE
 from simulate.sweep import Point
-from simulate.table import Table, finite
+from simulate.table import Table, finite, statistic
 from theory import LinearAdapter, rank_allocation
 
 if TYPE_CHECKING:
@@ -96,22 +96,15 @@ def summarise(table: Table) -> Table:
     """Loss against the best allocation, and how wrong the predicted gain is."""
     return table.group(
         ("sign", "strength"),
-        chosen=("mean gain / best", lambda part: _share(part, "trained")),
-        even=("the same for equal ranks", lambda part: _share(part, "even")),
-        average=("the same for a random allocation", lambda part: _share(part, "mean_of_all")),
+        chosen=statistic("mean gain / best", np.mean, "trained", over="best"),
+        even=statistic("the same for equal ranks", np.mean, "even", over="best"),
+        average=statistic("the same for a random allocation", np.mean, "mean_of_all", over="best"),
         same_choice=(
             "share of worlds in which it is the best",
             lambda part: float(np.mean([row["ranks"] == row["best_ranks"] for row in part.rows])),
         ),
-        predicted=(
-            "mean predicted / trained gain",
-            lambda part: float(np.mean(part.column("predicted") / part.column("trained"))),
-        ),
+        predicted=statistic("mean predicted / trained gain", np.mean, "predicted", over="trained"),
     )
-
-
-def _share(part: Table, name: str) -> float:
-    return float(np.mean(part.column(name) / part.column("best")))
 
 
 def draw(table: Table, figure: Figure) -> None:

@@ -15,7 +15,7 @@ from simulate.moments import Moments
 from simulate.palette import BLACK, BLUE, GREEN, GREY, VERMILION
 from simulate.sample import Sample
 from simulate.sweep import Point
-from simulate.table import Table
+from simulate.table import Table, statistic
 from theory import CrossFit, cross_fitted_norm, projected_residual_norm
 from theory.arrays import Array
 
@@ -95,10 +95,7 @@ def summarise(table: Table) -> Table:
             "standard error of that mean",
             lambda part: float(part.column("cross_fitted").std() / np.sqrt(len(part.rows))),
         ),
-        coverage=(
-            "share of 95% intervals that hold the truth",
-            lambda part: float(part.column("covered").mean()),
-        ),
+        coverage=statistic("share of 95% intervals that hold the truth", np.mean, "covered"),
     )
 
 

@@ -13,7 +13,7 @@ from simulate.linear_gaussian import linear_gaussian_world
 from simulate.palette import BLACK, BLUE, GREEN, GREY, VERMILION
 from simulate.placement_rules import RULES
 from simulate.sweep import Point
-from simulate.table import Table, finite
+from simulate.table import Table, finite, statistic
 from theory import coupling_bound
 
 if TYPE_CHECKING:
@@ -73,15 +73,9 @@ def summarise(table: Table) -> Table:
     """Mean gain and mean guarantee of each placement."""
     return table.group(
         ("sign", "target", "strength", "placement"),
-        gain=("mean gain", lambda part: float(part.column("gain").mean())),
-        guaranteed=(
-            "mean gain guaranteed by distance (6, 12e)",
-            lambda part: float(part.column("guaranteed").mean()),
-        ),
-        coupling_inside=(
-            "mean rho_S within the placement",
-            lambda part: float(part.column("coupling_inside").mean()),
-        ),
+        gain=statistic("mean gain", np.mean, "gain"),
+        guaranteed=statistic("mean gain guaranteed by distance (6, 12e)", np.mean, "guaranteed"),
+        coupling_inside=statistic("mean rho_S within the placement", np.mean, "coupling_inside"),
     )
 
 

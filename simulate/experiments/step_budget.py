@@ -14,7 +14,7 @@ from simulate.palette import BLACK
 from simulate.spectra import MARKS, SPECTRA
 from simulate.spread import spread_by
 from simulate.sweep import Point
-from simulate.table import Table
+from simulate.table import Table, statistic
 from theory import LinearAdapter, StepBudget
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def summarise(table: Table) -> Table:
         after_1=at(1),
         after_16=at(16),
         after_256=at(256),
-        median_steps_to_90=(
-            "steps to 90% of the gain",
-            lambda part: float(np.median(part.column("steps_to_90"))),
-        ),
+        median_steps_to_90=statistic("steps to 90% of the gain", np.median, "steps_to_90"),
         largest_error=(
             "largest |trained - closed form|",
             lambda part: float(np.abs(part.column("trained") - part.column("closed_form")).max()),

@@ -13,7 +13,7 @@ from simulate.palette import BLUE, ORANGE
 from simulate.placement_rules import RULES, spread
 from simulate.spectra import SPECTRA
 from simulate.sweep import Point
-from simulate.table import Table, finite
+from simulate.table import Table, finite, statistic
 from simulate.targets import TARGETS
 from theory import additivity, compensation
 
@@ -93,20 +93,15 @@ def measure(point: Point, rng: Generator) -> list[Row]:
 
 def summarise(table: Table) -> Table:
     """Failures of bounds, and mean shares of the best gain known, by coupling pattern."""
-
-    def mean(name: str) -> Any:
-        return (f"mean share of {name}", lambda part: float(part.column(name).mean()))
-
+    rules = ("greedy", "residual", "uniform")
     return table.group(
         ("coupling", "sign"),
         worlds=("number of worlds", lambda part: len(part.rows)),
         failures=("bounds that failed", lambda part: sum(len(r["failed"]) for r in part.rows)),
-        largest_rho=("largest coupling", lambda part: float(part.column("strength").max())),
-        smallest_ratio=("smallest gain / sum", lambda part: float(part.column("ratio").min())),
-        largest_ratio=("largest gain / sum", lambda part: float(part.column("ratio").max())),
-        greedy=mean("greedy"),
-        residual=mean("residual"),
-        uniform=mean("uniform"),
+        largest_rho=statistic("largest coupling", np.max, "strength"),
+        smallest_ratio=statistic("smallest gain / sum", np.min, "ratio"),
+        largest_ratio=statistic("largest gain / sum", np.max, "ratio"),
+        **{rule: statistic(f"mean share of {rule}", np.mean, rule) for rule in rules},
     )
 
 

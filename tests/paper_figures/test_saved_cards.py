@@ -39,15 +39,17 @@ def measured_card(tmp_path_factory: pytest.TempPathFactory) -> LayerCard:
 
 def test_a_figure_is_drawn_from_a_saved_card(saved: str, tmp_path: Path) -> None:
     preset = replace(PRESETS["demo"], cards=(saved,))
-    names = ["layer_profiles", "step_budget_coupling", "pareto_front"]
+    names = ["layer_profiles", "step_budget_coupling", "pareto_front", "costs"]
     assert list(announced(select(names), preset, tmp_path)) == []
     built = list(build(select(names), preset, tmp_path))
-    assert [item.refused for item in built] == [None] * 3
+    assert [item.refused for item in built] == [None] * len(names)
     data = json.loads((tmp_path / "figures/layer_profiles.json").read_text())["data"]
     card = LayerCard.load(saved)
     (profile,) = data["profiles"]
     assert (profile["model"], profile["task"]) == ("gpt2", "x")
     assert profile["gain"] == [row.measures.budget_gain for row in card.layers]
+    rows = json.loads((tmp_path / "tables/costs.json").read_text())["data"]["rows"]
+    assert [(row["model"], row["layer"]) for row in rows] == [("gpt2", i) for i in card.indices]
     again = list(build(select(names), preset, tmp_path))
     assert not any(item.computed for item in again)
 

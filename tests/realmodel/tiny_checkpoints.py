@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from transformers import (
 )
 
 from realmodel.datasets import Example
+from realmodel.evidence import CompareOptions
 from realmodel.evidence.baselines import Context
 from realmodel.finetuning import FinetuneOptions
-from realmodel.measure.one_pass import one_pass
 from realmodel.model.batches import EncodedExample, encode
 from realmodel.model.checkpoint import Checkpoint, load_checkpoint
 from realmodel.model.modules import ModuleTable, find_modules
@@ -147,15 +146,9 @@ def data_file(tmp_path: Path) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class MeasuredContext(Context):
-    table: Any = None
-
-
 @pytest.fixture
-def context(checkpoint: Checkpoint) -> MeasuredContext:
+def context(checkpoint: Checkpoint, tmp_path: Path) -> Context:
     encoded = encode(rows(), checkpoint.tokenizer, max_length=64)[:12]
     table = find_modules(checkpoint.model)
     protocol = FinetuneOptions(rank=2, alpha=4.0, learning_rate=1e-2, steps=4, batch_size=4)
-    statistics = one_pass(checkpoint, encoded, table, protocol=protocol)
-    return MeasuredContext(checkpoint, statistics, encoded=encoded, protocol=protocol, table=table)
+    return Context(checkpoint, table, encoded, CompareOptions(finetune=protocol), tmp_path)

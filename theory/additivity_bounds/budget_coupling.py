@@ -82,8 +82,10 @@ def certain_ridge(curvatures: Float64[Array, " layers"]) -> float:
     def excess(nu: float) -> float:
         return float((positive / (2 * positive + nu)).sum()) - 1.0
 
-    # Each term is at most lam / nu, so that the sum of all lam_l is beyond the root.
-    return float(brentq(excess, 0.0, float(positive.sum()), xtol=1e-300, rtol=8.9e-16))
+    # Each term is at most lam / nu, so that the sum of all lam_l is beyond the root: by many orders
+    # of magnitude where one curvature is that much larger, and each of these takes three halvings.
+    most = float(positive.sum())
+    return float(brentq(excess, 0.0, most, xtol=1e-300, rtol=8.9e-16, maxiter=10_000))
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ from realmodel.evidence.baselines.score import Baseline, JointGain, LayerScores
 
 def greedy_score(context: Context) -> JointGain:
     """Joint gain, chosen greedily by exact marginals."""
-    return JointGain(context.joint_quadratic(), context.layers, "greedy")
+    return JointGain(context.quadratic, context.layers, "greedy")
 
 
 def exact_score(context: Context) -> JointGain:
     """Joint gain, best set by branch and bound."""
-    return JointGain(context.joint_quadratic(), context.layers, "exact")
+    return JointGain(context.quadratic, context.layers, "exact")
 
 
 def additive_score(context: Context) -> LayerScores:
     """Half the squared residual norm of each block: what additivity would predict."""
-    norms = context.joint_quadratic().residual_norms
+    norms = context.quadratic.residual_norms
     gains = zip(context.layers, norms.tolist(), strict=True)
     return LayerScores({layer: norm**2 / 2 for layer, norm in gains})
 

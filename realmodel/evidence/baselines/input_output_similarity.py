@@ -6,7 +6,6 @@ import torch
 
 from realmodel.evidence.baselines.context import Context
 from realmodel.evidence.baselines.score import Baseline, LayerScores
-from realmodel.measure.random_subset import random_subset
 from realmodel.model.batches import batches
 
 SEQUENCES = 32
@@ -30,8 +29,7 @@ def linear_cka(x: torch.Tensor, y: torch.Tensor) -> float:
 def score(context: Context) -> LayerScores:
     """Layers that change their input most first: one minus the similarity."""
     model = context.checkpoint.model
-    blocks = {m.layer: m.name.removesuffix(f".{m.kind}") for m in context.modules}
-    seen: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {layer: [] for layer in blocks}
+    seen: dict[int, list[tuple[torch.Tensor, torch.Tensor]]] = {at: [] for at in context.layers}
 
     def keeper(layer: int) -> Any:
         def keep(module: Any, inputs: Any, named: Any, output: Any) -> None:
@@ -43,14 +41,12 @@ def score(context: Context) -> LayerScores:
 
     hooks = [
         model.get_submodule(name).register_forward_hook(keeper(layer), with_kwargs=True)
-        for layer, name in blocks.items()
+        for layer, name in context.blocks.items()
     ]
-    chosen = random_subset(len(context.encoded), SEQUENCES, context.seed)
-    rows = [context.encoded[place] for place in chosen]
     device = next(model.parameters()).device
     try:
         with torch.inference_mode():
-            for batch in batches(rows, batch_size=1, pad_id=0):
+            for batch in batches(context.drawn(SEQUENCES), batch_size=1, pad_id=0):
                 model(**batch.to(device).inputs, use_cache=False)
     finally:
         for hook in hooks:
@@ -58,7 +54,7 @@ def score(context: Context) -> LayerScores:
     return LayerScores(
         {
             layer: 1.0 - linear_cka(torch.cat([x for x, _ in own]), torch.cat([y for _, y in own]))
-            for layer, own in sorted(seen.items())
+            for layer, own in seen.items()
         }
     )
 

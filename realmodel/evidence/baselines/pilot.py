@@ -13,7 +13,6 @@ from realmodel.evidence.baselines.context import Context
 from realmodel.evidence.baselines.score import Baseline, JointGain
 from realmodel.measure.attention import attention
 from realmodel.measure.tangent.alignment import kernel_alignment
-from realmodel.model.modules import ModuleTable
 
 TRIALS = 10
 """Single layers that are trained, spread over the depth."""
@@ -72,7 +71,7 @@ def tried(context: Context) -> Piloted:
     tangent, pilot = context.tangent, context.pilot
     if pilot.refusal is not None:
         return score(context)
-    checkpoint, table = context.runs_on, ModuleTable(context.modules)
+    checkpoint, table = context.runs_on, context.table
     with attention(checkpoint.model, "sdpa"):
         runs = make_trials(checkpoint, context.encoded, table, tangent, context.protocol, TRIALS)
     alignment = kernel_alignment(context.statistics.tangent())

@@ -9,7 +9,6 @@ from realmodel.finetuning.loss import heldout_loss
 from realmodel.measure.attention import attention
 from realmodel.measure.random_subset import random_subset
 from realmodel.model.batches import padding_id
-from realmodel.model.modules import ModuleTable
 
 SHARE = 4
 """A pilot takes the run's steps divided by this."""
@@ -23,7 +22,7 @@ SEED = 7919
 
 def score(context: Context) -> LayerScores:
     """Fall of the loss on training sequences kept apart, in nats per completion token."""
-    checkpoint, table = context.runs_on, ModuleTable(context.modules)
+    checkpoint, table = context.runs_on, context.table
     protocol = context.protocol
     short = replace(protocol, steps=max(1, protocol.steps // SHARE), seed=SEED)
     count = min(KEPT_APART, len(context.encoded) // 3)

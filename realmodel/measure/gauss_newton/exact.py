@@ -12,7 +12,7 @@ from realmodel.measure.attention import attention
 from realmodel.measure.gauss_newton.batch_curvature import batch_curvature
 from realmodel.measure.gauss_newton.curvature_options import CurvatureOptions
 from realmodel.measure.gauss_newton.directions import Directions, chosen, select_directions
-from realmodel.measure.gauss_newton.gauss_newton import GaussNewton
+from realmodel.measure.gauss_newton.gauss_newton import SUMS, GaussNewton
 from realmodel.measure.gauss_newton.scores import sequence_scores
 from realmodel.measure.gauss_newton.tangents import check_attention
 from realmodel.measure.head import Head
@@ -20,7 +20,7 @@ from realmodel.measure.measurement import Measurement
 from realmodel.measure.one_pass import Progress
 from realmodel.measure.random_subset import random_groups, random_order
 from realmodel.measure.statistics.measuring import measuring
-from realmodel.measure.statistics.plan import PlannedBatch, data_digest, plan_batches
+from realmodel.measure.statistics.plan import data_digest, plan_batches
 from realmodel.model.activation import fused_activations
 from realmodel.model.batches import EncodedExample
 from realmodel.model.checkpoint import Checkpoint, identified, model_of
@@ -149,34 +149,36 @@ def gauss_newton(
     among = set(random_order(len(encoded), seed)[:wanted])
     labels = random_groups(len(encoded), groups, seed)
     shard = processes.place()
-    slope_plan, bend_plan = (
-        plan_batches(encoded, labels=labels, batch_size=rows, shard=shard, among=places)
-        for places, rows in (
-            (None, batch_size),
-            (among, curvature_batch(batch_size, model.device.type)),
+    steps = [
+        (bends, planned)
+        for bends, rows, places in (
+            (False, batch_size, None),
+            (True, curvature_batch(batch_size, model.device.type), among),
         )
-    )
-    saved = None
-    if work_dir is not None:
-        name = f"{CURVATURE.replace(' ', '-')}-{shard[0]}-of-{shard[1]}"
-        identity = {
-            "layercard": version("layercard"),
-            "model": digest,
-            "dtype": str(next(model.parameters()).dtype),
-            "data": data,
-            "options": [groups, batch_size, wanted, padding_side, seed, *shard, CURVATURE],
-            "directions": _digest(directions),
-        }
-        saved = SavedRun(Path(work_dir) / f"{name}.safetensors", identity)
-    stored = saved.restore() if saved else None
+        for planned in plan_batches(
+            encoded, labels=labels, batch_size=rows, shard=shard, among=places
+        )
+    ]
+    identity = {
+        "layercard": version("layercard"),
+        "model": digest,
+        "dtype": str(next(model.parameters()).dtype),
+        "data": data,
+        "options": [groups, batch_size, wanted, padding_side, seed, *shard, CURVATURE],
+        "directions": _digest(directions),
+    }
+    name = f"{CURVATURE.replace(' ', '-')}-{shard[0]}-of-{shard[1]}.safetensors"
+    path = None if work_dir is None else Path(work_dir) / name
+    saved = SavedRun(path, identity, batches=len(steps), every=save_every)
+    stored = saved.restore()
     sums, done = (stored[0], stored[2]) if stored else (_zeros(groups, sum(directions.sizes)), 0)
-    steps = [*((False, planned) for planned in slope_plan), *((True, p) for p in bend_plan)]
+    tell: Progress = progress or (lambda done, total: None)
     head: Head | None = None
     with measuring(model), fused_activations(model), memory_advice("curvature", batch_size):
         for position in range(done, len(steps)):
             bends, planned = steps[position]
             batch = planned.padded(encoded, padding_side, model.device)
-            tokens = _tokens(encoded, planned)
+            tokens = planned.tokens(encoded)
             if bends:
                 head = head or Head.of(model, batch)
                 bent = batch_curvature(model, batch, directions, head=head, chunk=chunk)
@@ -187,20 +189,14 @@ def gauss_newton(
                 sums["gradient_sums"][planned.group] += scores.sum(dim=0)
                 sums["gradient_tokens"][planned.group] += tokens
                 sums["loss"] += loss
-            last = position + 1 == len(steps)
-            if saved and (last or (position + 1) % save_every == 0):
-                saved.store(sums, {}, position + 1)
-            if progress is not None:
-                progress(position + 1, len(steps))
+            saved.store(sums, {}, position + 1)
+            tell(position + 1, len(steps))
     if processes.active():
-        processes.sum_over_processes(sums[name] for name in sorted(sums))
+        processes.sum_over_processes(sums)
     return GaussNewton(
         modules=table,
         sizes=directions.sizes,
-        gradient_sums=sums["gradient_sums"].numpy(),
-        curvature_sums=sums["curvature_sums"].numpy(),
-        gradient_tokens=sums["gradient_tokens"].numpy(),
-        curvature_tokens=sums["curvature_tokens"].numpy(),
+        **{name: sums[name].numpy() for name in SUMS},
         loss=float(sums["loss"]) / float(sums["gradient_tokens"].sum()),
         damping=damping,
         metadata={
@@ -248,10 +244,6 @@ def _evaluated(count: int, data: str, directions: Directions) -> tuple[list[int]
     group = random_groups(count, directions.groups, directions.seed)
     other = [place for place in everything if group[place] % 2 != directions.half]
     return other, "other half"
-
-
-def _tokens(encoded: Sequence[EncodedExample], planned: PlannedBatch) -> int:
-    return sum(encoded[place].num_completion_tokens for place in planned.indices)
 
 
 def _digest(directions: Directions) -> str:

@@ -16,6 +16,8 @@ from theory.arrays import Array, IntArray
 
 FORMAT = 1
 
+SUMS = ("gradient_sums", "curvature_sums", "gradient_tokens", "curvature_tokens")
+
 
 @dataclass(frozen=True)
 class GaussNewton:
@@ -83,7 +85,7 @@ class GaussNewton:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file with a manifest, atomically."""
-        tensors = {name: torch.from_numpy(getattr(self, name)) for name in _SUMS}
+        tensors = {name: torch.from_numpy(getattr(self, name)) for name in SUMS}
         record = {
             "format": FORMAT,
             "modules": [asdict(module) for module in self.modules],
@@ -105,7 +107,7 @@ class GaussNewton:
         """
         file = TensorFile(Path(path))
         record = dict(file.manifest)
-        if record.pop("format", None) != FORMAT or set(file) != set(_SUMS):
+        if record.pop("format", None) != FORMAT or set(file) != set(SUMS):
             raise InputError(f"{str(path)!r} is not a Gauss-Newton file of format {FORMAT}")
         if model is not None and record["metadata"].get("model") != model:
             raise InputError(
@@ -116,6 +118,3 @@ class GaussNewton:
         record["sizes"] = tuple(record["sizes"])
         record |= {name: tensor.numpy() for name, tensor in file.items()}
         return cls(**record)
-
-
-_SUMS = ("gradient_sums", "curvature_sums", "gradient_tokens", "curvature_tokens")

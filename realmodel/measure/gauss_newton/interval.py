@@ -117,7 +117,7 @@ def layers_interval(
         upper=upper,
         cross_fitted_lower=lower - noise_upper,
         cross_fitted_upper=upper - noise_lower,
-        standard_error=krylov.standard_error(space, statistics),
+        standard_error=krylov.standard_error(statistics),
         damping=damping,
         ridge=ridge,
         products=options.products,
@@ -179,7 +179,7 @@ class _Krylov:
         total: Array = parts.sum(axis=0) / self.products.group_tokens.sum()
         return total + self.damping * vector
 
-    def standard_error(self, space: _WhitenedSpace, statistics: Measurement) -> float:
+    def standard_error(self, statistics: Measurement) -> float:
         """Leave out one group of the curvature's and of the gradient's sequences at a time."""
         size, groups = len(self.basis), self.products.groups
         T = np.zeros((groups, size, size))
@@ -187,9 +187,8 @@ class _Krylov:
             T[:, : column + 1, column] = row.T
             T[:, column, : column + 1] = row.T
         V = np.stack(self.basis)
-        names = [module.name for module in space.modules]
-        tokens = np.asarray(statistics.group_tokens, dtype=float)
-        sums = [statistics.gradient_sums(name) for name in names]
+        space, tokens = self.space, np.asarray(statistics.group_tokens, dtype=float)
+        sums = [statistics.gradient_sums(module.name) for module in space.modules]
         slopes = np.stack(
             [V @ space.whiten([total[g] for total in sums]) for g in range(len(tokens))]
         )

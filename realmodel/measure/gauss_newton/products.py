@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.func import jvp
 
-from realmodel.measure.gauss_newton.tangents import Change, changed
+from realmodel.measure.gauss_newton.tangents import changed
 from realmodel.measure.statistics.capture import captured
 from realmodel.measure.statistics.completion_logits import completion_logits
 from realmodel.measure.statistics.measuring import measuring
@@ -53,9 +53,7 @@ class GaussNewtonProducts:
         self._plan = plan_batches(encoded, labels=labels, batch_size=batch_size)
         self.group_tokens = np.zeros(self.groups)
         for planned in self._plan:
-            self.group_tokens[planned.group] += sum(
-                encoded[place].num_completion_tokens for place in planned.indices
-            )
+            self.group_tokens[planned.group] += planned.tokens(encoded)
 
     def by_group(self, change: dict[str, Array]) -> dict[str, Array]:
         """Products summed over each group's tokens: (groups, m, d) by module, float64."""
@@ -98,14 +96,10 @@ class GaussNewtonProducts:
         self, batch: Batch, V: dict[str, torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         def values(scale: torch.Tensor) -> torch.Tensor:
-            def change(name: str) -> Change:
-                def add(hidden: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-                    v = V[name].to(hidden.device)
-                    return output + (hidden @ v.T) * scale.to(hidden.device)
+            def add(name: str, hidden: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+                return output + (hidden @ V[name].to(hidden.device).T) * scale.to(hidden.device)
 
-                return add
-
-            with changed(self.model, {module.name: change(module.name) for module in self.modules}):
+            with changed(self.model, V, add):
                 return completion_logits(self.model, batch)[0]
 
         zero = next(iter(V.values())).new_zeros(())

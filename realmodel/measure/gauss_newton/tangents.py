@@ -1,7 +1,8 @@
 """Forward-mode derivatives of the completion logits along rank-1 changes of the weights."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from realmodel.measure.statistics.completion_logits import completion_logits
 from realmodel.model.activation import fused_activations
 from realmodel.model.batches import Batch
 from realmodel.model.modules import AdaptedModule
+from realmodel.runs.one_line import one_line
 from theory import InputError
 
-Change = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""From a module's input (b, t, d) and its output (b, t, m) to its changed output."""
+Change = Callable[[str, torch.Tensor, torch.Tensor], torch.Tensor]
+"""From a module's name, its input (b, t, d) and its output (b, t, m) to its changed output."""
 
 
 def check_attention(model: Any) -> None:
@@ -55,24 +57,22 @@ def check_forward_mode(model: Any, modules: Sequence[AdaptedModule]) -> None:
         with fused_activations(model):
             tangents(model, batch, (module,), directions, head=Head())
     except (RuntimeError, NotImplementedError) as error:
-        kind = str(model.config.model_type)
-        text = " ".join(str(error).split())[:160]
         raise InputError(
-            f"this {kind} model has no forward-mode derivative, which the exact curvature needs "
-            f"({text})"
+            f"this {model.config.model_type} model has no forward-mode derivative, which the exact "
+            f"curvature needs ({one_line(error, 160)})"
         ) from error
 
 
 @contextmanager
-def changed(model: Any, changes: dict[str, Change]) -> Generator[None]:
+def changed(model: Any, names: Iterable[str], change: Change) -> Generator[None]:
     """Within this context, the named modules give changed outputs."""
 
-    def hook(change: Change) -> Callable[..., torch.Tensor]:
-        return lambda _, inputs, output: change(inputs[0], output)
+    def hook(name: str, _: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        return change(name, inputs[0], output)
 
     with ExitStack() as stack:
-        for name, change in changes.items():
-            handle = model.get_submodule(name).register_forward_hook(hook(change))
+        for name in names:
+            handle = model.get_submodule(name).register_forward_hook(partial(hook, name))
             stack.callback(handle.remove)
         yield
 
@@ -111,16 +111,11 @@ def tangents(
     def values(coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         parts = dict(zip(factors, coefficients.split(sizes), strict=True))
 
-        def change(name: str) -> Change:
-            left, right = factors[name]
+        def add(name: str, hidden: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+            left, right = (factor.to(hidden.device) for factor in factors[name])
+            return output + ((hidden @ right.T) * parts[name].to(hidden.device)) @ left
 
-            def add(hidden: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-                scale = (hidden @ right.to(hidden.device).T) * parts[name].to(hidden.device)
-                return output + scale @ left.to(hidden.device)
-
-            return add
-
-        with changed(model, {name: change(name) for name in factors}), stopped_at(model, head):
+        with changed(model, factors, add), stopped_at(model, head):
             outputs, _ = completion_logits(model, batch)
         return outputs, outputs
 

@@ -6,7 +6,8 @@ backward pass, once, however often the forward is recomputed.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -54,25 +55,18 @@ def captured(model: nn.Module, modules: Sequence[AdaptedModule], sink: Sink) -> 
             hidden, grad = (rows.reshape(*shape, rows.shape[-1]) for rows in (hidden, grad))
         sink(module, hidden, grad)
 
-    def hook(module: AdaptedModule) -> Callable[..., torch.Tensor | None]:
-        def forward_hook(_: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor | None:
-            if not torch.is_grad_enabled():
-                return None
-            if not output.requires_grad:
-                output = output.detach().requires_grad_()
-            captured_output: torch.Tensor = _Capture.apply(
-                output, inputs[0].detach(), module, by_position
-            )
-            return captured_output
+    def hook(
+        module: AdaptedModule, _: nn.Module, inputs: Any, output: torch.Tensor
+    ) -> torch.Tensor | None:
+        if not torch.is_grad_enabled():
+            return None
+        if not output.requires_grad:
+            output = output.detach().requires_grad_()
+        return _Capture.apply(output, inputs[0].detach(), module, by_position)
 
-        return forward_hook
-
-    handles = [
-        model.get_submodule(module.name).register_forward_hook(hook(module)) for module in modules
-    ]
-    handles.append(model.register_forward_pre_hook(begin, with_kwargs=True))
-    try:
+    with ExitStack() as hooks:
+        for module in modules:
+            own = model.get_submodule(module.name)
+            hooks.callback(own.register_forward_hook(partial(hook, module)).remove)
+        hooks.callback(model.register_forward_pre_hook(begin, with_kwargs=True).remove)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()

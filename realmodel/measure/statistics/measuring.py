@@ -7,38 +7,32 @@ from typing import Any
 
 from torch import nn
 
+from realmodel.model.frozen import frozen
+
 
 @contextmanager
 def measuring(model: Any, *, gradient_checkpointing: bool = False) -> Generator[None]:
-    """Dropout off, weights frozen (gradients start at the measured modules), state restored.
+    """Frozen (gradients start at the measured modules), perhaps with activations recomputed.
 
     With ``gradient_checkpointing`` the blocks alone are put in training mode, which is where
     transformers recomputes activations; the dropouts inside stay off.
     """
-    training = {name: module.training for name, module in model.named_modules()}
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     switch = gradient_checkpointing and not any(map(_recomputes, model.modules()))
-    model.eval()
-    for parameter in trainable:
-        parameter.requires_grad_(False)
-    if switch:
-        # Renamed in transformers 5.
-        old = model.gradient_checkpointing_enable
-        getattr(model, "activation_checkpointing_enable", old)({"use_reentrant": False})
-    if gradient_checkpointing:
-        for module in model.modules():
-            if _recomputes(module):
-                module.training = True
-    try:
-        yield
-    finally:
+    with frozen(model):
         if switch:
-            old = model.gradient_checkpointing_disable
-            getattr(model, "activation_checkpointing_disable", old)()
-        for name, module in model.named_modules():
-            module.training = training[name]
-        for parameter in trainable:
-            parameter.requires_grad_(True)
+            # Renamed in transformers 5.
+            old = model.gradient_checkpointing_enable
+            getattr(model, "activation_checkpointing_enable", old)({"use_reentrant": False})
+        if gradient_checkpointing:
+            for module in model.modules():
+                if _recomputes(module):
+                    module.training = True
+        try:
+            yield
+        finally:
+            if switch:
+                old = model.gradient_checkpointing_disable
+                getattr(model, "activation_checkpointing_disable", old)()
 
 
 def _recomputes(module: nn.Module) -> bool:

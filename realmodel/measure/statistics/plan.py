@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -18,6 +18,10 @@ class PlannedBatch:
     group: int
     indices: tuple[int, ...]
 
+    def tokens(self, encoded: Sequence[EncodedExample]) -> int:
+        """Completion tokens in it."""
+        return sum(encoded[place].num_completion_tokens for place in self.indices)
+
     def padded(
         self, encoded: Sequence[EncodedExample], padding_side: str, device: torch.device | str
     ) -> Batch:
@@ -26,9 +30,7 @@ class PlannedBatch:
         chosen = [encoded[index] for index in self.indices]
         # Padding is masked everywhere, so any token id serves.
         (batch,) = batches(chosen, batch_size=len(chosen), pad_id=0, padding_side=side)
-        return Batch(
-            batch.input_ids, batch.attention_mask, batch.labels, torch.tensor(self.indices)
-        ).to(device)
+        return replace(batch, sequence_index=torch.tensor(self.indices)).to(device)
 
 
 def plan_batches(

@@ -60,9 +60,5 @@ def tangent_replicates(
         return None
     coordinates = Coordinates.of(gain, responses)
     label = np.array(random_groups(count, groups, seed))
-    left = [coordinates.quadratic(np.flatnonzero(label != group)) for group in range(groups)]
-    return Replicates(
-        np.stack([quadratic.gradient for quadratic in left]),
-        np.stack([quadratic.curvature for quadratic in left]),
-        coordinates.sizes,
-    )
+    left_out = [np.flatnonzero(label != group) for group in range(groups)]
+    return Replicates.of([coordinates.quadratic(kept) for kept in left_out])

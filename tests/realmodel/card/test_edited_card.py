@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from realmodel import report
 from realmodel.card import LayerCard
 from realmodel.card.schema import check_card, parse_card
-from realmodel.cli.place import render
 from realmodel.placement import place
+from realmodel.report import placement_table
 from realmodel.report.notes import notes
 from realmodel.report.table import table
 from theory import InputError
@@ -186,7 +186,7 @@ def test_no_edit_ends_in_a_traceback(
         card = LayerCard.from_dict(changed)
         assert card.edited or changed == base
         for objective, budget in (("gain", "1"), ("time", "60%"), ("memory", "90%")):
-            render(card, place(card, objective=objective, budget=budget))
+            placement_table(card, place(card, objective=objective, budget=budget))
         table(card)
         report.markdown(card)
         json.loads(card.to_json())

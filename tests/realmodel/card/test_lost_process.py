@@ -18,12 +18,12 @@ lost, sent = int(sys.argv[1]), int(sys.argv[2])
 heartbeat.BEAT = 0.1
 try:
     with processes.joined():
-        processes.sum_over_processes([torch.ones(3)])
+        processes.sum_over_processes({"x": torch.ones(3)})
         if sent and processes.place()[0] == lost:
             time.sleep(0.5)
             os.kill(os.getpid(), sent)
         if sent:
-            processes.sum_over_processes([torch.ones(3)])
+            processes.sum_over_processes({"x": torch.ones(3)})
         elif processes.place()[0] != lost:
             time.sleep(2 * heartbeat.BEAT * heartbeat.MISSED)  # alone, after the other has left
 except InputError as error:

@@ -57,6 +57,11 @@ def forecast(trials: Trials, positions: tuple[int, ...]) -> float:
 GAINS = st.lists(st.floats(0.05, 5.0), min_size=5, max_size=5)
 
 
+@pytest.mark.parametrize("whole", [-1.0, 0.0, 1e-320])
+def test_nothing_saturates_where_all_layers_gain_nothing(whole: float) -> None:
+    assert np.isinf(trials_of([1.0] * 5, {3: 0.1, 7: 0.2}, whole).saturation.ceiling)
+
+
 @given(GAINS, st.floats(0.1, 0.9), st.floats(0.1, 0.9))
 def test_the_forecast_passes_its_own_runs_and_all_layers(
     gains: list[float], first: float, last: float

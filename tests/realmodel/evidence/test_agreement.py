@@ -104,7 +104,7 @@ def test_a_forecast_is_held_against_what_came_true():
     told = replace(told, intervals={(0,): (0.4, 0.6), (1,): (0.0, 1.0), (0, 1): (1.0, 2.0)})
     found = forecast(told, gains)
     assert found.ratio == pytest.approx(0.8)  # of 0.5, 1.0, 0.8
-    assert found.ratio_by_size == {1: pytest.approx(0.75), 2: pytest.approx(0.8)}
+    assert found.ratio_by_size == {"1": pytest.approx(0.75), "2": pytest.approx(0.8)}
     assert found.close == pytest.approx(2 / 3)
     assert found.covered == pytest.approx(2 / 3)
     assert forecast(replace(told, intervals={}), gains).covered is None

@@ -1,5 +1,6 @@
 """Each baseline against its formula, written naively from the definition."""
 
+from dataclasses import replace
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from realmodel.card.pilot import Pilot, PilotRun
 from realmodel.card.predictor import Predictor
 from realmodel.card.saturation import Saturation
 from realmodel.datasets import read_examples
+from realmodel.evidence import CompareOptions
 from realmodel.evidence.baselines import BASELINES, Context, Forecast, JointGain, LayerScores
 from realmodel.evidence.baselines.condition_number import condition_number
 from realmodel.evidence.baselines.feature_norm import feature_norms
@@ -21,7 +23,6 @@ from realmodel.evidence.baselines.residual_norm import RIDGE
 from realmodel.evidence.baselines.signal_to_noise import signal_to_noise
 from realmodel.evidence.baselines.spread_gain import SpreadGain
 from realmodel.finetuning import FinetuneOptions
-from realmodel.measure.one_pass import one_pass
 from realmodel.model.batches import completion_loss, encode
 from realmodel.model.checkpoint import load_checkpoint
 from realmodel.model.modules import find_modules
@@ -79,7 +80,7 @@ def test_gradient_norms(context):
 def test_empirical_fisher(context):
     expected = dict.fromkeys(LAYERS, 0.0)
     for row in context.encoded:
-        one = Context(context.checkpoint, context.statistics, encoded=(row,))
+        one = replace(context, encoded=(row,))
         gradients = mean_gradients(one)
         for m in context.modules:
             expected[m.layer] += np.sum(gradients[m.name] ** 2) / len(context.encoded)
@@ -182,7 +183,7 @@ def test_joint_gain_is_that_of_the_quadratic_on_the_layers_named(search):
 
 
 def test_the_additive_score_is_the_sum_of_single_gains(context):
-    context = Context(context.checkpoint, context.statistics, quadratic())
+    vars(context)["quadratic"] = quadratic()  # as if it had been measured
     additive = BASELINES["additive-gain"].score(context)
     joint = BASELINES["joint-gain-exact"].score(context)
     assert additive.value((0, 2)) == pytest.approx(joint.value((0,)) + joint.value((2,)))
@@ -191,7 +192,7 @@ def test_the_additive_score_is_the_sum_of_single_gains(context):
 
 def test_a_score_without_its_measurement_says_so(context):
     with pytest.raises(InputError, match="needs the Gauss-Newton model"):
-        BASELINES["joint-gain-greedy"].score(Context(context.checkpoint, context.statistics))
+        BASELINES["joint-gain-greedy"].score(context)
 
 
 @pytest.mark.parametrize("size", [0, 4])
@@ -268,8 +269,8 @@ def test_ten_single_layers_are_trained_where_there_are_sequences(gpt2_folder, tm
     encoded = encode(read_examples(task), checkpoint.tokenizer, max_length=32)
     protocol = FinetuneOptions(rank=2, steps=2, batch_size=4, learning_rate=3e-3)
     table = find_modules(checkpoint.model)
-    measured = one_pass(checkpoint, encoded, table, protocol=protocol)
-    found = tried(Context(checkpoint, measured, encoded=encoded, protocol=protocol))
+    options = CompareOptions(finetune=protocol)
+    found = tried(Context(checkpoint, table, encoded, options, tmp_path))
     assert found.model.name == "trials"
     assert found.model.quadratic.sizes == (1,) * len(table.layers)
     low, high = found.interval(table.layers[:2])

@@ -6,8 +6,8 @@ from typer.testing import CliRunner
 
 from realmodel.cli import app
 from realmodel.datasets import read_examples
-from realmodel.evidence import CompareOptions, Task, compare, measured, scored
-from realmodel.evidence.baselines import BASELINES, context, pilot
+from realmodel.evidence import CompareOptions, Task, compare, scored
+from realmodel.evidence.baselines import BASELINES, Context, context, pilot
 from realmodel.evidence.comparison import score_all
 from realmodel.evidence.examples import task_examples
 from realmodel.evidence.pool import candidates
@@ -74,7 +74,8 @@ def test_a_comparison_that_is_killed_twice_ends_like_one_that_was_not(run, tmp_p
     for path in (tmp_path / "runs").glob("run-*"):
         assert finished_files.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
     record = result.to_dict()
-    json.dumps(record, allow_nan=False)
+    written = json.dumps(record, allow_nan=False, sort_keys=True)
+    assert json.dumps(json.loads(written), sort_keys=True) == written  # no key that JSON changes
     assert {s["name"] for s in record["summaries"]} == set(BASELINES) - {"pilot", "trials"}
     assert len(record["left_out"]) == 2
     assert all("too few for a pilot" in why for why in record["left_out"].values())
@@ -121,17 +122,18 @@ def test_the_pilot_is_trained_once_and_costs_each_of_its_scores(gpt2_folder, tmp
 
         monkeypatch.setattr(module, name, timed)
 
-    takes(1000.0, measured, "one_pass")
+    takes(1000.0, context, "one_pass")
     takes(100.0, context, "make_pilot")
     takes(10.0, pilot, "make_trials")
-    for module in (measured, scored):
+    for module in (context, scored):
         monkeypatch.setattr(module, "clock_of", lambda device: lambda: now)
 
     def costs(*names):
         folder = tmp_path / "-".join(names)
         folder.mkdir()
         found, left_out = score_all(
-            measured.Measured(checkpoint, checkpoint, task, table, options, folder),
+            Context(checkpoint, table, task.training, options, folder),
+            {},
             candidates(table.layers, options),
             set(BASELINES) - set(names),
             lambda stage, done, total: None,
@@ -142,6 +144,31 @@ def test_the_pilot_is_trained_once_and_costs_each_of_its_scores(gpt2_folder, tmp
     both = costs("pilot", "trials")
     assert trained == ["one_pass", "make_pilot", "make_trials"]
     assert both == costs("pilot") | costs("trials") == {"pilot": 1100.0, "trials": 1110.0}
+
+
+def test_nothing_is_measured_for_scores_that_need_nothing_or_are_kept(run, monkeypatch):
+    options = replace(OPTIONS, seeds=1, exact_curvature=False)
+    passes = []
+    true = context.one_pass
+    monkeypatch.setattr(context, "one_pass", lambda *a, **k: passes.append(1) or true(*a, **k))
+
+    def left_out(*needs):
+        return [name for name, baseline in BASELINES.items() if baseline.need not in needs]
+
+    first = run(options, without=left_out("nothing"))
+    assert {s.name for s in first.summaries} == {
+        "random", "first-k", "last-k", "middle-k", "uniform-k"
+    }  # fmt: skip
+    assert not passes
+    run(options, without=left_out("nothing", "statistics"))
+    assert len(passes) == 1
+    again = run(options, without=left_out("nothing", "statistics"))
+    assert len(passes) == 1
+    assert len(again.summaries) > len(first.summaries)
+    # The exact curvature needs the sequences in groups, which the others do not keep.
+    exact = run(replace(options, exact_curvature=True), without=left_out("quadratic"))
+    assert len(passes) == 2
+    assert {s.name for s in exact.summaries} == set(BASELINES) - set(left_out("quadratic"))
 
 
 def test_runs_of_another_protocol_are_refused(run):
@@ -159,10 +186,10 @@ def test_measurements_of_other_options_are_taken_anew(gpt2, examples, tmp_path):
     table, plain = find_modules(gpt2.model), replace(OPTIONS, exact_curvature=False)
 
     def taken(options, of=task):
-        return measured.Measured(gpt2, gpt2, of, table, options, tmp_path).statistics
+        return Context(gpt2, table, of.training, options, tmp_path).statistics
 
     groups = [taken(options).options.groups for options in (plain, plain, OPTIONS, OPTIONS, plain)]
-    assert groups == [1, 1, 4, 4, 1]
+    assert groups == [1, 1, 4, 4, 4]
     path = tmp_path / "statistics.safetensors"
     kept = path.stat().st_mtime_ns
     taken(plain)
@@ -227,21 +254,19 @@ def test_what_a_run_forgets_is_measured_even_of_runs_that_are_done(gpt2, example
     )
     assert len(task.other) == 4
 
-    def go(**more):
-        sets = (gpt2, task.training, task.heldout, table, {"first": (0,)}, options, store)
-        return realise(*sets, **more)
+    def go(on):
+        realise(gpt2, on, table, [(0,)], options, store)
+        return store.read((0,), 0)
 
-    plain = go()
-    assert store.read((0,), 0)["forgetting"] is None
-    again = go(other=task.other)
-    assert again[(0,)] == plain[(0,)]
-    first = store.read((0,), 0)
+    plain = go(replace(task, other=()))
+    assert plain["forgetting"] is None
+    first = go(task)
+    assert first["gain"] == plain["gain"]
     told = first["forgetting"]
     pad_id = padding_id(gpt2.tokenizer)
     assert told["before"] == heldout_loss(gpt2.model, task.other, batch_size=32, pad_id=pad_id)
     assert told["forgotten"] == told["after"] - told["before"] != 0
-    go(other=task.other)
-    assert store.read((0,), 0) == first
+    assert go(task) == first
 
 
 def stop(stage, done, total):

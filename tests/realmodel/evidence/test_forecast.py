@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from realmodel.card import LayerCard
-from realmodel.evidence.forecast import forecasts, main, of_comparison, of_runs, table
+from realmodel.evidence.forecast import application, forecasts, of_comparison, of_runs, table
 from realmodel.model.lora_protocol import FinetuneOptions
 from theory import InputError
 
@@ -46,9 +47,7 @@ def test_a_pair_that_overshoots_is_refused() -> None:
     assert "| refused | - | - |" in table({"pair": found})
 
 
-def test_runs_of_two_seeds_and_a_score_that_is_not_the_cards(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_runs_of_two_seeds_and_a_score_that_is_not_the_cards(tmp_path: Path) -> None:
     record = {
         "model": "m",
         "task": "t",
@@ -67,15 +66,19 @@ def test_runs_of_two_seeds_and_a_score_that_is_not_the_cards(
     path = tmp_path / "pair.json"
     path.write_text(json.dumps(record))
     out = tmp_path / "out"
-    main([str(path), "--output-dir", str(out)])
+    done = CliRunner().invoke(application, [str(path), "--output-dir", str(out)])
+    assert done.exit_code == 0, done.output
     made = json.loads((out / "pair.json").read_text())
     assert made == json.loads(json.dumps(of_comparison(path)))
     assert made["summary"]["close"] == pytest.approx(0.8)
-    main([str(out / "pair.json"), "--table"])
-    assert "| pair | 5 |" in capsys.readouterr().out
+    done = CliRunner().invoke(application, [str(out / "pair.json"), "--table"])
+    assert "| pair | 5 |" in done.stdout
     path.write_text(json.dumps(record | {"values": [{}]}))
     with pytest.raises(InputError, match="is not a comparison"):
         of_comparison(path)
+    done = CliRunner().invoke(application, [str(path), "--output-dir", str(out)])
+    assert done.exit_code == 2
+    assert "is not a comparison" in done.stderr
 
 
 def test_runs_of_another_kind_are_not_forecast(measured: LayerCard, tmp_path: Path) -> None:

@@ -125,7 +125,8 @@ def test_a_pilot_is_a_short_run_of_each_layer_on_training_data_alone(context):
 
 def test_a_gate_grows_where_the_adapter_helps_and_the_model_is_left_as_it_was(context):
     before = {name: value.clone() for name, value in context.checkpoint.model.state_dict().items()}
-    still = values("learned-gate", replace(context, protocol=replace(context.protocol, steps=1)))
+    options = replace(context.options, finetune=replace(context.protocol, steps=1))
+    still = values("learned-gate", replace(context, options=options))
     # After one step of the adapters the loss has a slope in every gate, and Adam moves each.
     assert sum(still) == pytest.approx(1.0)
     assert all(abs(gate - 1 / 3) > 1e-3 for gate in still)
@@ -168,6 +169,7 @@ def test_the_gates_first_move_follows_the_slope(context):
                     ends.append(float(loss(1)))
             losses[layer] = ends[1] - ends[0]
     slopes = np.array(list(losses.values()))
-    found = np.array(values("learned-gate", replace(context, protocol=protocol)))
+    options = replace(context.options, finetune=protocol)
+    found = np.array(values("learned-gate", replace(context, options=options)))
     # In the softmax the gates' slopes count against their mean.
     assert np.array_equal(np.sign(found - 1 / 3), np.sign(slopes.mean() - slopes))

@@ -102,3 +102,14 @@ def test_the_command_writes_json_and_picture(
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     done = CliRunner().invoke(application, [files[1], files[1], "--output", str(out)])
     assert done.exit_code == 2
+
+
+def test_what_came_true_is_the_mean_over_the_seeds_that_all_placements_have(
+    tangent_card: LayerCard, comparison: dict[str, Any]
+) -> None:
+    once = [row["realised"] for row in theory_practice(tangent_card, comparison)["placements"]]
+    again = [run | {"seed": 1, "gain": run["gain"] + 0.2} for run in comparison["runs"]]
+    alone = comparison["runs"][0] | {"seed": 2, "gain": 9.0}  # of one placement only
+    more = comparison | {"runs": [*comparison["runs"], *again, alone]}
+    found = [row["realised"] for row in theory_practice(tangent_card, more)["placements"]]
+    assert found == pytest.approx([gain + 0.1 for gain in once])

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from peft import PeftModel
@@ -209,21 +209,19 @@ def test_what_does_not_go_with_a_placement(home: Path) -> None:
 
 def test_the_defaults_of_the_commands_are_the_defaults_of_the_protocol() -> None:
     from realmodel.card import CardOptions
-    from realmodel.cli import protocol
+    from realmodel.cli.protocol import BatchRunOptions, RunOptions
     from realmodel.evidence import CompareOptions
 
     default = FinetuneOptions()
     assert CardOptions().protocol == default
     assert CompareOptions().finetune == default
-    shown = {
-        "rank": protocol.Rank,
-        "learning_rate": protocol.LearningRate,
-        "steps": protocol.Steps,
-        "batch_size": protocol.TrainBatchSize,
-    }
-    for name, option in shown.items():
-        (info,) = option.__metadata__  # type: ignore[attr-defined]
-        assert float(info.show_default) == getattr(default, name)
+    assert RunOptions().of(default, 0) == default
+    for options in (RunOptions, BatchRunOptions):
+        for name, kind in get_type_hints(options, include_extras=True).items():
+            (info,) = kind.__metadata__
+            if name != "alpha":
+                own = getattr(default, name.removeprefix("train_"))
+                assert float(info.show_default) == own
     assert default.alpha == 2 * default.rank
 
 

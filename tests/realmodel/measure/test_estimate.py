@@ -19,7 +19,7 @@ from transformers import (
 from realmodel.bench.card import random_examples
 from realmodel.bench.models import SIZES
 from realmodel.card import CardOptions
-from realmodel.card.estimate import PROCESS_BYTES, Machine, estimate_stages, fewest_partitions
+from realmodel.card.estimate import PROCESS_BYTES, Machine, expected_stages, fewest_partitions
 from realmodel.measure.gauss_newton import CurvatureOptions
 from realmodel.measure.head import Head
 from realmodel.measure.measurement import PassRecord
@@ -40,7 +40,7 @@ SLOW = Machine(1e9, math.inf, 1e6)
 def test_counts_by_hand(make: Any, encoded: Any) -> None:
     """Operations of a padded pass, term by term."""
     model, table = make("gpt2"), find_modules(make("gpt2"))
-    (stage, *_) = estimate_stages(
+    (stage, *_) = expected_stages(
         model,
         encoded,
         table.modules,
@@ -117,7 +117,7 @@ def test_options_move_the_numbers_the_right_way(encoded: Any) -> None:
 
     def stages(**groups: Any) -> dict[str, Any]:
         given = CardOptions(exact_curvature=True, intervals=((0,),), **groups)
-        found = estimate_stages(model, encoded, modules, given, machine=SLOW)
+        found = expected_stages(model, encoded, modules, given, machine=SLOW)
         return {stage.stage: stage for stage in found}
 
     plain = stages()
@@ -137,12 +137,12 @@ def test_options_move_the_numbers_the_right_way(encoded: Any) -> None:
         assert fewer[name].operations < plain[name].operations
     # The whole network is pushed forward, whatever part of it is measured.
     few = find_modules(model, ["*.0.attn.c_proj"]).modules
-    (*_, exact, _) = estimate_stages(
+    (*_, exact, _) = expected_stages(
         model, encoded, few, CardOptions(exact_curvature=True), machine=SLOW
     )
     positions = sum(len(e.input_ids) for e in encoded) * 5 / 11
     assert exact.operations > 2 * positions * 12 * 7e6  # 12 blocks of 7 million parameters
-    assert estimate_stages(model, encoded[:2], modules, CardOptions())[0].seconds > 0
+    assert expected_stages(model, encoded[:2], modules, CardOptions())[0].seconds > 0
 
 
 def test_a_wide_module_is_not_whitened_whole() -> None:
@@ -155,7 +155,7 @@ def test_a_wide_module_is_not_whitened_whole() -> None:
                 num_attention_heads=64,
             )  # fmt: skip
             model = LlamaForCausalLM(config)
-        found = estimate_stages(
+        found = expected_stages(
             model, random_examples(4, 8, 50, 0), find_modules(model).modules, CardOptions(),
             machine=SLOW,
         )  # fmt: skip
@@ -170,7 +170,7 @@ def test_the_page_of_a_card_grows_with_its_layers() -> None:
     few, many = _models()["qwen3"], _models()["llama"]
     encoded = random_examples(4, 8, 50, 0)
     (*_, two), (*_, five) = (
-        estimate_stages(model, encoded, find_modules(model).modules, CardOptions(), machine=SLOW)
+        expected_stages(model, encoded, find_modules(model).modules, CardOptions(), machine=SLOW)
         for model in (few, many)
     )
     assert two.operations == pytest.approx(45 * 32**2 + 2 * 2.6e5)
@@ -182,9 +182,9 @@ def test_sums_and_rows_of_qwen3_8b_fit_16_gib_in_the_partitions_recommended() ->
         model = AutoModelForCausalLM.from_config(SIZES["qwen3-8b"].config)
     encoded, host = random_examples(256, 128, 1000, 0), 16 * 2**30
     given: Any = {"dtype": torch.bfloat16, "host_bytes": host}
-    count = fewest_partitions(model, encoded, CardOptions(), **given)
-    assert count is not None
     modules = find_modules(model).modules
+    count = fewest_partitions(model, encoded, modules, CardOptions(), **given)
+    assert count is not None
     # A packed triangle of 8-byte numbers for each moment, four gradients, and rows of two kinds.
     # Without weights it is not seen that maps share their input: each has a moment of its own.
     moments = sum(8 * d * (d + 192) / 2 for d in (4096,) * 6 + (12288,))
@@ -195,13 +195,14 @@ def test_sums_and_rows_of_qwen3_8b_fit_16_gib_in_the_partitions_recommended() ->
     peaks = {}
     for number in (count - 1, count):
         options = CardOptions(one_pass=PassOptions(partitions=number, offload="disk"))
-        (stage, *_) = estimate_stages(
+        (stage, *_) = expected_stages(
             model, encoded, modules, options, machine=SLOW, dtype=torch.bfloat16
         )
         peaks[number] = stage.host + PROCESS_BYTES
         assert stage.host == pytest.approx(by_hand / number, rel=0.01)
     assert peaks[count] <= host < peaks[count - 1]
-    assert fewest_partitions(model, encoded, CardOptions(), **given | {"host_bytes": 1e9}) is None
+    given |= {"host_bytes": 1e9}
+    assert fewest_partitions(model, encoded, modules, CardOptions(), **given) is None
 
 
 def _models() -> dict[str, Any]:
@@ -231,15 +232,14 @@ def test_memory_is_that_of_a_real_pass(name: str) -> None:
     model = _models()[name]
     modules, encoded = find_modules(model).modules, random_examples(16, 32, 500, 0)
     options = CardOptions(protocol=FinetuneOptions(rank=4))
-    (stage, *_) = estimate_stages(model, encoded, modules, options, machine=SLOW)
+    (stage, *_) = expected_stages(model, encoded, modules, options, machine=SLOW)
     protocol: FinetuneOptions = options.protocol
     given = PassRecord(
         groups=4, output_moment="sampled", draws=1, protocol=protocol.to_dict(), rows=16,
         batch_size=8, padding_side="right", partitions=1, seed=0, dtype="float32",
     )  # fmt: skip
     factors = LoraFactors.drawn(modules, protocol)
-    partition = Partition(modules, given, factors, range(16), device=None)
-    partition.start(torch.float32, None)
+    partition = Partition(modules, given, factors, range(16), device=None, folder=None)
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}
 

@@ -18,7 +18,8 @@ from transformers import (
 )
 
 from realmodel.measure.attention import attention
-from realmodel.model.checkpoint import empty_model, load_checkpoint, model_digest
+from realmodel.model.checkpoint import empty_model, load_checkpoint
+from realmodel.model.digest import model_digest
 from realmodel.model.modules import find_modules
 from theory import InputError
 

@@ -18,7 +18,6 @@ from rich.console import Console
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from realmodel.card import LayerCard
-from realmodel.cli.place import render
 from realmodel.model.modules import AdaptedModule, find_modules
 from realmodel.placement import place
 from realmodel.placement.export import (
@@ -32,7 +31,7 @@ from realmodel.placement.export import (
     trainable_modules,
     write_exports,
 )
-from realmodel.report import write_card
+from realmodel.report import placement_table, write_card
 from realmodel.report.table import table
 from theory import InputError
 
@@ -316,7 +315,7 @@ def test_no_name_breaks_out_of_a_card(
     named = replace(card, model=model, data=data, costs=replace(card.costs, device=name))
     console = Console(width=100, file=io.StringIO())
     console.print(table(named))
-    console.print(render(named, place(named, objective="gain", budget="1")))
+    console.print(placement_table(named, place(named, objective="gain", budget="1")))
     if "\ud800" in name:
         with pytest.raises(InputError, match="surrogate"):
             write_card(named, tmp_path)
