@@ -214,7 +214,7 @@ def card(
         read_runs(path)
     folder = output_dir or Path("out/card")
     if not estimate:
-        claim(folder, resume_dir)
+        claim(folder, resume_dir, files=("card.json", "card.md", "card.html"))
     if saved is not None:
         made = LayerCard.load(saved)
     else:

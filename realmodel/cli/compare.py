@@ -114,7 +114,7 @@ def compare(
             f"the output folder {str(folder)!r} is the checkpoint's own, and what is kept there "
             "would become part of it: choose another"
         )
-    claim(folder)
+    claim(folder, files=("comparison.json", "comparison.md"))
     own_task = data is None and model.startswith(PREFIX)
     protocol = run.of(PROTOCOL if own_task else FinetuneOptions(), 0)
     options = CompareOptions(

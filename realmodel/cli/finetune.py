@@ -105,7 +105,7 @@ def finetune(
             "max_new_tokens": None if generate else "--generate",
         },
     )
-    claim(output_dir)
+    claim(output_dir, files=("finetune.json",))
     saved = None if placement is None else SavedPlacement.load(placement)
     if saved is not None and (layers is not None or modules is not None or run.rank is not None):
         raise InputError("a placement has its own modules and ranks: leave out the other options")

@@ -138,7 +138,7 @@ def place(
             "model": None if output_dir is not None or calibrate else "--output-dir or --calibrate",
         },
     )
-    claim(output_dir)
+    claim(output_dir, files=("placement.json",))
     read = [LayerCard.load(path) for path in cards]
     measured = read[0]
     whole = unit == "layer" and len(read) == 1

@@ -22,12 +22,12 @@ from transformers.utils import logging
 
 from realmodel.model.checkpoint_checks import (
     check_complete,
+    check_files,
     check_folder,
     check_gguf,
     check_kind,
     check_sizes,
     check_stored_numbers,
-    check_files,
 )
 from realmodel.model.device import check_device
 from realmodel.model.digest import model_digest, source_digest

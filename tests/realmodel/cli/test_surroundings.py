@@ -93,6 +93,22 @@ def test_a_folder_that_may_not_be_written(
         assert "cannot write to the output folder" in " ".join(done.stderr.split())
 
 
+def test_a_folder_in_the_place_of_a_file_is_found_at_once(
+    folder_and_card: tuple[Path, Path],
+) -> None:
+    home, card = folder_and_card
+    for name, words in (
+        ("card.html", ("card", "--card", str(card))),
+        ("placement.json", ("place", str(card), "--budget", "1")),
+    ):
+        (home / "out" / name).mkdir(parents=True)
+        done = CliRunner().invoke(app, [*words, "--output-dir", str(home / "out")])
+        assert done.exit_code == 2, done.output
+        assert f"{name}' is a folder: move it" in done.stderr.replace("\n", "")
+        assert [path.name for path in (home / "out").iterdir()] == [name]
+        (home / "out" / name).rmdir()
+
+
 def denied(*_: object, **__: object) -> None:
     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 

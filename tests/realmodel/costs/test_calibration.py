@@ -246,6 +246,11 @@ def test_counted_costs_by_hand(gpt2_folder: Path) -> None:
     assert again.memory.per_depth == 40.0 * 16
     assert again.memory.per_layer == (float(state),) * 4
     assert again.memory.base == costs.memory.base + 40.0 * (inputs + kept)
+    # Computed again one layer at a time: the largest of them.
+    fewer = counted_costs(
+        model, modules[1:], rank=2, tokens=10, gradient_checkpointing="non-reentrant"
+    )
+    assert fewer.memory.base == again.memory.base
     bottom = counted_costs(model, modules, rank=2, tokens=10, gradient_checkpointing="reentrant")
     for kind in ("time", "memory"):
         assert bottom.of(kind).per_depth == 0
