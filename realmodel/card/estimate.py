@@ -44,7 +44,7 @@ FORWARD_MODE_EFFICIENCY = 0.2
 CALIBRATION_SECONDS = 6.5
 """Time budgets of the costs' stage, which a step that takes longer than its share exceeds."""
 
-WRITING_NUMBER, WRITING_LAYER = 45, 2.6e5
+WRITING_NUMBER, WRITING_LAYER = 40, 5e4
 """Files and page for one number of the curvature, and the fronts for one layer, in the time that
 one number takes to become JSON."""
 
