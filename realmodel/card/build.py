@@ -83,9 +83,9 @@ def measure_card(
         No example, an example that does not fit the window, modules that cannot be measured,
         options out of range, not enough memory.
     """
-    options, model = options or CardOptions(), checkpoint.model
-    examples = tuple(examples)
+    options, examples = options or CardOptions(), tuple(examples)
     _check_kinds(checkpoint, examples, options)
+    model = checkpoint.model
     table = find_modules(model, options.modules)  # refuses before anything is encoded
     encoded = options.window.encoded(examples, model, checkpoint.tokenizer)
     looked = preflight(checkpoint, encoded, left_out=len(examples) - len(encoded))

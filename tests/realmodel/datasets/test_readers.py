@@ -160,8 +160,8 @@ def test_options_that_do_not_fit_the_file(texts: dict[str, str], tmp_path: Path)
         read_examples(path, format="xml")
     with pytest.raises(InputError, match="does not look like dart"):
         read_examples(path, format="dart")
-    for number in (0, 4):
-        with pytest.raises(InputError, match=f"{number} samples asked .* has 3 examples"):
+    for number, told in ((0, "of at least 1, not 0"), (4, "4 samples asked .* has 3 examples")):
+        with pytest.raises(InputError, match=told):
             read_examples(path, num_samples=number)
 
 

@@ -106,9 +106,13 @@ def test_peft_loads_the_adapter_of_a_rank_allocation(
     home: Path, folders: dict[str, Path], tmp_path: Path, encoded_by: Any
 ) -> None:
     placed = json.loads((home / "ranks" / "placement.json").read_text())
+    rows = (home / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    half = len(rows) // 2
+    for name, own in (("trained", rows[:half]), ("held", rows[half:])):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(own) + "\n", encoding="utf-8")
     given = done(
         *("finetune", "--placement", home / "ranks" / "placement.json", "--json", "--no-latency"),
-        *("--data", home / "rows.jsonl", "--heldout", home / "rows.jsonl"),
+        *("--data", tmp_path / "trained.jsonl", "--heldout", tmp_path / "held.jsonl"),
         *("--output-dir", tmp_path),
     )
     (run,) = json.loads(given.stdout)["runs"]
@@ -125,7 +129,7 @@ def test_peft_loads_the_adapter_of_a_rank_allocation(
     assert ranks == {name: own.get(name, config["r"]) for name in config["target_modules"]}
     scales = {m.scaling["default"] for m in model.modules() if hasattr(m, "lora_A")}
     assert scales == {3.0}
-    encoded = encoded_by(load_checkpoint(folders["gpt2"]))
+    encoded = encoded_by(load_checkpoint(folders["gpt2"]))[half:]
     loss = heldout_loss(model.eval(), encoded, batch_size=32, pad_id=0)
     assert loss == pytest.approx(run["loss_after"], rel=1e-5)
     assert abs(run["loss_before"] - run["loss_after"]) > 1e-3
