@@ -149,11 +149,9 @@ class Budget:
 
 def _amount(given: object) -> str:
     """What was given, as text: a number says the same as its digits."""
-    if isinstance(given, Real) and not isinstance(given, bool):
-        return f"{float(given):.15g}"
-    if not isinstance(given, str):
+    if isinstance(given, bool) or not isinstance(given, str | Real):
         raise InputError(f"budget {given!r:.40} is not an amount: try 4, 60%, 80ms or 1.5GB")
-    return given
+    return given if isinstance(given, str) else f"{float(given):.15g}"
 
 
 def no_choice(costs: DeviceCosts, unit: str = "layer") -> InputError:
