@@ -40,7 +40,7 @@ def claim(*folders: Path | None, files: Iterable[str] = ()) -> None:
         As :func:`realmodel.runs.output_folder.claimed`, or where a folder has a file's name.
     """
     for name in files:
-        if folders[0] is not None and (path := folders[0] / name).is_dir():
+        if folders[0] is not None and os.path.isdir(path := folders[0] / name):
             raise InputError(f"{str(path)!r} is a folder: move it, a file of that name is written")
     if "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0":
         _held.get().enter_context(claimed(*folders))
