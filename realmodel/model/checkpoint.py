@@ -187,10 +187,7 @@ def load_config(source: str, *, trust_remote_code: bool = False) -> Any:
                 f"checkpoint {source!r} brings model code of its own: read it, then allow it to "
                 "run (trust_remote_code)"
             ) from error
-        told = one_line(error, 300)
-        if isinstance(error, KeyError):
-            told = f"nothing is known by the name {told}"
-        raise InputError(f"checkpoint {source!r} cannot be read: {told}") from error
+        raise _unusable(source, "read", error) from error
     if more and hasattr(config, "quantization_config"):
         delattr(config, "quantization_config")
     return config
@@ -236,10 +233,14 @@ def _read_in_silence(source: str, done: str) -> Generator[None]:
     except InputError:
         raise
     except Exception as error:  # safetensors, tokenizers and hub errors share no base class
-        told = one_line(error, 300)
-        if isinstance(error, KeyError):
-            told = f"nothing is known by the name {told}"
-        raise InputError(f"checkpoint {source!r} cannot be {done}: {told}") from error
+        raise _unusable(source, done, error) from error
+
+
+def _unusable(source: str, done: str, error: Exception) -> InputError:
+    told = one_line(error, 300)
+    if isinstance(error, KeyError):  # its text is the key alone
+        told = f"nothing is known by the name {told}"
+    return InputError(f"checkpoint {source!r} cannot be {done}: {told}")
 
 
 def _located(source: str) -> tuple[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ import yaml
 
 from realmodel.report.columns import COLUMNS, Column
 from realmodel.report.notes import notes
-from realmodel.report.verdict import verdict
+from realmodel.report.verdict import own_verdict
 from realmodel.runs.markdown_table import markdown_table
 from realmodel.runs.numbers import amount, cell, number
 from realmodel.runs.printable import printable
@@ -26,8 +26,7 @@ def markdown(card: "LayerCard", choice: "Choice | None" = None) -> str:
     choice : Choice, optional
         :func:`realmodel.report.verdict.recommended`, where it is known already.
     """
-    refused = card.refusal is not None
-    record, found = card.to_dict(), verdict(card) if refused else verdict(card, choice)
+    record, found = card.to_dict(), own_verdict(card, choice)
     expected = card.forecast(card.predictor(), tuple(range(len(card.layers))))
     front = {
         "layercard": record["version"],

@@ -80,6 +80,11 @@ def verdict(card: "LayerCard", choice: "Choice | None" = None) -> Verdict:
     )
 
 
+def own_verdict(card: "LayerCard", choice: "Choice | None") -> Verdict:
+    """The card's own, whose choice (:func:`recommended`) may be known: its refusal comes first."""
+    return verdict(card, None if card.refusal is not None else choice)
+
+
 def recommended(card: "LayerCard") -> "Choice":
     """The card's own choice: its certificate's number of layers, whatever its pilot says."""
     size = str(len(card.certificate.layers))

@@ -17,7 +17,7 @@ from realmodel.report.notes import notes
 from realmodel.report.page.against import against
 from realmodel.report.page.glossary import GLOSSARY, linked, results
 from realmodel.report.page.payload import kinds, payload
-from realmodel.report.verdict import next_commands, recommended, verdict
+from realmodel.report.verdict import next_commands, own_verdict, recommended
 from realmodel.runs.numbers import amount, cell, number
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def html(card: "LayerCard", path: str = "card.json", choice: "Choice | None" = N
         notes=[(linked(note.text, known), note.void) for note in found],
         glossary=GLOSSARY,
         results=named,
-        verdict=verdict(card) if refused else verdict(card, choice),
+        verdict=own_verdict(card, choice),
         refused=refused,
         against=beside,
         commands=next_commands(card, None, path, "out/place"),
